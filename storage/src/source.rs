@@ -1,0 +1,62 @@
+//! What every connector that can be read offers.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use crate::batch::Batch;
+use crate::catalog::{Catalog, Field, System, Table};
+use crate::error::Result;
+use crate::split::{Piece, Range, Sizing};
+
+/// Batches of one scan. Dropping the stream ends the scan and frees its connection.
+pub type Batches = BoxStream<'static, Result<Batch>>;
+
+/// An endpoint that can be read. Cheap to clone behind an `Arc`; connects lazily, keeps within its connection limit.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Which kind of system this is.
+    fn system(&self) -> System;
+
+    /// The endpoint for people, never with a secret in it.
+    fn describe(&self) -> String;
+
+    /// Reads what the endpoint holds.
+    async fn catalog(&self) -> Result<Catalog>;
+
+    /// Opens one consistent view that up to `readers` scans at once share. Until it is dropped every scan sees the
+    /// same rows, however the source changes. Where a system cannot promise that (files), a change is detected and
+    /// reported as [`crate::Error::Changed`].
+    async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>>;
+}
+
+/// One consistent view of a source.
+#[async_trait]
+pub trait Snapshot: Send + Sync {
+    /// Names the view for the certificate: an exported snapshot's id, a data version, a hash of file stamps.
+    fn id(&self) -> String;
+
+    /// Cuts `table` into disjoint pieces that cover it, in storage or key order. At least one piece.
+    async fn pieces(&self, table: &Table, sizing: Sizing) -> Result<Vec<Piece>>;
+
+    /// Streams the rows of one range. Waits for a free reader if all are busy.
+    async fn scan(&self, scan: Scan) -> Result<Batches>;
+}
+
+/// What to read.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// Table name as stored.
+    pub table: String,
+    /// Columns to read, in the order the batches must have.
+    pub fields: Vec<Field>,
+    /// Key columns by which a faulty row is named; empty for none.
+    pub key: Vec<String>,
+    /// Which rows.
+    pub range: Range,
+    /// Adds the locator column, see [`crate::LOCATOR`].
+    pub locator: bool,
+    /// Arrow bytes per batch, about; a single larger row still comes whole.
+    pub batch_bytes: usize,
+}

@@ -1,0 +1,139 @@
+//! What every connector that can be written offers. Every target is a source too: what was written is read back.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::TargetTable;
+use crate::error::Result;
+use crate::source::{Batches, Scan, Source};
+use crate::split::SplitId;
+
+/// What to do with a target table that exists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnExisting {
+    /// Refuse if it has rows.
+    #[default]
+    Fail,
+    /// Delete its rows first.
+    Truncate,
+    /// Keep its rows.
+    Append,
+}
+
+/// An endpoint that can be written.
+///
+/// Exactly once: one transaction (or its equivalent) holds the fence check, a progress record per split, the rows and
+/// the commit. A split whose progress record is there was committed, whoever asks.
+#[async_trait]
+pub trait Target: Source {
+    /// How many writers may be open at once. A writer beyond that waits in [`Target::begin`].
+    fn writers_max(&self) -> usize;
+
+    /// Tables among `tables` that exist and hold at least one row.
+    async fn occupied(&self, tables: &[String]) -> Result<Vec<String>>;
+
+    /// Creates missing tables without indexes or constraints beyond NOT NULL (SQLite: with its primary key, which it
+    /// cannot add later), empties existing ones under `Truncate`, and creates the progress records. Idempotent: a job
+    /// that was interrupted here calls it again, and a table with committed splits of `job` is never emptied.
+    async fn prepare(&self, job: &str, tables: &[TargetTable], on_existing: OnExisting) -> Result<()>;
+
+    /// Declares `generation` the only one that may write for `job`. Writers of older generations fail from now on.
+    async fn fence(&self, job: &str, generation: u64) -> Result<()>;
+
+    /// Opens a writer for one split, or says that the split is committed already.
+    async fn begin(&self, write: Write) -> Result<Begin>;
+
+    /// Streams the rows a commit wrote, as they stand now, whoever changed them since.
+    async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches>;
+
+    /// Adds the primary key of one loaded table. Does nothing if it is there.
+    async fn add_primary_key(&self, table: &TargetTable) -> Result<()>;
+
+    /// Adds the foreign keys of one loaded table. Does nothing for those that are there.
+    async fn add_foreign_keys(&self, table: &TargetTable) -> Result<()>;
+
+    /// Makes the loaded tables visible and durable (Parquet: writes each table's manifest from `commits`; databases:
+    /// checkpoint and statistics) and drops the progress records of `job`.
+    async fn finish(&self, job: &str, tables: &[(TargetTable, Vec<Commit>)]) -> Result<()>;
+
+    /// Deletes the rows at `locators` and inserts `rows`, in one transaction. Fails, changing nothing, unless exactly
+    /// the named rows are deleted.
+    async fn mend(&self, table: &TargetTable, locators: &[String], rows: &[RecordBatch]) -> Result<()>;
+}
+
+/// Which split is about to be written.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The job.
+    pub job: String,
+    /// The writer's generation, checked against the fence inside the transaction.
+    pub generation: u64,
+    /// The split.
+    pub split: SplitId,
+    /// Where to.
+    pub table: Arc<TargetTable>,
+    /// If the split was committed before: delete the rows of that commit and write anew, in the same transaction.
+    pub replace: bool,
+}
+
+/// Answer to [`Target::begin`].
+pub enum Begin {
+    /// Write here.
+    Writer(Box<dyn Writer>),
+    /// Nothing to write: this is the earlier commit.
+    Committed(Commit),
+}
+
+/// Takes the rows of one split. Dropping it without `commit` leaves nothing behind.
+#[async_trait]
+pub trait Writer: Send {
+    /// Sends rows on. Returning means accepted, not durable.
+    async fn write(&mut self, rows: &RecordBatch) -> Result<()>;
+
+    /// Makes the rows durable. Fails, leaving nothing, unless the target took exactly `rows` rows. Where the answer to
+    /// a commit is lost, the progress record is read to settle it before this returns.
+    async fn commit(self: Box<Self>, rows: u64) -> Result<Commit>;
+}
+
+/// Proof of one committed split, enough to find its rows again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Rows committed.
+    pub rows: u64,
+    /// Where they are.
+    pub token: Token,
+}
+
+/// How each system finds the rows of one commit again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "in")]
+pub enum Token {
+    /// PostgreSQL: the writing transaction, and the heap blocks its rows should be in. The blocks are a hint that
+    /// saves reading the whole table; the transaction id decides.
+    Postgresql {
+        /// `xmin` of the rows.
+        xid: u32,
+        /// First heap block.
+        first_block: u64,
+        /// Block after the last.
+        end_block: u64,
+    },
+    /// SQLite: inclusive runs of rowids.
+    Sqlite {
+        /// Runs, ascending.
+        rowids: Vec<(i64, i64)>,
+    },
+    /// Parquet: one file, relative to the endpoint.
+    Parquet {
+        /// Object path.
+        path: String,
+        /// Size in bytes.
+        bytes: u64,
+        /// SHA-256 of the file, hex.
+        sha256: String,
+    },
+}
