@@ -8,12 +8,14 @@
 mod batch;
 mod catalog;
 mod column;
+pub mod decimal;
 mod digest;
 mod error;
 mod rows;
 mod source;
 mod split;
 mod target;
+pub mod text;
 mod types;
 
 pub use batch::{Batch, Fault, LOCATOR};
