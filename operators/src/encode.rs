@@ -198,4 +198,4 @@ fn jsonb(out: &mut Vec<u8>, text: &str) {
 
 #[cfg(test)]
 #[path = "encode_tests.rs"]
-mod tests;
+pub(crate) mod tests;
