@@ -6,6 +6,7 @@
 //! **Invariant:** nothing here knows of dataflow, plans or scheduling.
 
 mod batch;
+mod canonical;
 mod catalog;
 mod column;
 pub mod decimal;
@@ -19,6 +20,7 @@ pub mod text;
 mod types;
 
 pub use batch::{Batch, Fault, LOCATOR};
+pub use canonical::{JSON_DEPTH_MAX, canonical_json, canonicalize_json_text, is_integral};
 pub use catalog::{Catalog, Column, Field, ForeignKey, System, Table, TargetTable};
 pub use column::{ColumnBuilder, ListBuilder};
 pub use digest::Digest;
