@@ -1,7 +1,7 @@
 //! Hands out splits. Workers pull; what they do not finish stays with the journal. A cluster's head will serve the
 //! same trait over the network.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -35,8 +35,9 @@ pub trait Enumerator: Send + Sync {
     /// The next split, largest first; `None` when there is nothing left for this worker to wait for.
     async fn next(&self) -> Option<Grant>;
 
-    /// Reports a split complete. A recheck that found a change says so, and the split is granted again to be copied.
-    fn complete(&self, split: SplitId, changed: bool);
+    /// Reports a split complete. `again`: its source changed since it was committed, so it is granted once more, to be
+    /// copied anew.
+    fn complete(&self, split: SplitId, again: bool);
 
     /// Grants nothing more.
     fn close(&self);
@@ -52,7 +53,7 @@ pub struct LocalEnumerator {
 #[derive(Debug)]
 struct State {
     pending: VecDeque<Grant>,
-    rechecking: Vec<Split>,
+    outstanding: BTreeMap<SplitId, Split>,
     closed: bool,
 }
 
@@ -60,7 +61,7 @@ impl LocalEnumerator {
     /// Grants `grants`, largest estimate first.
     pub fn new(mut grants: Vec<Grant>) -> LocalEnumerator {
         grants.sort_by_key(|grant| (std::cmp::Reverse(grant.split.bytes_estimate), grant.split.id));
-        let state = State { pending: grants.into(), rechecking: Vec::new(), closed: false };
+        let state = State { pending: grants.into(), outstanding: BTreeMap::new(), closed: false };
         LocalEnumerator { state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -68,7 +69,7 @@ impl LocalEnumerator {
         self.state.lock().expect("a panic elsewhere ends the process")
     }
 
-    /// `Ok` decides; `Err` means wait for a recheck under way that may bring its split back.
+    /// `Ok` decides; `Err` means wait: a split under way may come back.
     fn try_next(&self) -> Result<Option<Grant>, ()> {
         let mut state = self.state();
         if state.closed {
@@ -76,12 +77,10 @@ impl LocalEnumerator {
         }
         match state.pending.pop_front() {
             Some(grant) => {
-                if let Work::Recheck(_) = grant.work {
-                    state.rechecking.push(grant.split.clone());
-                }
+                state.outstanding.insert(grant.split.id, grant.split.clone());
                 Ok(Some(grant))
             }
-            None if state.rechecking.is_empty() => Ok(None),
+            None if state.outstanding.is_empty() => Ok(None),
             None => Err(()),
         }
     }
@@ -99,14 +98,10 @@ impl Enumerator for LocalEnumerator {
         }
     }
 
-    fn complete(&self, split: SplitId, changed: bool) {
+    fn complete(&self, split: SplitId, again: bool) {
         let mut state = self.state();
-        if let Some(index) = state.rechecking.iter().position(|rechecking| rechecking.id == split) {
-            let split = state.rechecking.swap_remove(index);
-            if changed {
-                state.pending.push_back(Grant { split, work: Work::Recopy });
-            }
-        }
+        let returned = state.outstanding.remove(&split).filter(|_| again);
+        state.pending.extend(returned.map(|split| Grant { split, work: Work::Recopy }));
         drop(state);
         self.changed.notify_waiters();
     }

@@ -35,6 +35,8 @@ async fn grants_the_largest_first_and_then_nothing() {
     let first = enumerator.next().await.map(|grant| grant.split.id);
     let second = enumerator.next().await.map(|grant| grant.split.id);
     assert_eq!((first, second), (Some(SplitId(1)), Some(SplitId(0))));
+    enumerator.complete(SplitId(0), false);
+    enumerator.complete(SplitId(1), false);
     assert!(enumerator.next().await.is_none());
 }
 
@@ -44,11 +46,12 @@ async fn a_changed_recheck_comes_back_as_a_copy() {
     enumerator.next().await.expect("the recheck");
     let (granted, ()) = tokio::join!(enumerator.next(), async { enumerator.complete(SplitId(0), true) });
     assert!(matches!(granted.expect("the split again").work, Work::Recopy));
+    enumerator.complete(SplitId(0), false);
     assert!(enumerator.next().await.is_none());
 }
 
 #[tokio::test]
-async fn closing_ends_the_wait_for_rechecks() {
+async fn closing_ends_the_wait_for_splits_under_way() {
     let enumerator = LocalEnumerator::new(vec![Grant { split: split(0, 1), work: Work::Recheck(checkpoint(0)) }]);
     enumerator.next().await.expect("the recheck");
     let (granted, ()) = tokio::join!(enumerator.next(), async { enumerator.close() });
