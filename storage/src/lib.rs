@@ -11,11 +11,16 @@ mod catalog;
 mod column;
 mod digest;
 mod error;
+pub mod evidence;
+pub mod journal;
 mod rows;
 mod source;
 mod split;
 mod target;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod types;
+mod verdict;
 
 pub use batch::{Batch, Fault, LOCATOR};
 pub use canonical::{JSON_DEPTH_MAX, canonical_json, canonicalize_json_text, is_integral};
@@ -28,3 +33,4 @@ pub use source::{Batches, Scan, Snapshot, Source};
 pub use split::{Piece, Range, Sizing, Split, SplitId};
 pub use target::{Begin, Commit, OnExisting, Target, Token, Write, Writer};
 pub use types::LogicalType;
+pub use verdict::{Verdict, VerifyMode};
