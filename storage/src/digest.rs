@@ -50,6 +50,12 @@ impl Digest {
     pub fn is_zero(&self) -> bool {
         *self == Digest::ZERO
     }
+
+    /// The 32 bytes of the sum, least significant first, as hex.
+    pub fn sum_hex(&self) -> String {
+        let bytes: Vec<u8> = self.sum.iter().flat_map(|limb| limb.to_le_bytes()).collect();
+        hex::encode(bytes)
+    }
 }
 
 impl AddAssign for Digest {
@@ -85,8 +91,7 @@ impl SubAssign for Digest {
 /// `rows:hex`, the hex being the 32 bytes of the sum, least significant first.
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes: Vec<u8> = self.sum.iter().flat_map(|limb| limb.to_le_bytes()).collect();
-        write!(f, "{}:{}", self.rows, hex::encode(bytes))
+        write!(f, "{}:{}", self.rows, self.sum_hex())
     }
 }
 

@@ -12,12 +12,17 @@ mod column;
 pub mod decimal;
 mod digest;
 mod error;
+pub mod evidence;
+pub mod journal;
 mod rows;
 mod source;
 mod split;
 mod target;
 pub mod text;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod types;
+mod verdict;
 
 pub use batch::{Batch, Fault, LOCATOR};
 pub use canonical::{JSON_DEPTH_MAX, canonical_json, canonicalize_json_text, is_integral};
@@ -30,3 +35,4 @@ pub use source::{Batches, Scan, Snapshot, Source};
 pub use split::{Piece, Range, Sizing, Split, SplitId};
 pub use target::{Begin, Commit, OnExisting, Target, Token, Write, Writer};
 pub use types::LogicalType;
+pub use verdict::{Verdict, VerifyMode};
