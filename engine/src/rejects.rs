@@ -77,6 +77,15 @@ impl Rejects {
         };
         open.finish(&self.folder, split).map(Some).doing("writing rejected rows")
     }
+
+    /// Completes every file under way, so that a job that stops leaves all its reasons behind.
+    ///
+    /// # Errors
+    /// If a file cannot be written out.
+    pub fn finish_all(&mut self) -> Result<()> {
+        let splits: Vec<SplitId> = self.open.keys().copied().collect();
+        splits.into_iter().try_for_each(|split| self.finish(split).map(|_| ()))
+    }
 }
 
 impl OpenFile {

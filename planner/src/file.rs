@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use sensei_storage::OnExisting;
+use sensei_storage::{OnExisting, VerifyMode};
 use serde::{Deserialize, Deserializer};
 
 use crate::bytes::ByteSize;
-use crate::plan::VerifyMode;
 use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::{read, variables, yaml};
@@ -41,6 +40,7 @@ pub struct PlanFile {
     pub types: Vec<TypeFile>,
     /// How much is proved.
     #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["full", "counts", "off"]))]
     pub verify: VerifyMode,
     /// What to do with rows that do not fit.
     #[serde(default)]

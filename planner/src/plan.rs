@@ -1,8 +1,7 @@
 //! The resolved plan: what will happen, down to every column's type. Plain data without secrets; it is hashed, stored
 //! and printed. Knows nothing of how it is carried out.
 
-use schemars::JsonSchema;
-use sensei_storage::{Field, LogicalType, OnExisting, System, TargetTable};
+use sensei_storage::{Field, LogicalType, OnExisting, System, TargetTable, VerifyMode};
 use serde::{Deserialize, Serialize};
 
 use crate::canonical;
@@ -29,6 +28,27 @@ pub struct Plan {
     /// How much is proved.
     pub verify: VerifyMode,
     /// What to do with rows that do not fit.
+    pub rejects: RejectsPlan,
+    /// How much may be used.
+    pub limits: LimitsPlan,
+    /// Rules that lose or assume something, declared before the first row is read.
+    pub lossy: Vec<LossyRule>,
+    /// What exists in the source and will not exist in the target, with the reason.
+    pub not_carried: Vec<String>,
+}
+
+/// One end of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Which kind of system.
+    pub system: System,
+    /// Its URL without secrets.
+    pub description: String,
+    /// Schema, where the system has schemas.
+    pub schema: Option<String>,
+}
+
+/// What to do with rows that do not fit.
     pub rejects: RejectsPlan,
     /// How much may be used.
     pub limits: LimitsPlan,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use sensei_storage::Catalog;
+use sensei_storage::{Catalog, VerifyMode};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Plan, VerifyMode};
+use crate::plan::Plan;
 
 /// Bytes of a row, where only the count is known. A guess; it orders work and nothing else.
 const ROW_BYTES_GUESS: u64 = 100;

@@ -7,6 +7,6 @@ mod panic;
 mod worker;
 
 pub use budget::LaneBudget;
-pub use lane::{LaneContext, SplitWork};
+pub use lane::{LaneContext, SplitWork, pump};
 pub use panic::end_process_on_panic;
 pub use worker::{Event, Workers};

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use sensei_storage::{Field, OnExisting};
+use sensei_storage::{Field, OnExisting, VerifyMode};
 
 use crate::bytes::ByteSize;
-use crate::plan::{ColumnPlan, Input, Place, Plan, TablePlan, VerifyMode};
+use crate::plan::{ColumnPlan, Input, Place, Plan, TablePlan};
 use crate::settle::system_name;
 use crate::stages::{Stage, StageGraph, StageNode};
 

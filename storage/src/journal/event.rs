@@ -126,7 +126,7 @@ pub struct Checkpoint {
     pub lossy: Vec<(String, u64)>,
     /// Digest of the rows that should be there.
     pub expected: Digest,
-    /// Digest of the rows read back; `None` unless the mode is `full`.
+    /// Digest of the rows read back; `None` if nothing was. Under `counts` it knows their number only.
     pub actual: Option<Digest>,
     /// Where the rows are.
     pub commit: Commit,
