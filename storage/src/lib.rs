@@ -14,6 +14,7 @@ mod error;
 mod rows;
 mod source;
 mod split;
+pub mod sqlite;
 mod target;
 pub mod text;
 mod types;
