@@ -17,6 +17,7 @@ pub mod journal;
 mod rows;
 mod source;
 mod split;
+pub mod sqlite;
 mod target;
 pub mod text;
 #[cfg(any(test, feature = "testing"))]
