@@ -14,6 +14,7 @@ mod digest;
 mod error;
 pub mod evidence;
 pub mod journal;
+pub mod postgres;
 mod rows;
 mod source;
 mod split;
@@ -31,6 +32,7 @@ pub use catalog::{Catalog, Column, Field, ForeignKey, System, Table, TargetTable
 pub use column::{ColumnBuilder, ListBuilder};
 pub use digest::Digest;
 pub use error::{Cause, Error, Kind, Result};
+pub use postgres::Postgres;
 pub use rows::{RowsBuilder, arrow_schema};
 pub use source::{Batches, Scan, Snapshot, Source};
 pub use split::{Piece, Range, Sizing, Split, SplitId};
