@@ -10,6 +10,7 @@ mod catalog;
 mod column;
 mod digest;
 mod error;
+mod object;
 mod rows;
 mod source;
 mod split;
@@ -21,6 +22,7 @@ pub use catalog::{Catalog, Column, Field, ForeignKey, System, Table, TargetTable
 pub use column::{ColumnBuilder, ListBuilder};
 pub use digest::Digest;
 pub use error::{Cause, Error, Kind, Result};
+pub use object::{ObjectFolder, store_error};
 pub use rows::{RowsBuilder, arrow_schema};
 pub use source::{Batches, Scan, Snapshot, Source};
 pub use split::{Piece, Range, Sizing, Split, SplitId};
