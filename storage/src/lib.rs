@@ -8,6 +8,7 @@
 mod batch;
 mod catalog;
 mod column;
+pub mod decimal;
 mod digest;
 mod error;
 mod object;
@@ -15,6 +16,7 @@ mod rows;
 mod source;
 mod split;
 mod target;
+pub mod text;
 mod types;
 
 pub use batch::{Batch, Fault, LOCATOR};
