@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use sensei_planner::{CsvFile, Plan, PlanFile, StageGraph, resolve};
 use sensei_storage::{
-    Catalog, CsvOptions, Dialect, Endpoint, Error, ObjectFolder, SecretText, Source, Target, open_source, open_target,
+    Catalog, CsvOptions, Endpoint, Error, ObjectFolder, SecretText, Source, Target, open_source, open_target,
 };
 
+use crate::dialect::TargetDialect;
 use crate::failure::{Doing, Failure, Result};
 use crate::lower::Typer;
 
@@ -68,7 +69,7 @@ impl Ends {
     pub fn resolve(&self, ours: &[String]) -> Result<Plan> {
         let mut target = self.target_catalog.clone();
         target.tables.retain(|table| !ours.contains(&table.name));
-        let dialect = Dialect::of(target.system);
+        let dialect = TargetDialect(target.system);
         resolve(&self.file, &self.source_catalog, &target, &dialect, &Typer).map_err(Failure::Plan)
     }
 

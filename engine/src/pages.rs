@@ -22,6 +22,11 @@ pub fn codes() -> impl Iterator<Item = &'static str> {
     PAGES.iter().map(|(code, _)| *code)
 }
 
+/// The title line of a code's page, `S101: …`.
+pub fn title(code: &str) -> &'static str {
+    page(code).and_then(|page| page.lines().next()).map_or("", |line| line.trim_start_matches("# "))
+}
+
 /// The first sentence under a page's "What to do": short enough for an error message.
 pub fn remedy(code: &str) -> &'static str {
     let remedy = page(code).and_then(|page| page.split("## What to do\n").nth(1));
