@@ -14,6 +14,7 @@ mod encode;
 mod failure;
 mod key;
 mod mend;
+mod names;
 mod numeric;
 mod pieces;
 mod prepare;
@@ -42,6 +43,7 @@ use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
 use crate::source::{Snapshot, Source};
 
+pub use self::names::{IDENTIFIER_BYTES_MAX, logical_type};
 pub use self::types::native_type;
 
 /// One schema of a PostgreSQL database, as source or target.
