@@ -93,7 +93,7 @@ impl Query {
         let copy = copy_out(&session, &object, text).await?;
         let tuples = Tuples::new(self.decoder.width());
         let (batch_bytes, decoder) = (scan.batch_bytes.max(1), self.decoder);
-        let reader = Reader { session, copy, tuples, decoder, after, object, batch_bytes, rows: 0 };
+        let reader = Reader { session, copy, tuples, decoder, after, object, batch_bytes, rows: 0, ended: false };
         let state = Some((reader, guard));
         Ok(stream::unfold(state, |state| async move {
             let (mut reader, guard): (Reader, _) = state?;
@@ -132,13 +132,16 @@ struct Reader {
     after: After,
     object: String,
     batch_bytes: usize,
+    /// Rows in the batches given out.
     rows: u64,
+    /// Whether the last query's last row has come.
+    ended: bool,
 }
 
 impl Reader {
     /// Gathers a batch. `false` if all rows were given out.
     async fn next(&mut self) -> Result<bool> {
-        loop {
+        while !self.ended {
             match self.copy.next().await {
                 Some(Ok(chunk)) => {
                     let decoder = &mut self.decoder;
@@ -152,12 +155,11 @@ impl Reader {
                 Some(Err(error)) => return Err(self.session.failure(&self.object, error)),
                 None => {
                     self.tuples.finish().map_err(|Malformed(why)| self.corrupt(why))?;
-                    if !self.go_on().await? {
-                        return Ok(self.decoder.rows.row_count() > 0);
-                    }
+                    self.ended = !self.go_on().await?;
                 }
             }
         }
+        Ok(self.decoder.rows.row_count() > 0)
     }
 
     /// Starts the second query if rows are wanting.

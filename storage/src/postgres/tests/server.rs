@@ -68,8 +68,8 @@ impl Server {
         self.port
     }
 
-    pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
+    pub(super) fn socket(&self) -> PathBuf {
+        self.folder.path().join(format!(".s.PGSQL.{}", self.port))
     }
 
     pub(super) fn url(&self, database: &str) -> String {

@@ -269,21 +269,78 @@ async fn the_last_job_takes_the_records_with_it() {
     assert!(matches!(error, Error::Fenced { .. }), "{error}");
 }
 
-/// The connection breaks after the server has committed and before it said so.
+/// A deferred trigger runs inside COMMIT and ends its own session.
 #[tokio::test]
-async fn a_lost_answer_to_a_commit_is_settled_by_the_record() {
+async fn a_commit_that_died_with_its_session_left_nothing() {
     let (db, target, batches) = setup().await;
-    // A deferred trigger runs inside COMMIT: it holds the commit back for a while, or ends its own session.
     db.run(
-        "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
               $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
-            CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON dst DEFERRABLE INITIALLY DEFERRED
-              FOR EACH ROW EXECUTE FUNCTION hold()",
+            CREATE CONSTRAINT TRIGGER die AFTER INSERT ON dst DEFERRABLE INITIALLY DEFERRED
+              FOR EACH ROW EXECUTE FUNCTION die()",
     )
     .await;
     let error = fill(db.writer(&target, 0).await, &batches[..1]).await.expect_err("rolled back");
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
-    db.run("DROP TRIGGER hold ON dst").await;
+    db.run("DROP TRIGGER die ON dst").await;
     assert_eq!(db.number("SELECT count(*) FROM dst").await, 0);
     fill(db.writer(&target, 0).await, &batches[..1]).await.expect("a commit");
+}
+
+/// The connection breaks after the server was told to commit and before its answer came back.
+#[tokio::test]
+async fn a_lost_answer_to_a_commit_is_settled_by_the_record() {
+    let (db, target, batches) = setup().await;
+    // The commit takes a while, so that asking too early would find it undecided.
+    db.run(
+        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
+              $$ BEGIN IF NEW.id = 1 THEN PERFORM pg_sleep(1.2); END IF; RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON dst DEFERRABLE INITIALLY DEFERRED
+              FOR EACH ROW EXECUTE FUNCTION linger()",
+    )
+    .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    cut_at_commit(folder.path(), &db.server.socket());
+    let url = format!("postgresql://postgres@/{}?host={}", db.name, folder.path().display());
+    let behind = Postgres::open(&url, "public", 2).expect("a good URL");
+    let Begin::Writer(writer) = behind.begin(write(&target, 0, false)).await.expect("a writer") else { panic!() };
+    let commit = fill(writer, &batches[..1]).await.expect("settled as committed");
+    assert_eq!(read_back(&db, &commit).await.len() as u64, commit.rows);
+    match db.begin(&target, 0, false).await {
+        Begin::Committed(found) => assert_eq!(found, commit),
+        Begin::Writer(_) => panic!("written twice"),
+    }
+}
+
+/// Passes connections through to `server`; the first to send COMMIT behind rows is cut right after.
+fn cut_at_commit(folder: &std::path::Path, server: &std::path::Path) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::UnixListener::bind(folder.join(".s.PGSQL.5432")).expect("a socket");
+    let (server, mut cut) = (server.to_owned(), false);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let upstream = tokio::net::UnixStream::connect(&server).await.expect("the server");
+            let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+                (client.into_split(), upstream.into_split());
+            let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+            if cut {
+                tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+                continue;
+            }
+            cut = true;
+            let mut buffer = vec![0; 1 << 16];
+            while let Ok(count @ 1..) = from_client.read(&mut buffer).await {
+                let commit = buffer[..count].windows(11).any(|window| window == b"COMMIT; SET");
+                if commit {
+                    back.abort();
+                }
+                to_server.write_all(&buffer[..count]).await.expect("the server");
+                if commit {
+                    // The server goes on with what it was sent, though nobody listens.
+                    to_server.forget();
+                    break;
+                }
+            }
+        }
+    });
 }
