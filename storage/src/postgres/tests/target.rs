@@ -312,35 +312,44 @@ async fn a_lost_answer_to_a_commit_is_settled_by_the_record() {
     }
 }
 
-/// Passes connections through to `server`; the first to send COMMIT behind rows is cut right after.
+/// Passes connections through to `server`; the first to send COMMIT and something after it loses its client right
+/// then, while the server goes on with what it was sent.
 fn cut_at_commit(folder: &std::path::Path, server: &std::path::Path) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::UnixListener::bind(folder.join(".s.PGSQL.5432")).expect("a socket");
-    let (server, mut cut) = (server.to_owned(), false);
+    let server = server.to_owned();
     tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let upstream = tokio::net::UnixStream::connect(&server).await.expect("the server");
-            let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
-                (client.into_split(), upstream.into_split());
-            let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
-            if cut {
-                tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
-                continue;
-            }
-            cut = true;
-            let mut buffer = vec![0; 1 << 16];
-            while let Ok(count @ 1..) = from_client.read(&mut buffer).await {
-                let commit = buffer[..count].windows(11).any(|window| window == b"COMMIT; SET");
-                if commit {
-                    back.abort();
-                }
-                to_server.write_all(&buffer[..count]).await.expect("the server");
-                if commit {
-                    // The server goes on with what it was sent, though nobody listens.
-                    to_server.forget();
-                    break;
-                }
+        let mut first = true;
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut upstream = tokio::net::UnixStream::connect(&server).await.expect("the server");
+            if std::mem::take(&mut first) {
+                pass_until_commit(client, upstream).await;
+            } else {
+                tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut upstream).await });
             }
         }
     });
+}
+
+async fn pass_until_commit(client: tokio::net::UnixStream, upstream: tokio::net::UnixStream) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.into_split(), upstream.into_split());
+    let (cut, is_cut) = tokio::sync::oneshot::channel::<()>();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
+            _ = is_cut => {}
+        }
+        drop(to_client);
+        tokio::io::copy(&mut from_server, &mut tokio::io::sink()).await
+    });
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(count @ 1..) = from_client.read(&mut buffer).await {
+        to_server.write_all(&buffer[..count]).await.expect("the server");
+        if buffer[..count].windows(11).any(|window| window == b"COMMIT; SET") {
+            break;
+        }
+    }
+    cut.send(()).expect("nothing else ends the copy");
+    to_server.forget();
 }
