@@ -58,7 +58,7 @@ impl Query {
         let all = || scan.fields.iter().chain(&hidden);
         let mut columns = all().map(|field| relation.expression(field)).collect::<Result<Vec<_>>>()?;
         columns.extend(scan.locator.then(|| relation.locator().to_owned()));
-        let select = format!("SELECT {} FROM {}", columns.join(", "), relation.from_clause());
+        let select = format!("SELECT {} FROM {}", columns.join(", "), relation.rows_clause());
         let decoder = Decoder {
             forms: scan.fields.iter().map(|field| Form::of(&field.logical)).collect(),
             key: scan.key.iter().filter_map(|name| key_column(all(), name)).collect(),

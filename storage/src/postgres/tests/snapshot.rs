@@ -41,7 +41,7 @@ async fn a_snapshot_whose_session_died_is_unavailable() {
     let db = Database::new("CREATE TABLE t (id int)").await;
     let table = db.table("t").await;
     let snapshot = db.postgres.snapshot(1).await.expect("a snapshot");
-    db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()").await;
+    db.run("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()").await;
     let error = snapshot.scan(scan(&table, Range::Whole)).await.err().expect("an error");
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
 }
@@ -58,7 +58,7 @@ async fn missing_things_are_named() {
     let error = snapshot.scan(scan(&table, Range::Whole)).await.err().expect("an error");
     assert_eq!(error.to_string(), "table \"gone\" does not exist");
     let nowhere = Postgres::open(&db.server.url(&db.name), "nowhere", 2).expect("a good URL");
-    assert_eq!(nowhere.catalog().await.err().expect("an error").to_string(), "schema \"nowhere\" does not exist");
+    assert_eq!(nowhere.catalog().await.expect_err("an error").to_string(), "schema \"nowhere\" does not exist");
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_row_filter_is_refused_not_applied() {
     let snapshot = limited.snapshot(1).await.expect("a snapshot");
     let error = match snapshot.scan(scan(&table, Range::Whole)).await {
         Err(error) => error,
-        Ok(batches) => batches.try_collect::<Vec<_>>().await.err().expect("an error"),
+        Ok(batches) => batches.try_collect::<Vec<_>>().await.expect_err("an error"),
     };
     assert!(matches!(error, Error::Privilege { .. }), "{error}");
 }

@@ -14,7 +14,7 @@ const SETUP: &str = "CREATE TABLE src (id int PRIMARY KEY, x text); CREATE TABLE
 async fn setup() -> (Database, Arc<TargetTable>, Vec<RecordBatch>) {
     let db = Database::new(SETUP).await;
     let target = db.target("dst").await;
-    db.prepared(&[target.clone()]).await;
+    db.prepared(std::slice::from_ref(&target)).await;
     let batches = rows(&db.read(&db.table("src").await).await);
     (db, target, batches)
 }

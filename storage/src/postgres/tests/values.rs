@@ -40,7 +40,7 @@ const EVERYTHING: &str = "
 async fn every_type_survives_the_round_trip() {
     let db = Database::new(EVERYTHING).await;
     let target = db.target("copy").await;
-    db.prepared(&[target.clone()]).await;
+    db.prepared(std::slice::from_ref(&target)).await;
     let batches = db.read(&db.table("everything").await).await;
     assert_eq!(faults(&batches), []);
     assert!(batches.len() > 2, "small batches are asked for");
@@ -157,7 +157,7 @@ async fn numerics_print_and_parse_as_the_server_does() {
     }
     assert_eq!(row_count(&batches), 3002);
     let target = db.target("back").await;
-    db.prepared(&[target.clone()]).await;
+    db.prepared(std::slice::from_ref(&target)).await;
     let only: Vec<_> = batches.iter().map(|batch| batch.rows.project(&[0]).expect("a column")).collect();
     fill(db.writer(&target, 0).await, &only).await.expect("a commit");
     assert_eq!(
