@@ -12,7 +12,6 @@ mod constraints;
 mod decode;
 mod encode;
 mod failure;
-mod key;
 mod mend;
 mod numeric;
 mod pieces;

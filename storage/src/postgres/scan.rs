@@ -8,7 +8,6 @@ use tokio_postgres::CopyOutStream;
 use super::binary::{Fields, Malformed, Tuples};
 use super::connection::{Session, Tag};
 use super::decode::{Form, Unfit, decode};
-use super::key;
 use super::relation::Relation;
 use crate::batch::Fault;
 use crate::catalog::Field;
@@ -16,6 +15,7 @@ use crate::column::ColumnBuilder;
 use crate::error::{Error, Result};
 use crate::rows::RowsBuilder;
 use crate::source::{Batches, Scan};
+use crate::text;
 
 /// Rows per batch at the most, for tables whose rows are tiny.
 const BATCH_ROWS_MAX: usize = 1 << 16;
@@ -248,15 +248,15 @@ impl Decoder {
         Ok(())
     }
 
-    /// The key of a faulty row as `column=value, …`; `None` without a key or if a value of it does not decode.
+    /// The key of a faulty row as `column=value, …`; `None` without a key or if a value of it is NULL or does not decode.
     fn key_text(&self, fields: &Fields<'_>) -> Option<String> {
         let parts = self.key.iter().map(|(index, field)| {
             let mut column = ColumnBuilder::new(&field.logical);
-            let bytes = fields.clone().nth(*index)?;
-            decode(&Form::of(&field.logical), bytes, &mut column, &mut String::new()).ok()?;
-            let mut text = format!("{}=", field.name);
-            key::render(&field.logical, column.finish().as_ref(), 0, &mut text)?;
-            Some(text)
+            let bytes = fields.clone().nth(*index)??;
+            decode(&Form::of(&field.logical), Some(bytes), &mut column, &mut String::new()).ok()?;
+            let mut part = format!("{}=", field.name);
+            text::render(&field.logical, column.finish().as_ref(), 0, &mut part);
+            Some(part)
         });
         let parts = parts.collect::<Option<Vec<_>>>()?;
         (!parts.is_empty()).then(|| parts.join(", "))
