@@ -17,16 +17,16 @@ mod endpoint;
 mod error;
 pub mod evidence;
 pub mod journal;
-pub mod postgres;
 mod object;
+pub mod postgres;
 mod rows;
 mod source;
 mod split;
 pub mod sqlite;
 mod target;
-pub mod text;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod text;
 mod types;
 mod verdict;
 
@@ -39,8 +39,8 @@ pub use connect::{open_source, open_target};
 pub use csv::CsvOptions;
 pub use endpoint::{Endpoint, SecretText};
 pub use error::{Cause, Error, Kind, Result};
-pub use postgres::Postgres;
 pub use object::{ObjectFolder, store_error};
+pub use postgres::Postgres;
 pub use rows::{RowsBuilder, arrow_schema};
 pub use source::{Batches, Scan, Snapshot, Source};
 pub use split::{Piece, Range, Sizing, Split, SplitId};

@@ -1,6 +1,6 @@
 //! PostgreSQL 14 and later, read and written through COPY in its binary format.
 //!
-//! In reading order: [`address`](self) and connections, the catalog, types, the binary codec, snapshots with their
+//! In reading order: addresses and connections, the catalog, types, the binary codec, snapshots with their
 //! scans, and the target with its writers. Knows nothing of plans, jobs' meaning or verification.
 
 mod address;
@@ -12,7 +12,6 @@ mod constraints;
 mod decode;
 mod encode;
 mod failure;
-mod key;
 mod mend;
 mod names;
 mod numeric;
