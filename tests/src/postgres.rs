@@ -24,8 +24,10 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// Names the socket file of a server that listens on no network.
 const SOCKET_PORT: u16 = 5432;
 
-/// Reads one line from the test: `stop` stops the server, the pipe's end also removes the folder ($1).
+/// Reads one line from the test: `stop` stops the server, the pipe's end also removes the folder ($1). Ctrl-C reaches
+/// the whole terminal group and must not end the keeper before its server.
 const KEEPER: &str = r#"
+trap '' INT TERM HUP
 folder=$1; shift
 "$@" &
 server=$!

@@ -26,7 +26,7 @@ impl Server {
         let python = python();
         assert!(python.is_file(), "{} is missing: run scripts/setup-tests.sh", python.display());
         let mut command = Command::new(&python);
-        command.args(["-c", LAUNCHER]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(["-c", LAUNCHER]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("python starts");
         let mut line = String::new();
         let output = process.stdout.take().expect("the output is piped");

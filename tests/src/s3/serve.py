@@ -11,7 +11,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 one_at_a_time = threading.Lock()
-moto = DomainDispatcherApplication(create_backend_app, "s3")
+moto = DomainDispatcherApplication(create_backend_app)
 
 
 def serve(environment, start_response):
@@ -24,8 +24,14 @@ def end_with_the_test():
     os._exit(0)
 
 
-WSGIRequestHandler.protocol_version = "HTTP/1.1"
-server = make_server("127.0.0.1", 0, serve, threaded=True)
+class Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code="-", size="-"):
+        pass
+
+
+server = make_server("127.0.0.1", 0, serve, threaded=True, request_handler=Quiet)
 print(server.port, flush=True)
 threading.Thread(target=end_with_the_test, daemon=True).start()
 server.serve_forever()
