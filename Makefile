@@ -2,13 +2,15 @@
 
 CARGO ?= cargo
 
-.PHONY: build test lint deny quickstart shop bench
+.PHONY: build setup test lint deny quickstart shop bench
 
 build: ## the sensei binary
 	$(CARGO) build --release --locked --workspace
 
-test: build ## everything: unit, doc, property, golden and end-to-end tests
+setup: ## what the tests need: installed where it may be, named where not
 	scripts/setup-tests.sh
+
+test: setup build ## everything: unit, doc, property, golden and end-to-end tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  $(CARGO) nextest run --release --locked --workspace; \
 	else \

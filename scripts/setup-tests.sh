@@ -32,10 +32,11 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "installing for the tests: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    # The tests start servers of their own; Debian's default cluster would only take memory.
-    mkdir -p /etc/postgresql-common
-    [ -e /etc/postgresql-common/createcluster.conf ] ||
-      echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+    if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+      # The tests start servers of their own; Debian's default one would only take memory and the usual port.
+      apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
+      sed -ri 's/^#?create_main_cluster .*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+    fi
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   else
     echo "the tests need what this machine lacks; install it and try again:" >&2

@@ -1,7 +1,8 @@
 //! A real PostgreSQL server for one test: own data folder, private unix socket, gone with the process.
 //!
 //! A shell stands between the test and the server and waits on a pipe: when the test's process ends for whatever
-//! reason the pipe closes, the shell stops the server and removes its folder. Several servers run side by side.
+//! reason the pipe closes, the shell stops the server and removes its folder (only a test killed in the second while
+//! the data folder is being made leaves that folder behind). Several servers run side by side.
 
 mod install;
 

@@ -1,5 +1,7 @@
 //! The harness itself: servers start, die and come back; S3 is conditional; programs are bounded.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

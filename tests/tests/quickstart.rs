@@ -1,5 +1,7 @@
 //! The newcomer's first run: the shop is copied, certified, and found certified the second time.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use sensei_tests::Sensei;
 use sensei_tests::corpora::workspace;
 

@@ -37,3 +37,29 @@ fn newer_source(binary: &Path) -> Option<PathBuf> {
 fn modified(path: &Path) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|about| about.modified()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_source_newer_than_the_binary_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        let binary = place("sensei");
+        let source = place("a source.rs");
+        let source_text = source.display().to_string().replace(' ', "\\ ");
+        std::fs::write(place("sensei.d"), format!("{}: {source_text}\n", binary.display())).unwrap();
+        let built = File::create(&binary).unwrap().metadata().unwrap().modified().unwrap();
+        let file = File::create(&source).unwrap();
+        file.set_modified(built - Duration::from_secs(5)).unwrap();
+        assert_eq!(newer_source(&binary), None);
+        file.set_modified(built + Duration::from_secs(5)).unwrap();
+        assert_eq!(newer_source(&binary), Some(source.clone()));
+        std::fs::remove_file(&source).unwrap();
+        assert_eq!(newer_source(&binary), Some(source), "a source that is gone");
+    }
+}
