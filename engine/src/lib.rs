@@ -1,1 +1,35 @@
-//! placeholder
+//! Making it happen: lowers a plan onto timely, owns threads, budgets, retries and clocks; the `sensei` command line.
+//!
+//! In reading order: [`job`] (one run from plan to certificate) with `copying` (grants, outcomes, checkpoints), the
+//! `runtime` below it, `verify` and `compare` (two sides as they stand), `certify` and `report` (what is concluded), and
+//! the thin command line.
+//!
+//! **Invariant:** nothing here looks into a row.
+
+mod certify;
+mod cli;
+mod clock;
+mod command;
+mod compare;
+mod context;
+mod copying;
+mod dialect;
+mod difference;
+mod enumerator;
+mod failure;
+mod interrupt;
+mod job;
+mod limits;
+mod lower;
+mod pages;
+mod progress;
+mod random;
+mod rejects;
+mod report;
+mod runtime;
+mod state;
+mod verify;
+
+pub use command::main;
+pub use failure::Exit;
+pub use pages::{codes, page};

@@ -1,4 +1,10 @@
-//! placeholder
+//! The `sensei` binary.
+
+use std::process::ExitCode;
+
 #[global_allocator]
-static A: mimalloc::MiMalloc = mimalloc::MiMalloc;
-fn main() {}
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    sensei_engine::main().into()
+}

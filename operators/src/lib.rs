@@ -1,1 +1,30 @@
-//! placeholder
+//! What happens to data in flight.
+//!
+//! In reading order: the canonical bytes of a row ([`encode`]) and their digests ([`RowHasher`]), the transformation of
+//! one table's rows ([`Projection`]: [`Expression`], [`Mask`], [`Cast`], checks), and the dataflow graphs made of them
+//! ([`Cell`] to copy and verify, [`Comparer`] to compare).
+//!
+//! **Invariant:** nothing here knows of SQL dialects, plans, files or clocks, and no type of timely or differential
+//! appears in a public interface.
+
+mod cast;
+mod check;
+pub mod encode;
+mod expression;
+mod fault;
+mod flow;
+mod hash;
+mod mask;
+mod present;
+mod project;
+
+pub use cast::Cast;
+pub use encode::ROW_ENCODING;
+pub use expression::{Expression, ExpressionError};
+pub use flow::{
+    BUCKETS_PER_TABLE, Buckets, Cell, Committed, Comparer, Counts, Feed, Finding, Inlet, InletSender, Lease, Outcome,
+    Outlet, Pass, Permit, Request, RowHash, Rows, Side, SideFeed, Tally, inlet,
+};
+pub use hash::RowHasher;
+pub use mask::Mask;
+pub use project::{ColumnSpec, Input, Projected, Projection};

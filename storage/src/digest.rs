@@ -41,9 +41,20 @@ impl Digest {
         Digest { rows: 1, sum }
     }
 
+    /// A digest that knows a count and nothing of the rows; compares counts only.
+    pub fn of_count(rows: i64) -> Digest {
+        Digest { rows, ..Digest::ZERO }
+    }
+
     /// Whether this is the digest of no rows, so that two subtracted digests were equal.
     pub fn is_zero(&self) -> bool {
         *self == Digest::ZERO
+    }
+
+    /// The 32 bytes of the sum, least significant first, as hex.
+    pub fn sum_hex(&self) -> String {
+        let bytes: Vec<u8> = self.sum.iter().flat_map(|limb| limb.to_le_bytes()).collect();
+        hex::encode(bytes)
     }
 }
 
@@ -80,8 +91,7 @@ impl SubAssign for Digest {
 /// `rows:hex`, the hex being the 32 bytes of the sum, least significant first.
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes: Vec<u8> = self.sum.iter().flat_map(|limb| limb.to_le_bytes()).collect();
-        write!(f, "{}:{}", self.rows, hex::encode(bytes))
+        write!(f, "{}:{}", self.rows, self.sum_hex())
     }
 }
 

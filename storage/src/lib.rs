@@ -6,6 +6,7 @@
 //! **Invariant:** nothing here knows of dataflow, plans or scheduling.
 
 mod batch;
+mod canonical;
 mod catalog;
 mod column;
 pub mod csv;
@@ -13,24 +14,34 @@ pub mod decimal;
 mod digest;
 mod endpoint;
 mod error;
+pub mod evidence;
+pub mod journal;
+pub mod postgres;
 mod object;
 pub mod parquet;
 mod rows;
 mod source;
 mod split;
+pub mod sqlite;
 mod target;
 pub mod text;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod types;
+mod verdict;
 
 pub use batch::{Batch, Fault, LOCATOR};
+pub use canonical::{JSON_DEPTH_MAX, canonical_json, canonicalize_json_text, is_integral};
 pub use catalog::{Catalog, Column, Field, ForeignKey, System, Table, TargetTable};
 pub use column::{ColumnBuilder, ListBuilder};
 pub use digest::Digest;
 pub use endpoint::{Endpoint, SecretText};
 pub use error::{Cause, Error, Kind, Result};
+pub use postgres::Postgres;
 pub use object::{ObjectFolder, store_error};
 pub use rows::{RowsBuilder, arrow_schema};
 pub use source::{Batches, Scan, Snapshot, Source};
 pub use split::{Piece, Range, Sizing, Split, SplitId};
 pub use target::{Begin, Commit, OnExisting, Target, Token, Write, Writer};
 pub use types::LogicalType;
+pub use verdict::{Verdict, VerifyMode};

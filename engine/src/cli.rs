@@ -1,0 +1,220 @@
+//! The command line: what can be said, with examples.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Moves data between databases and proves that it arrived.
+#[derive(Debug, Parser)]
+#[command(name = "sensei", version, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// How results are printed on stdout
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+    /// How log lines are printed on stderr
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Least severity that is logged: error, warn, info, debug or trace
+    #[arg(long, global = true, default_value = "warn", env = "SENSEI_LOG")]
+    pub log_level: String,
+    /// Show no progress
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done and equivalent          4  too many rejected rows, or the target refused rows
+  1  internal error               5  source, target or state unavailable
+  2  plan or usage wrong          6  interrupted, resumable
+  3  source and target differ     7  inconclusive, or a person must look
+
+Start with:
+  sensei plan sqlite:shop.db postgresql://me@localhost/shop -o plan.yaml
+  sensei check plan.yaml
+  sensei run plan.yaml";
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// One JSON object, for scripts.
+    Json,
+}
+
+/// How log lines are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Connect to both ends and propose a plan
+    #[command(after_help = "Example:\n  sensei plan sqlite:shop.db 'postgresql://me:${PGPASSWORD}@db/shop' -o plan.yaml")]
+    Plan(PlanArgs),
+    /// Check a plan against both ends; writes nothing
+    #[command(after_help = "Example:\n  sensei check plan.yaml --output json")]
+    Check(PlanFile),
+    /// Print the resolved plan and its stages
+    #[command(after_help = "Examples:\n  sensei explain plan.yaml\n  sensei explain plan.yaml --format dot | dot -Tsvg > plan.svg")]
+    Explain(ExplainArgs),
+    /// Copy and verify; goes on where an interrupted run stopped
+    #[command(after_help = "Examples:\n  sensei run plan.yaml\n  sensei run plan.yaml --fresh --output json")]
+    Run(RunArgs),
+    /// Compare source and target as they stand; copies nothing
+    #[command(after_help = "Example:\n  sensei verify plan.yaml --report differences.jsonl")]
+    Verify(VerifyArgs),
+    /// Put right what differs, then compare again
+    #[command(after_help = "Example:\n  sensei repair plan.yaml")]
+    Repair(RepairArgs),
+    /// Show where a job stands, from its journal
+    #[command(after_help = "Examples:\n  sensei status plan.yaml\n  sensei status shop-1 --state ./sensei-state\n  sensei status")]
+    Status(StatusArgs),
+    /// Read or check evidence, offline
+    #[command(subcommand)]
+    Certificate(CertificateCommand),
+    /// Print the JSON Schema of the plan file, for editors
+    Schema,
+    /// Explain an error code
+    #[command(after_help = "Example:\n  sensei error S101")]
+    Error {
+        /// The code, such as S101; none lists all
+        code: Option<String>,
+    },
+    /// Print a shell completion script
+    #[command(after_help = "Example:\n  sensei completions bash > ~/.local/share/bash-completion/completions/sensei")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// A plan file.
+#[derive(Debug, Args)]
+pub struct PlanFile {
+    /// The plan file
+    pub plan: PathBuf,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// URL of the source: sqlite:, postgresql:, csv: or parquet:
+    pub source: String,
+    /// URL of the target: sqlite:, postgresql: or parquet:
+    pub target: String,
+    /// Write here instead of stdout; a file that exists is not overwritten
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub format: ExplainFormat,
+}
+
+/// How a plan is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people.
+    Text,
+    /// A Mermaid flowchart of the stages.
+    Mermaid,
+    /// A Graphviz graph of the stages.
+    Dot,
+    /// Everything, for scripts.
+    Json,
+}
+
+/// The signing key.
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    /// Ed25519 key that signs journal and certificate, PKCS#8 PEM; made once in the user's configuration folder if not given
+    #[arg(long, value_name = "FILE", env = "SENSEI_SIGNING_KEY_FILE")]
+    pub signing_key: Option<PathBuf>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// Start a new job although there is one for this plan
+    #[arg(long)]
+    pub fresh: bool,
+    /// The signing key
+    #[command(flatten)]
+    pub key: KeyArgs,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// New file for every differing row, as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// Arguments of `repair`.
+#[derive(Debug, Args)]
+pub struct RepairArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// The signing key
+    #[command(flatten)]
+    pub key: KeyArgs,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// A plan file, or the name of a job; none lists all jobs
+    pub plan_or_job: Option<String>,
+    /// State folder or bucket, where no plan file names it
+    #[arg(long, default_value = "./sensei-state")]
+    pub state: String,
+}
+
+/// What to do with a certificate.
+#[derive(Debug, Subcommand)]
+pub enum CertificateCommand {
+    /// Print what a certificate claims
+    Show(CertificateFile),
+    /// Check that nothing in it was changed and nothing in it contradicts itself
+    #[command(after_help = "Example:\n  sensei certificate verify certificate.json --public-key signing-key.pub.pem")]
+    Verify(CertificateVerify),
+}
+
+/// A certificate file.
+#[derive(Debug, Args)]
+pub struct CertificateFile {
+    /// The certificate
+    pub file: PathBuf,
+}
+
+/// Arguments of `certificate verify`.
+#[derive(Debug, Args)]
+pub struct CertificateVerify {
+    /// The certificate
+    pub file: PathBuf,
+    /// Public key of the signer, PEM; without it the check shows that the file is whole, not who made it
+    #[arg(long, value_name = "FILE")]
+    pub public_key: Option<PathBuf>,
+}

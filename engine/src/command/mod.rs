@@ -1,0 +1,149 @@
+//! One module per command: from arguments to what is printed. Everything else is in the modules they call.
+
+mod certificate;
+mod check;
+mod key;
+mod plan;
+mod run;
+mod status;
+
+use clap::{CommandFactory, Parser};
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{CertificateCommand, Cli, Command, ExplainFormat, LogFormat, Output};
+use crate::failure::{Exit, Failure, Result};
+use crate::{interrupt, pages, runtime};
+
+/// Runs the command the process was started with.
+pub fn main() -> Exit {
+    runtime::end_process_on_panic();
+    let cli = Cli::parse();
+    if let Err(failure) = log_to_stderr(&cli) {
+        return fail(&failure, cli.output);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Failure::internal("starting", error), cli.output),
+    };
+    let output = cli.output;
+    let outcome = runtime.block_on(async {
+        interrupt::listen()?;
+        dispatch(cli).await
+    });
+    // Threads that wait for a database must not hold up the end.
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|failure| fail(&failure, output))
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit> {
+    let (output, quiet) = (cli.output, cli.quiet || cli.output == Output::Json);
+    match cli.command {
+        Command::Plan(args) => plan::propose(&args).await,
+        Command::Check(args) => check::check(&args.plan, output).await,
+        Command::Explain(args) => {
+            let format = if output == Output::Json { ExplainFormat::Json } else { args.format };
+            plan::explain(&args.plan, format).await
+        }
+        Command::Run(args) => run::run(args, output, quiet).await,
+        Command::Verify(args) => run::verify(args, output, quiet).await,
+        Command::Repair(args) => run::repair(args, output, quiet).await,
+        Command::Status(args) => status::status(&args, output).await,
+        Command::Certificate(CertificateCommand::Show(args)) => certificate::show(&args.file, output),
+        Command::Certificate(CertificateCommand::Verify(args)) => certificate::verify(&args, output),
+        Command::Schema => print(&(pretty(&sensei_planner::json_schema())? + "\n")),
+        Command::Error { code } => explain_error(code.as_deref()),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "sensei", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn explain_error(code: Option<&str>) -> Result<Exit> {
+    match code {
+        None => print(&pages::codes().fold(String::new(), |list, code| list + pages::title(code) + "\n")),
+        Some(code) => {
+            let unknown = || Failure::usage(format!("there is no error code {code}"), "List them with `sensei error`.");
+            print(pages::page(&code.to_uppercase()).ok_or_else(unknown)?)
+        }
+    }
+}
+
+/// Prints a result on stdout.
+#[allow(clippy::print_stdout, reason = "stdout is where results go")]
+fn print(text: &str) -> Result<Exit> {
+    print!("{text}");
+    Ok(Exit::Done)
+}
+
+fn pretty(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value).map_err(|error| Failure::internal("printing", error))
+}
+
+/// Prints a result in the form that was asked for.
+fn present(value: &impl Serialize, text: impl FnOnce() -> String, output: Output) -> Result<()> {
+    let text = match output {
+        Output::Json => pretty(value)? + "\n",
+        Output::Text => text(),
+    };
+    print(&text).map(|_| ())
+}
+
+#[derive(Serialize)]
+struct FailureObject<'a> {
+    error: FailureBody<'a>,
+}
+
+#[derive(Serialize)]
+struct FailureBody<'a> {
+    code: &'a str,
+    message: String,
+    hint: String,
+    exit_code: u8,
+    problems: &'a [sensei_planner::Problem],
+}
+
+/// Says on stderr what failed, why, and what to do; under JSON the same as one object on stdout.
+#[allow(clippy::print_stderr, reason = "stderr is where failures go")]
+fn fail(failure: &Failure, output: Output) -> Exit {
+    let exit = failure.exit();
+    let problems = match failure {
+        Failure::Plan(problems) => problems.as_slice(),
+        _ => &[],
+    };
+    if output == Output::Json {
+        let body = FailureBody {
+            code: failure.code(),
+            message: failure.to_string(),
+            hint: failure.hint(),
+            exit_code: exit as u8,
+            problems,
+        };
+        if let Ok(text) = pretty(&FailureObject { error: body }) {
+            let _ = print(&(text + "\n"));
+        }
+        return exit;
+    }
+    eprintln!("error[{}]: {failure}", failure.code());
+    for problem in problems {
+        eprintln!("\n{problem}");
+    }
+    let hint = failure.hint();
+    if !hint.is_empty() {
+        eprintln!("\nhint: {hint}");
+    }
+    exit
+}
+
+fn log_to_stderr(cli: &Cli) -> Result<()> {
+    let filter = EnvFilter::try_new(&cli.log_level)
+        .map_err(|_| Failure::usage(format!("log level \"{}\" is not known", cli.log_level), "Use warn, info or debug."))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match cli.log_format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! A plan file brought together with its two ends: read, connected, resolved.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sensei_planner::{CsvFile, Plan, PlanFile, StageGraph, resolve};
+use sensei_storage::{
+    Catalog, CsvOptions, Endpoint, Error, ObjectFolder, SecretText, Source, Target, open_source, open_target,
+};
+
+use crate::dialect::TargetDialect;
+use crate::failure::{Doing, Failure, Result};
+use crate::lower::Typer;
+
+/// Bytes of a plan file at most.
+const PLAN_FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Connections to either end, if the plan does not say; the planner's own default.
+const CONNECTIONS_DEFAULT: usize = 4;
+
+/// A plan file and the two ends it names.
+pub struct Ends {
+    /// The file as written, with variables in place.
+    pub file: PlanFile,
+    /// Where rows come from.
+    pub source: Arc<dyn Source>,
+    /// Where they go.
+    pub target: Arc<dyn Target>,
+    /// What the source holds.
+    pub source_catalog: Catalog,
+    /// What the target holds.
+    pub target_catalog: Catalog,
+}
+
+/// Reads a plan file, with `${VAR}` from the environment.
+///
+/// # Errors
+/// If it cannot be read, or has problems of its own.
+pub fn read_plan_file(path: &Path) -> Result<PlanFile> {
+    let what = format!("plan file \"{}\"", path.display());
+    let size = std::fs::metadata(path).map_err(|error| Error::io(&what, error)).doing("reading the plan")?.len();
+    if size > PLAN_FILE_BYTES_MAX {
+        return Err(Failure::usage(format!("{what} is larger than {PLAN_FILE_BYTES_MAX} bytes"), "Name a plan file."));
+    }
+    let bytes = std::fs::read(path).map_err(|error| Error::io(&what, error)).doing("reading the plan")?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::usage(format!("{what} is not UTF-8 text"), "Save it as UTF-8."))?;
+    PlanFile::parse(&text, &|name| std::env::var(name).ok()).map_err(Failure::Plan)
+}
+
+impl Ends {
+    /// Reads the plan file at `path` and the catalogs of both ends. Writes nothing.
+    ///
+    /// # Errors
+    /// If the file has problems, or an end cannot be reached.
+    pub async fn connect(path: &Path) -> Result<Ends> {
+        let file = read_plan_file(path)?;
+        let source = open_source(&source_endpoint(&file)).doing("opening the source")?;
+        let target = open_target(&target_endpoint(&file)).doing("opening the target")?;
+        let source_catalog = source.catalog().await.doing("reading the source's catalog")?;
+        let target_catalog = target.catalog().await.doing("reading the target's catalog")?;
+        Ok(Ends { file, source, target, source_catalog, target_catalog })
+    }
+
+    /// Resolves the plan. `ours`: tables the job at hand created in the target, which therefore do not count as found.
+    ///
+    /// # Errors
+    /// Every problem between the file and a plan.
+    pub fn resolve(&self, ours: &[String]) -> Result<Plan> {
+        let mut target = self.target_catalog.clone();
+        target.tables.retain(|table| !ours.contains(&table.name));
+        let dialect = TargetDialect(target.system);
+        resolve(&self.file, &self.source_catalog, &target, &dialect, &Typer).map_err(Failure::Plan)
+    }
+
+    /// The stages of a resolved plan, sized by the source's catalog.
+    pub fn stages(&self, plan: &Plan) -> StageGraph {
+        StageGraph::new(plan, &self.source_catalog)
+    }
+
+    /// Where journal and evidence go.
+    ///
+    /// # Errors
+    /// If the place cannot be opened.
+    pub fn state(&self) -> Result<ObjectFolder> {
+        open_state(&self.file.state)
+    }
+}
+
+/// Opens the state folder or bucket, creating a folder that is not there.
+///
+/// # Errors
+/// If it cannot be opened.
+pub fn open_state(url: &str) -> Result<ObjectFolder> {
+    ObjectFolder::open(url).doing("opening the state")
+}
+
+/// The folder on this machine that `state` names; `None` for a bucket.
+pub fn local_state(url: &str) -> Option<PathBuf> {
+    match url.split_once(':') {
+        None => Some(PathBuf::from(url)),
+        Some(("file", path)) => Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
+        Some(_) => None,
+    }
+}
+
+fn source_endpoint(file: &PlanFile) -> Endpoint {
+    Endpoint {
+        url: SecretText::new(file.source.url.expose()),
+        schema: file.source.schema.clone(),
+        csv: csv_options(file.source.csv.as_ref()),
+        connections_max: connections(file.limits.source_connections),
+    }
+}
+
+fn target_endpoint(file: &PlanFile) -> Endpoint {
+    Endpoint {
+        url: SecretText::new(file.target.url.expose()),
+        schema: file.target.schema.clone(),
+        csv: CsvOptions::default(),
+        connections_max: connections(file.limits.target_connections),
+    }
+}
+
+/// An endpoint known by its URL alone, as `sensei plan` gets it.
+pub fn bare_endpoint(url: &str) -> Endpoint {
+    Endpoint {
+        url: SecretText::new(url),
+        schema: None,
+        csv: CsvOptions::default(),
+        connections_max: CONNECTIONS_DEFAULT,
+    }
+}
+
+fn connections(limit: Option<u32>) -> usize {
+    limit.map_or(CONNECTIONS_DEFAULT, |limit| limit as usize)
+}
+
+fn csv_options(file: Option<&CsvFile>) -> CsvOptions {
+    let mut options = CsvOptions::default();
+    let Some(file) = file else { return options };
+    let first = |text: &Option<String>| text.as_ref().and_then(|text| text.chars().next());
+    options.delimiter = first(&file.delimiter).unwrap_or(options.delimiter);
+    options.quote = first(&file.quote).unwrap_or(options.quote);
+    options.header = file.header.unwrap_or(options.header);
+    options.null = file.null.clone().unwrap_or(options.null);
+    options.encoding = file.encoding.clone().unwrap_or(options.encoding);
+    options
+}

@@ -1,0 +1,117 @@
+//! Hands out splits. Workers pull; what they do not finish stays with the journal. A cluster's head will serve the
+//! same trait over the network.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use sensei_storage::{Split, SplitId};
+use sensei_storage::journal::Checkpoint;
+use tokio::sync::Notify;
+
+/// One split to work on.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The split.
+    pub split: Split,
+    /// What to do with it.
+    pub work: Work,
+}
+
+/// What a grant asks for.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Copy it, unless the target says it is committed; verify it either way.
+    Copy,
+    /// It was verified under an earlier snapshot: read the source again and compare with that checkpoint.
+    Recheck(Box<Checkpoint>),
+    /// Its source changed since: delete what was committed, copy anew.
+    Recopy,
+}
+
+/// Where workers get their splits.
+#[async_trait]
+pub trait Enumerator: Send + Sync {
+    /// The next split, largest first; `None` when there is nothing left for this worker to wait for.
+    async fn next(&self) -> Option<Grant>;
+
+    /// Reports a split complete. `again`: its source changed since it was committed, so it is granted once more, to be
+    /// copied anew.
+    fn complete(&self, split: SplitId, again: bool);
+
+    /// Grants nothing more.
+    fn close(&self);
+}
+
+/// The enumerator of a single process.
+#[derive(Debug)]
+pub struct LocalEnumerator {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    pending: VecDeque<Grant>,
+    outstanding: BTreeMap<SplitId, Split>,
+    closed: bool,
+}
+
+impl LocalEnumerator {
+    /// Grants `grants`, largest estimate first.
+    pub fn new(mut grants: Vec<Grant>) -> LocalEnumerator {
+        grants.sort_by_key(|grant| (std::cmp::Reverse(grant.split.bytes_estimate), grant.split.id));
+        let state = State { pending: grants.into(), outstanding: BTreeMap::new(), closed: false };
+        LocalEnumerator { state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("a panic elsewhere ends the process")
+    }
+
+    /// `Ok` decides; `Err` means wait: a split under way may come back.
+    fn try_next(&self) -> Result<Option<Grant>, ()> {
+        let mut state = self.state();
+        if state.closed {
+            return Ok(None);
+        }
+        match state.pending.pop_front() {
+            Some(grant) => {
+                state.outstanding.insert(grant.split.id, grant.split.clone());
+                Ok(Some(grant))
+            }
+            None if state.outstanding.is_empty() => Ok(None),
+            None => Err(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Enumerator for LocalEnumerator {
+    async fn next(&self) -> Option<Grant> {
+        loop {
+            let notified = self.changed.notified();
+            match self.try_next() {
+                Ok(decided) => return decided,
+                Err(()) => notified.await,
+            }
+        }
+    }
+
+    fn complete(&self, split: SplitId, again: bool) {
+        let mut state = self.state();
+        let returned = state.outstanding.remove(&split).filter(|_| again);
+        state.pending.extend(returned.map(|split| Grant { split, work: Work::Recopy }));
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    fn close(&self) {
+        self.state().closed = true;
+        self.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+#[path = "enumerator_tests.rs"]
+mod tests;

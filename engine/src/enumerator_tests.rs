@@ -1,0 +1,59 @@
+//! Tests of the in-process enumerator.
+
+use sensei_storage::{Commit, Digest, Range, Split, SplitId, Token};
+
+use super::*;
+
+fn split(id: u32, bytes_estimate: u64) -> Split {
+    Split { id: SplitId(id), table: 0, range: Range::Whole, rows_estimate: 1, bytes_estimate }
+}
+
+fn checkpoint(id: u32) -> Box<Checkpoint> {
+    let commit = Commit { rows: 0, token: Token::Sqlite { rowids: Vec::new() } };
+    Box::new(Checkpoint {
+        split: SplitId(id),
+        generation: 1,
+        attempt: 1,
+        snapshot: String::new(),
+        rows_filtered: 0,
+        rows_read: 0,
+        rows_written: 0,
+        rows_rejected: 0,
+        lossy: Vec::new(),
+        expected: Digest::ZERO,
+        actual: None,
+        commit,
+    })
+}
+
+#[tokio::test]
+async fn grants_the_largest_first_and_then_nothing() {
+    let enumerator = LocalEnumerator::new(vec![
+        Grant { split: split(0, 10), work: Work::Copy },
+        Grant { split: split(1, 30), work: Work::Copy },
+    ]);
+    let first = enumerator.next().await.map(|grant| grant.split.id);
+    let second = enumerator.next().await.map(|grant| grant.split.id);
+    assert_eq!((first, second), (Some(SplitId(1)), Some(SplitId(0))));
+    enumerator.complete(SplitId(0), false);
+    enumerator.complete(SplitId(1), false);
+    assert!(enumerator.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_changed_recheck_comes_back_as_a_copy() {
+    let enumerator = LocalEnumerator::new(vec![Grant { split: split(0, 1), work: Work::Recheck(checkpoint(0)) }]);
+    enumerator.next().await.expect("the recheck");
+    let (granted, ()) = tokio::join!(enumerator.next(), async { enumerator.complete(SplitId(0), true) });
+    assert!(matches!(granted.expect("the split again").work, Work::Recopy));
+    enumerator.complete(SplitId(0), false);
+    assert!(enumerator.next().await.is_none());
+}
+
+#[tokio::test]
+async fn closing_ends_the_wait_for_splits_under_way() {
+    let enumerator = LocalEnumerator::new(vec![Grant { split: split(0, 1), work: Work::Recheck(checkpoint(0)) }]);
+    enumerator.next().await.expect("the recheck");
+    let (granted, ()) = tokio::join!(enumerator.next(), async { enumerator.close() });
+    assert!(granted.is_none());
+}

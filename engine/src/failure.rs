@@ -1,0 +1,149 @@
+//! Why a command ends without doing what was asked, and the exit code that says so.
+
+use std::process::ExitCode;
+
+use sensei_planner::Problem;
+use sensei_storage::{Error, Kind};
+use thiserror::Error as ThisError;
+
+/// Exit codes, as documented for users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done and equivalent.
+    Done = 0,
+    /// A bug in Sensei.
+    Internal = 1,
+    /// Plan or usage wrong.
+    Usage = 2,
+    /// Source and target differ.
+    Different = 3,
+    /// Too many rejected rows.
+    Rejects = 4,
+    /// Source, target or state unavailable.
+    Unavailable = 5,
+    /// Interrupted, resumable.
+    Interrupted = 6,
+    /// Inconclusive, or a person must look.
+    Review = 7,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a command ended.
+#[derive(Debug, ThisError)]
+pub enum Failure {
+    /// Something where data rests went wrong.
+    #[error("{doing}: {error}")]
+    Storage {
+        /// What was being done.
+        doing: String,
+        /// What went wrong; carries its own causes.
+        error: Error,
+    },
+    /// The plan cannot be carried out as written.
+    #[error("the plan has {} problem(s)", .0.len())]
+    Plan(Vec<Problem>),
+    /// A wrong argument or setting.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// More rows were rejected than the plan allows.
+    #[error("{rejected} rows were rejected, the plan allows {max}")]
+    TooManyRejects {
+        /// Rows rejected so far.
+        rejected: u64,
+        /// The plan's limit.
+        max: u64,
+        /// Folder with the reasons.
+        folder: String,
+    },
+    /// A person stopped the job.
+    #[error("interrupted; everything finished so far is kept")]
+    Interrupted,
+    /// A bug.
+    #[error("internal error while {doing}: {why}")]
+    Internal {
+        /// What was being done.
+        doing: String,
+        /// What broke.
+        why: String,
+    },
+}
+
+/// Result of what the engine does.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    /// A [`Failure::Internal`].
+    pub fn internal(doing: impl Into<String>, why: impl ToString) -> Failure {
+        Failure::Internal { doing: doing.into(), why: why.to_string() }
+    }
+
+    /// A [`Failure::Usage`].
+    pub fn usage(what: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure::Usage { what: what.into(), hint: hint.into() }
+    }
+
+    /// How the process ends.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Failure::Storage { error, .. } => match (error, error.kind()) {
+                (Error::Refused { .. }, _) => Exit::Rejects,
+                (Error::Fenced { .. } | Error::Altered { .. }, _) => Exit::Review,
+                (_, Kind::Unavailable | Kind::Corrupt) => Exit::Unavailable,
+                (Error::Login { .. } | Error::Privilege { .. }, _) => Exit::Unavailable,
+                (_, Kind::Invalid | Kind::Conflict) => Exit::Usage,
+                (_, Kind::Internal) => Exit::Internal,
+            },
+            Failure::Plan(_) | Failure::Usage { .. } => Exit::Usage,
+            Failure::TooManyRejects { .. } => Exit::Rejects,
+            Failure::Interrupted => Exit::Interrupted,
+            Failure::Internal { .. } => Exit::Internal,
+        }
+    }
+
+    /// Stable code of the page that explains it.
+    pub fn code(&self) -> &str {
+        match self {
+            Failure::Storage { error, .. } => error.code(),
+            Failure::Plan(_) => "S210",
+            Failure::Usage { .. } => "S211",
+            Failure::TooManyRejects { .. } => "S304",
+            Failure::Interrupted => "S601",
+            Failure::Internal { .. } => "S901",
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Failure::Usage { hint, .. } => hint.clone(),
+            Failure::TooManyRejects { folder, .. } => {
+                format!("Read the reasons in {folder}, then change the plan's rules or raise rejects.max and run again.")
+            }
+            Failure::Interrupted => "Run the same command again to continue.".to_owned(),
+            other => crate::pages::remedy(other.code()).to_owned(),
+        }
+    }
+}
+
+/// Says what was being done when storage failed.
+pub trait Doing<T> {
+    /// Adds `doing`, such as `reading the source catalog`.
+    fn doing(self, doing: impl Into<String>) -> Result<T>;
+}
+
+impl<T> Doing<T> for Result<T, Error> {
+    fn doing(self, doing: impl Into<String>) -> Result<T> {
+        self.map_err(|error| Failure::Storage { doing: doing.into(), error })
+    }
+}

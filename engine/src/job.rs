@@ -1,0 +1,289 @@
+//! One job from plan to certificate: find or begin it, walk its stages, checkpoint what is finished, conclude.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+use sensei_planner::{Plan, ReadyQueue, Stage, StageGraph};
+use sensei_storage::evidence::SigningKey;
+use sensei_storage::journal::{self, Event, Generation, History, Interruption, Journal, Operation};
+use sensei_storage::{Error, OnExisting, Sizing, Snapshot, Split, SplitId, Verdict, VerifyMode};
+
+use crate::clock::{Stopwatch, now_text};
+use crate::context::Ends;
+use crate::copying::{Copied, Copying};
+use crate::failure::{Doing, Failure, Result};
+use crate::limits::SPLITS_PER_TABLE_MAX;
+use crate::lower::{LoweredTable, lower};
+use crate::random;
+use crate::report::JobReport;
+use crate::state::{Found, State, identity};
+use crate::{certify, compare};
+
+/// What `sensei run` was asked.
+pub struct RunOptions {
+    /// The plan file.
+    pub plan: PathBuf,
+    /// Start over although a journal exists.
+    pub fresh: bool,
+    /// Show nothing while it runs.
+    pub quiet: bool,
+}
+
+/// A job under way.
+pub(crate) struct Job {
+    pub ends: Ends,
+    pub plan: Plan,
+    pub name: String,
+    pub state: State,
+    pub key: SigningKey,
+    pub journal: Journal,
+    pub history: History,
+    pub tables: Arc<Vec<LoweredTable>>,
+    pub snapshot: Arc<dyn Snapshot>,
+    pub generation: u64,
+    pub quiet: bool,
+}
+
+/// Runs a plan on this machine, going on with an earlier run of the same plan where there is one.
+///
+/// # Errors
+/// Whatever keeps the job from a verdict; a verdict other than `equivalent` is not an error.
+pub async fn run(options: &RunOptions, key: SigningKey) -> Result<JobReport> {
+    let watch = Stopwatch::start();
+    let ends = Ends::connect(&options.plan).await?;
+    let state = State::open(&ends.file.state, ends.state()?, &ends.file.name)?;
+    let found = state.find(&ends.file.name, &key).await?;
+    match found {
+        Found::Finished(history, job) if !options.fresh => {
+            same_plan(&ends, &history, &job)?;
+            finish_finished(&ends, &state, &key, &history, &job).await?;
+            JobReport::from_certificate(&state.certificate(&job).await?, state.certificate_name(&job), &job)
+        }
+        Found::Unfinished(history, job) if !options.fresh => {
+            same_plan(&ends, &history, &job)?;
+            let resumed = resume(ends, state, key, &job, options.quiet).await?;
+            resumed.complete(watch).await
+        }
+        Found::Nothing => begin(ends, state, key, Operation::RunStarted, options.quiet).await?.complete(watch).await,
+        _ => begin(ends, state, key, Operation::Fresh, options.quiet).await?.complete(watch).await,
+    }
+}
+
+/// The plan a journal was begun with.
+pub(crate) fn journaled_plan(history: &History) -> Result<Plan> {
+    serde_json::from_slice(&history.opening.plan_json)
+        .map_err(|error| Failure::internal("reading the journal's plan", error))
+}
+
+/// Refuses to go on with a job whose plan, source tables or target types are not what they were.
+fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Plan> {
+    let before = journaled_plan(history)?;
+    let created: Vec<String> =
+        before.tables.iter().filter(|table| table.target.create).map(|table| table.target.name.clone()).collect();
+    let now = ends.resolve(&created)?;
+    if identity(&now) == history.opening.plan_sha256 {
+        return Ok(now);
+    }
+    Err(Failure::usage(
+        format!("the plan, or the schema it meets, has changed since job {job} began"),
+        "Undo the change to go on with that job, or start a new one with `--fresh`.",
+    ))
+}
+
+async fn begin(ends: Ends, state: State, key: SigningKey, operation: Operation, quiet: bool) -> Result<Job> {
+    let plan = ends.resolve(&[])?;
+    refuse_occupied(&ends, &plan).await?;
+    let digest_key = random::key()?;
+    let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
+    let snapshot = open_snapshot(&ends, &plan).await?;
+    let opening = journal::Opening {
+        plan_name: plan.name.clone(),
+        plan_sha256: identity(&plan),
+        plan_json: plan.canonical_json().into_bytes(),
+        digest_key: hex::encode(digest_key),
+        splits: cut(&ends, &plan, snapshot.as_ref()).await?,
+        engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: now_text(),
+    };
+    let (journal, history) = state.begin(&plan.name, &key, opening).await?;
+    let name = journal.job().to_owned();
+    state.audit(&key, &name, operation).await?;
+    Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, quiet }.open_generation().await
+}
+
+async fn resume(ends: Ends, state: State, key: SigningKey, job: &str, quiet: bool) -> Result<Job> {
+    let (journal, history) = state.reopen(job, &key).await?;
+    let plan = same_plan(&ends, &history, job)?;
+    let mut digest_key = [0; 32];
+    hex::decode_to_slice(&history.opening.digest_key, &mut digest_key)
+        .map_err(|error| Failure::internal("reading the journal's digest key", error))?;
+    let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
+    let snapshot = open_snapshot(&ends, &plan).await?;
+    state.audit(&key, job, Operation::Resumed).await?;
+    let name = job.to_owned();
+    Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, quiet }.open_generation().await
+}
+
+/// A run that died after storing its certificate left the target's progress records and the last journal entry undone.
+async fn finish_finished(ends: &Ends, state: &State, key: &SigningKey, history: &History, job: &str) -> Result<()> {
+    let (None, Some(certificate_sha256)) = (&history.finish, &history.certificate_sha256) else { return Ok(()) };
+    let report = JobReport::from_certificate(&state.certificate(job).await?, state.certificate_name(job), job)?;
+    let plan = journaled_plan(history)?;
+    if report.verdict != Verdict::Different {
+        finish_target(ends, &plan, job, history).await?;
+    }
+    let (mut journal, _) = state.reopen(job, key).await?;
+    let finish = journal::Finish {
+        verdict: report.verdict,
+        certificate_sha256: certificate_sha256.clone(),
+        at: now_text(),
+    };
+    journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")
+}
+
+async fn finish_target(ends: &Ends, plan: &Plan, job: &str, history: &History) -> Result<()> {
+    let mut tables: Vec<_> = plan.tables.iter().map(|table| (table.target.clone(), Vec::new())).collect();
+    for (split, checkpoint) in &history.finished {
+        let table = history.opening.splits[split.0 as usize].table as usize;
+        tables[table].1.push(checkpoint.commit.clone());
+    }
+    ends.target.finish(job, &tables).await.doing("completing the target")
+}
+
+/// Under `on_existing: fail` a table with rows is somebody's data.
+async fn refuse_occupied(ends: &Ends, plan: &Plan) -> Result<()> {
+    if plan.on_existing != OnExisting::Fail {
+        return Ok(());
+    }
+    let names: Vec<String> = plan.tables.iter().map(|table| table.target.name.clone()).collect();
+    let occupied = ends.target.occupied(&names).await.doing("looking at the target's tables")?;
+    if occupied.is_empty() {
+        return Ok(());
+    }
+    let what = format!("target table \"{}\"", occupied.join("\", \""));
+    Err(Error::Exists { what, why: "it has rows, and the plan says on_existing: fail".to_owned() })
+        .doing("preparing the target")
+}
+
+async fn open_snapshot(ends: &Ends, plan: &Plan) -> Result<Arc<dyn Snapshot>> {
+    let readers = plan.limits.source_connections as usize;
+    ends.source.snapshot(readers).await.doing("opening a snapshot of the source")
+}
+
+/// Cuts every table into splits, numbered in table order.
+async fn cut(ends: &Ends, plan: &Plan, snapshot: &dyn Snapshot) -> Result<Vec<Split>> {
+    let sizing = Sizing { split_bytes: plan.limits.split_bytes, splits_max: SPLITS_PER_TABLE_MAX };
+    let mut splits = Vec::new();
+    for (index, planned) in plan.tables.iter().enumerate() {
+        let found = ends.source_catalog.tables.iter().find(|table| table.name == planned.source);
+        let table = found.ok_or_else(|| Failure::internal("cutting tables", "a planned table is not in the catalog"))?;
+        let pieces = snapshot.pieces(table, sizing).await.doing(format!("cutting table \"{}\"", table.name))?;
+        for piece in pieces {
+            splits.push(Split {
+                id: SplitId(splits.len() as u32),
+                table: index as u32,
+                range: piece.range,
+                rows_estimate: piece.rows_estimate,
+                bytes_estimate: piece.bytes_estimate,
+            });
+        }
+    }
+    Ok(splits)
+}
+
+impl Job {
+    async fn open_generation(mut self) -> Result<Job> {
+        let doing = "opening a generation";
+        self.generation = self.journal.begin_generation().await.doing(doing)?;
+        let generation = Generation { generation: self.generation, snapshot: self.snapshot.id(), at: now_text() };
+        self.history.generations.push(generation.clone());
+        self.journal.append(vec![Event::GenerationOpened(generation)]).await.doing(doing)?;
+        Ok(self)
+    }
+
+    async fn complete(mut self, watch: Stopwatch) -> Result<JobReport> {
+        let outcome = self.walk().await;
+        if let Err(Failure::Interrupted) = &outcome {
+            let interruption = Interruption { at: now_text(), why: "stopped by a person".to_owned() };
+            self.journal.append(vec![Event::Interrupted(interruption)]).await.doing("writing the journal")?;
+        }
+        let copied = outcome?;
+        self.certify(copied, watch).await
+    }
+
+    /// Walks the stage graph, every stage after those it waits for.
+    async fn walk(&mut self) -> Result<Copied> {
+        let graph: StageGraph = self.ends.stages(&self.plan);
+        let mut queue = ReadyQueue::new(&graph);
+        let mut copied = Copied::default();
+        while !queue.is_finished() {
+            let ready: Vec<usize> = std::iter::from_fn(|| queue.next()).collect();
+            let stages: Vec<Stage> = ready.iter().map(|&index| graph.nodes[index].stage).collect();
+            if stages.iter().any(|stage| matches!(stage, Stage::Snapshot { .. })) {
+                copied = Copying::new(self).run().await?;
+            }
+            if copied.differing.is_empty() {
+                self.after_copying(&stages).await?;
+            }
+            ready.into_iter().for_each(|index| queue.finish(index));
+        }
+        Ok(copied)
+    }
+
+    /// Everything but copying. Nothing is added to a target that differs.
+    async fn after_copying(&mut self, stages: &[Stage]) -> Result<()> {
+        if stages.contains(&Stage::Prepare) {
+            self.prepare().await?;
+        }
+        let indexes = stages.iter().filter_map(|stage| match stage {
+            Stage::Index { table } => Some(self.add_primary_key(*table)),
+            _ => None,
+        });
+        try_join_all(indexes).await?;
+        if stages.contains(&Stage::Constraints) {
+            for table in &self.plan.tables {
+                let doing = format!("adding foreign keys to table \"{}\"", table.target.name);
+                self.ends.target.add_foreign_keys(&table.target).await.doing(doing)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn prepare(&self) -> Result<()> {
+        let tables: Vec<_> = self.plan.tables.iter().map(|table| table.target.clone()).collect();
+        let target = &self.ends.target;
+        target.prepare(&self.name, &tables, self.plan.on_existing).await.doing("preparing the target")?;
+        target.fence(&self.name, self.generation).await.doing("fencing earlier runs off the target")
+    }
+
+    async fn add_primary_key(&self, table: usize) -> Result<()> {
+        let table = &self.plan.tables[table].target;
+        let doing = format!("adding the primary key of table \"{}\"", table.name);
+        self.ends.target.add_primary_key(table).await.doing(doing)
+    }
+
+    async fn certify(mut self, copied: Copied, watch: Stopwatch) -> Result<JobReport> {
+        let differences = if copied.differing.is_empty() || self.plan.verify != VerifyMode::Full {
+            Vec::new()
+        } else {
+            compare::within_splits(&self, &copied).await?
+        };
+        let predicate = certify::predicate(&self, &copied);
+        let bytes = sensei_storage::evidence::issue(predicate, &self.key).doing("signing the certificate")?;
+        let stored = self.journal.store_certificate(bytes.clone().into()).await.doing("storing the certificate")?;
+        let mut report =
+            JobReport::from_certificate(&bytes, self.state.certificate_name(&self.name), &self.name)?;
+        if copied.differing.is_empty() {
+            self.history.finished = copied.finished.clone();
+            finish_target(&self.ends, &self.plan, &self.name, &self.history).await?;
+        }
+        let finish = journal::Finish { verdict: report.verdict, certificate_sha256: stored, at: now_text() };
+        self.journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")?;
+        self.state.audit(&self.key, &self.name, Operation::Certified).await?;
+        report.differences = differences;
+        report.elapsed_seconds = watch.elapsed().as_secs_f64();
+        report.certified_earlier = false;
+        Ok(report)
+    }
+}

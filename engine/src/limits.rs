@@ -1,0 +1,44 @@
+//! Every bound of the engine, in one place, with what relates them.
+
+/// Splits one worker has open at once: one is copied while the one before is read back.
+pub const LANES_PER_WORKER: usize = 2;
+
+/// Arrow bytes per batch, about. Large enough to spread per-batch costs, small enough for many in flight.
+pub const BATCH_BYTES: usize = 1 << 20;
+
+/// Bytes in flight per direction of one lane, at the least, whatever the plan's memory limit says: one batch must fit.
+pub const LANE_BYTES_MIN: usize = 2 << 20;
+
+/// The part of the plan's memory limit that batches in flight may hold; the rest is for connections, builders, the
+/// binary itself. A guess, checked by the memory benchmark.
+pub const IN_FLIGHT_SHARE: usize = 4;
+
+/// Checkpoints gathered into one epoch at the most.
+pub const CHECKPOINTS_PER_EPOCH_MAX: usize = 64;
+
+/// How long a finished split waits at the most for others to share its epoch.
+pub const EPOCH_INTERVAL_MS: u64 = 500;
+
+/// Splits of one table at the most.
+pub const SPLITS_PER_TABLE_MAX: u32 = 10_000;
+
+/// Rows whose hashes one comparison round holds, both sides together.
+pub const ROUND_ROWS_MAX: u64 = 1_000_000;
+
+/// Differing rows one round fetches whole.
+pub const FETCH_ROWS_MAX: u64 = 20_000;
+
+/// Differing rows the text report prints per table; `--report` has them all.
+pub const EXAMPLES_PER_TABLE_MAX: usize = 5;
+
+/// Scans a comparison has open per side at the most, whatever the connection limits.
+pub const SCANS_PER_SIDE_MAX: usize = 8;
+
+/// How often live progress is drawn.
+pub const PROGRESS_INTERVAL_MS: u64 = 200;
+
+/// How often a plain progress line is printed where nobody watches live.
+pub const PROGRESS_LINE_INTERVAL_MS: u64 = 10_000;
+
+const _: () = assert!(LANE_BYTES_MIN >= 2 * BATCH_BYTES, "a lane must be able to hold a batch and fill the next");
+const _: () = assert!(FETCH_ROWS_MAX <= ROUND_ROWS_MAX, "a round fetches rows it has hashed");

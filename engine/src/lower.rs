@@ -1,0 +1,144 @@
+//! Lowers a resolved plan onto the operators: what to scan, how to transform, how to hash, table by table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sensei_operators::{ColumnSpec, Expression, Input, Mask, Projection, RowHasher};
+use sensei_planner::{ColumnPlan, ExpressionTyper, Plan, Secret, TablePlan};
+use sensei_storage::{Field, LogicalType, Range, Scan, System, TargetTable, VerifyMode};
+
+use crate::failure::{Failure, Result};
+use crate::limits::BATCH_BYTES;
+
+/// One table, ready to be moved.
+#[derive(Clone, Debug)]
+pub struct LoweredTable {
+    /// Name in the source.
+    pub source: String,
+    /// Source key columns that are read, in key order; they name a row in rejects.
+    pub source_key: Vec<String>,
+    /// Columns read from the source.
+    pub read: Vec<Field>,
+    /// The table in the target.
+    pub target: Arc<TargetTable>,
+    /// Source rows to target rows.
+    pub projection: Projection,
+    /// Target rows to hashes.
+    pub hasher: RowHasher,
+    locate_source: bool,
+}
+
+impl LoweredTable {
+    /// The scan of one range of the source.
+    pub fn source_scan(&self, range: Range) -> Scan {
+        Scan {
+            table: self.source.clone(),
+            fields: self.read.clone(),
+            key: self.source_key.clone(),
+            range,
+            locator: self.locate_source,
+            batch_bytes: BATCH_BYTES,
+        }
+    }
+
+    /// The scan of the target table; with `locator`, rows carry their physical address.
+    pub fn target_scan(&self, locator: bool) -> Scan {
+        self.target_range(Range::Whole, locator)
+    }
+
+    /// The scan of one range of the target.
+    pub fn target_range(&self, range: Range, locator: bool) -> Scan {
+        Scan {
+            table: self.target.name.clone(),
+            fields: self.target.fields.clone(),
+            key: self.target.primary_key.clone(),
+            range,
+            locator,
+            batch_bytes: BATCH_BYTES,
+        }
+    }
+}
+
+/// Mask keys by source table and target column.
+pub type MaskKeys = BTreeMap<(String, String), Secret>;
+
+/// Lowers every table of `plan`, hashing rows under `key`.
+///
+/// # Errors
+/// If an expression that planned does not compile any more, or a mask has no key: both are bugs.
+pub fn lower(plan: &Plan, masks: &MaskKeys, key: [u8; 32]) -> Result<Vec<LoweredTable>> {
+    plan.tables.iter().map(|table| lower_table(plan, table, masks, key)).collect()
+}
+
+fn lower_table(plan: &Plan, table: &TablePlan, masks: &MaskKeys, key: [u8; 32]) -> Result<LoweredTable> {
+    let position = |name: &String| table.read.iter().position(|field| field.name == *name);
+    let key_positions: Vec<usize> = table.source_key.iter().filter_map(position).collect();
+    let nameable = key_positions.len() == table.source_key.len() && !masks_a_key(table, &key_positions);
+    let key_positions = if nameable { key_positions } else { Vec::new() };
+    let columns = table
+        .columns
+        .iter()
+        .zip(&table.target.fields)
+        .map(|(column, field)| lower_column(table, column, field, masks))
+        .collect::<Result<Vec<_>>>()?;
+    let projection = Projection::compile(
+        table.read.clone(),
+        key_positions.clone(),
+        table.filter.as_deref(),
+        columns,
+        plan.target.system,
+    )
+    .map_err(|error| Failure::internal(format!("compiling table \"{}\"", table.source), error))?;
+    let source_key = key_positions.iter().map(|&index| table.read[index].name.clone()).collect();
+    Ok(LoweredTable {
+        source: table.source.clone(),
+        source_key,
+        read: table.read.clone(),
+        target: Arc::new(table.target.clone()),
+        projection,
+        hasher: hasher(plan, table, key),
+        locate_source: key_positions.is_empty() && plan.source.system != System::Parquet,
+    })
+}
+
+/// A masked key must not appear in rejects in the clear.
+fn masks_a_key(table: &TablePlan, key: &[usize]) -> bool {
+    table.columns.iter().any(|column| {
+        column.mask.is_some() && matches!(column.input, sensei_planner::Input::Column { index } if key.contains(&index))
+    })
+}
+
+fn hasher(plan: &Plan, table: &TablePlan, key: [u8; 32]) -> RowHasher {
+    let types = table.target.fields.iter().map(|field| field.logical.clone()).collect();
+    let position = |name: &String| table.target.fields.iter().position(|field| field.name == *name);
+    let identity: Vec<usize> = table.target.primary_key.iter().filter_map(position).collect();
+    let hasher = RowHasher::new(key, types, identity);
+    if plan.verify == VerifyMode::Full { hasher } else { hasher.counting() }
+}
+
+fn lower_column(table: &TablePlan, column: &ColumnPlan, field: &Field, masks: &MaskKeys) -> Result<ColumnSpec> {
+    let mask = column.mask.map(|_| mask_of(table, field, masks)).transpose()?;
+    let from = if mask.is_some() { LogicalType::TEXT } else { column.from.clone() };
+    let input = match &column.input {
+        sensei_planner::Input::Column { index } => Input::Column(*index),
+        sensei_planner::Input::Expression { sql } => Input::Expression(sql.clone()),
+    };
+    Ok(ColumnSpec { input, from, mask, lossy: column.lossy.is_some(), to: field.clone() })
+}
+
+fn mask_of(table: &TablePlan, field: &Field, masks: &MaskKeys) -> Result<Mask> {
+    let key = masks.get(&(table.source.clone(), field.name.clone()));
+    let missing = || Failure::internal(format!("masking column \"{}\"", field.name), "the plan file has no key for it");
+    Ok(Mask::keyed_hash(key.ok_or_else(missing)?.expose()))
+}
+
+/// Types expressions for the planner, which does not know the engine that evaluates them.
+#[derive(Debug)]
+pub struct Typer;
+
+impl ExpressionTyper for Typer {
+    fn type_of(&self, sql: &str, fields: &[Field]) -> std::result::Result<(LogicalType, Vec<usize>), String> {
+        let expression = Expression::compile(sql, fields).map_err(|error| error.to_string())?;
+        Ok((expression.result().clone(), expression.used().to_vec()))
+    }
+}

@@ -1,0 +1,209 @@
+//! What a run, a comparison or a certificate says at its end: one object for scripts, one page for people.
+
+use std::fmt::Write;
+
+use sensei_storage::evidence::{self, TableFacts};
+use sensei_storage::{Error, Verdict};
+use serde::Serialize;
+
+use crate::difference::{Differences, Example, Kind};
+use crate::failure::{Doing, Exit, Result};
+
+/// The result of `run`, `verify` and `repair`.
+#[derive(Clone, Debug, Serialize)]
+pub struct JobReport {
+    /// The job, or the plan's name where there is none.
+    pub job: String,
+    /// Conclusion over all tables.
+    pub verdict: Verdict,
+    /// Table by table.
+    pub tables: Vec<TableReport>,
+    /// Wall time of this command, in seconds.
+    pub elapsed_seconds: f64,
+    /// Where the certificate is; `null` for comparisons.
+    pub certificate: Option<String>,
+    /// Whether an earlier run had finished already, so that nothing was done now.
+    pub certified_earlier: bool,
+    /// Times the job was taken up again.
+    pub resumes: u64,
+    /// Splits copied again because their source had changed.
+    pub recopied_splits: u64,
+    /// Differing rows, by table.
+    pub differences: Vec<Differences>,
+    /// Objects of the source that were not carried over.
+    pub not_carried: Vec<String>,
+    /// Declared losses with the rows they touched.
+    pub lossy: Vec<String>,
+    /// What else a person should know.
+    pub notes: Vec<String>,
+}
+
+/// One table's result. All counts are rows.
+#[derive(Clone, Debug, Serialize)]
+pub struct TableReport {
+    /// Name in the source.
+    pub source: String,
+    /// Name in the target.
+    pub target: String,
+    /// Left out by `where`.
+    pub rows_filtered: u64,
+    /// Read from the source to be carried.
+    pub rows_read: u64,
+    /// Not fitting the target.
+    pub rows_rejected: u64,
+    /// Committed by the job.
+    pub rows_written: u64,
+    /// Found in the target.
+    pub rows_verified: u64,
+    /// Conclusion.
+    pub verdict: Verdict,
+}
+
+impl JobReport {
+    /// A report without particulars.
+    pub fn new(job: &str, verdict: Verdict, tables: Vec<TableReport>) -> JobReport {
+        JobReport {
+            job: job.to_owned(),
+            verdict,
+            tables,
+            elapsed_seconds: 0.0,
+            certificate: None,
+            certified_earlier: false,
+            resumes: 0,
+            recopied_splits: 0,
+            differences: Vec::new(),
+            not_carried: Vec::new(),
+            lossy: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// What a certificate says of its job.
+    ///
+    /// # Errors
+    /// `Altered` if it is not as it was signed.
+    pub fn from_certificate(bytes: &[u8], name: String, job: &str) -> Result<JobReport> {
+        let report = evidence::verify(bytes, None);
+        let why = || report.altered.iter().map(ToString::to_string).chain(report.inconsistent.iter().cloned());
+        let altered = || Error::Altered { what: name.clone(), why: why().collect::<Vec<_>>().join("; ") };
+        let statement = report.statement.as_ref().filter(|_| report.valid).ok_or_else(altered);
+        let claims = statement.doing("reading the certificate")?.predicate.clone();
+        let mut result = JobReport::new(job, claims.verdict, claims.tables.iter().map(TableReport::of).collect());
+        result.certificate = Some(name.clone());
+        result.certified_earlier = true;
+        result.resumes = claims.resumes;
+        result.recopied_splits = claims.recopied_splits;
+        result.not_carried = claims.not_carried;
+        let lossy = |rule: &evidence::LossyRule| {
+            format!("{}.{}: {} ({} rows)", rule.table, rule.column, rule.rule, rule.rows_touched)
+        };
+        result.lossy = claims.lossy_rules.iter().map(lossy).collect();
+        result.notes = claims.limits;
+        Ok(result)
+    }
+
+    /// How the process ends.
+    pub fn exit(&self) -> Exit {
+        match self.verdict {
+            Verdict::Equivalent => Exit::Done,
+            Verdict::Different => Exit::Different,
+            Verdict::Inconclusive => Exit::Review,
+        }
+    }
+
+    /// The page for people.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        self.write_tables(&mut out);
+        for differences in &self.differences {
+            write_differences(&mut out, differences);
+        }
+        write_list(&mut out, "Declared losses", &self.lossy);
+        write_list(&mut out, "Not carried over", &self.not_carried);
+        write_list(&mut out, "Notes", &self.notes);
+        self.write_verdict(&mut out);
+        out
+    }
+
+    fn write_tables(&self, out: &mut String) {
+        let width = self.tables.iter().map(|table| table.source.chars().count()).max().unwrap_or(0).max(5);
+        line(out, format_args!("{:width$} {:>12} {:>10} {:>12} {:>12}  verdict", "table", "read", "rejected", "written", "verified"));
+        for table in &self.tables {
+            let TableReport { source, rows_read, rows_rejected, rows_written, rows_verified, verdict, .. } = table;
+            let mark = if *verdict == Verdict::Different { "DIFFERENT".to_owned() } else { verdict.to_string() };
+            line(out, format_args!("{source:width$} {rows_read:>12} {rows_rejected:>10} {rows_written:>12} {rows_verified:>12}  {mark}"));
+        }
+    }
+
+    fn write_verdict(&self, out: &mut String) {
+        let rows: u64 = self.tables.iter().map(|table| table.rows_verified).sum();
+        let earlier = if self.certified_earlier { " (certified by an earlier run; nothing was done now)" } else { "" };
+        line(out, format_args!("\n{}: {}, {} rows in {} tables{earlier}", self.job, self.verdict, rows, self.tables.len()));
+        if self.resumes > 0 {
+            line(out, format_args!("resumed {} times, {} splits copied again", self.resumes, self.recopied_splits));
+        }
+        if !self.certified_earlier {
+            line(out, format_args!("took {:.1} s", self.elapsed_seconds));
+        }
+        if let Some(certificate) = &self.certificate {
+            line(out, format_args!("certificate: {certificate}"));
+        }
+        if self.verdict == Verdict::Different {
+            line(out, format_args!("list every differing row with `sensei verify PLAN --report FILE`, put them right with `sensei repair PLAN`"));
+        }
+    }
+}
+
+impl TableReport {
+    fn of(facts: &TableFacts) -> TableReport {
+        TableReport {
+            source: facts.source.clone(),
+            target: facts.target.clone(),
+            rows_filtered: facts.rows_filtered,
+            rows_read: facts.rows_read,
+            rows_rejected: facts.rows_rejected,
+            rows_written: facts.rows_written,
+            rows_verified: facts.rows_verified,
+            verdict: facts.verdict,
+        }
+    }
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    writeln!(out, "{text}").expect("writing to a string");
+}
+
+fn write_differences(out: &mut String, differences: &Differences) {
+    let count = |kind| differences.counts.get(&kind).copied().unwrap_or(0);
+    line(
+        out,
+        format_args!(
+            "\n{}: {} missing, {} extra, {} changed, {} unreadable",
+            differences.target,
+            count(Kind::Missing),
+            count(Kind::Extra),
+            count(Kind::Changed),
+            count(Kind::Unreadable)
+        ),
+    );
+    for Example { kind, key, columns } in &differences.examples {
+        let kind = format!("{kind:?}").to_lowercase();
+        let key = key.as_deref().unwrap_or("(no key)");
+        let columns = if columns.is_empty() { String::new() } else { format!(" in {}", columns.join(", ")) };
+        line(out, format_args!("  {kind:10} {key}{columns}"));
+    }
+    let all: u64 = differences.counts.values().sum();
+    if all > differences.examples.len() as u64 {
+        line(out, format_args!("  … and {} more", all - differences.examples.len() as u64));
+    }
+}
+
+fn write_list(out: &mut String, title: &str, items: &[String]) {
+    if items.is_empty() {
+        return;
+    }
+    line(out, format_args!("\n{title}:"));
+    for item in items {
+        line(out, format_args!("  {item}"));
+    }
+}

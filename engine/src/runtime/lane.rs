@@ -1,0 +1,174 @@
+//! One split's way through a worker: begin a writer, feed the source's rows in, write what the graph hands back,
+//! commit when the graph says so, feed in what the target holds.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use sensei_operators::{Committed, Feed, InletSender, Lease, Rows};
+use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Scan, Snapshot, Split, Target, TargetTable, Write, Writer};
+use tokio::sync::mpsc;
+
+use crate::enumerator::{Grant, Work};
+use crate::failure::{Doing, Result};
+use crate::limits::BATCH_BYTES;
+use crate::lower::LoweredTable;
+use crate::runtime::budget::LaneBudget;
+
+/// What every lane of a job shares.
+pub struct LaneContext {
+    /// The job.
+    pub job: String,
+    /// The generation this process writes under.
+    pub generation: u64,
+    /// The source as it stood when the job (or its resumption) began.
+    pub snapshot: Arc<dyn Snapshot>,
+    /// Where rows go.
+    pub target: Arc<dyn Target>,
+    /// The plan's tables, lowered.
+    pub tables: Arc<Vec<LoweredTable>>,
+    /// Whether commits are read back.
+    pub read_back: bool,
+    /// Memory for rows in flight, whole process, in bytes.
+    pub memory_bytes: u64,
+    /// Worker threads.
+    pub workers: usize,
+}
+
+/// One split as a lane carries it.
+#[derive(Clone, Debug)]
+pub struct SplitWork {
+    /// What was granted.
+    pub grant: Grant,
+    /// The lease it got on its worker.
+    pub lease: Lease,
+    /// Whether the target had committed it before this process came to it.
+    pub inherited: bool,
+}
+
+/// What the graph hands to a lane's writer.
+pub(super) enum Order {
+    Write(Rows),
+    Commit(u64),
+}
+
+/// Where a lane's rows will go.
+pub(super) enum Destination {
+    /// Into this writer.
+    Writer(Box<dyn Writer>),
+    /// Nowhere: they are there already, and must be read back.
+    Committed(Commit),
+    /// Nowhere: they were read back under an earlier snapshot, with this digest.
+    Verified(Commit, Digest),
+}
+
+/// Opens the destination of a grant. Called in lease order on each worker: a later lease must not hold the only
+/// writer an earlier one waits for, since its commit waits for the earlier one's rows.
+pub(super) async fn open(context: &LaneContext, grant: &Grant) -> Result<Destination> {
+    let table = &context.tables[grant.split.table as usize];
+    let replace = match &grant.work {
+        Work::Recheck(checkpoint) => {
+            let known = checkpoint.actual.unwrap_or(checkpoint.expected);
+            return Ok(Destination::Verified(checkpoint.commit.clone(), known));
+        }
+        Work::Copy => false,
+        Work::Recopy => true,
+    };
+    let write = Write {
+        job: context.job.clone(),
+        generation: context.generation,
+        split: grant.split.id,
+        table: table.target.clone(),
+        replace,
+    };
+    let begin = context.target.begin(write).await.doing(format!("opening table \"{}\" for writing", table.target.name))?;
+    Ok(match begin {
+        Begin::Writer(writer) => Destination::Writer(writer),
+        Begin::Committed(commit) => Destination::Committed(commit),
+    })
+}
+
+/// Reads the split from the source and feeds it to the graph.
+pub(super) async fn read(context: &LaneContext, split: &Split, lease: Lease, feed: &InletSender<Feed>) -> Result<()> {
+    let table = &context.tables[split.table as usize];
+    let scan = table.source_scan(split.range.clone());
+    let doing = || format!("reading table \"{}\"", table.source);
+    let batches = context.snapshot.scan(scan).await.doing(doing())?;
+    let budget = LaneBudget::new(context.memory_bytes, context.workers);
+    pump(batches, &budget, |batch, permit| feed.send(Feed::Rows { lease, batch, permit })).await.doing(doing())?;
+    feed.send(Feed::Close { lease });
+    Ok(())
+}
+
+/// Writes what the graph orders, and answers its order to commit.
+pub(super) async fn write(
+    context: &LaneContext,
+    work: &SplitWork,
+    mut destination: Destination,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    committed: &InletSender<Committed>,
+) -> Result<()> {
+    let table = &context.tables[work.grant.split.table as usize];
+    let doing = || format!("writing table \"{}\"", table.target.name);
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Write(rows) => {
+                if let Destination::Writer(writer) = &mut destination {
+                    writer.write(&rows.batch).await.doing(doing())?;
+                }
+            }
+            Order::Commit(rows) => {
+                let (commit, known) = match destination {
+                    Destination::Writer(writer) => (writer.commit(rows).await.doing(doing())?, None),
+                    Destination::Committed(commit) => (commit, None),
+                    Destination::Verified(commit, digest) => (commit, Some(digest)),
+                };
+                let known = known.or_else(|| (!context.read_back).then(|| Digest::of_count(commit.rows as i64)));
+                committed.send(Committed { lease: work.lease, commit, known });
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a commit back from the target and feeds it to the graph.
+pub(super) async fn read_back(
+    context: &LaneContext,
+    table: &LoweredTable,
+    lease: Lease,
+    commit: Commit,
+    feed: &InletSender<Feed>,
+) -> Result<()> {
+    let doing = || format!("reading table \"{}\" back", table.target.name);
+    let batches = context.target.read_back(table.target_scan(false), commit).await.doing(doing())?;
+    let budget = LaneBudget::new(context.memory_bytes, context.workers);
+    pump(batches, &budget, |batch, permit| feed.send(Feed::Rows { lease, batch, permit })).await.doing(doing())?;
+    feed.send(Feed::Close { lease });
+    Ok(())
+}
+
+/// Moves batches from a stream to `send`, each with its permit.
+pub async fn pump(
+    mut batches: Batches,
+    budget: &LaneBudget,
+    mut send: impl FnMut(Batch, sensei_operators::Permit),
+) -> sensei_storage::Result<()> {
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        let permit = budget.acquire(batch.rows.get_array_memory_size()).await;
+        send(batch, permit);
+    }
+    Ok(())
+}
+
+/// The scan of a whole target table, or of a commit in it.
+pub(crate) fn target_scan(target: &TargetTable, locator: bool) -> Scan {
+    Scan {
+        table: target.name.clone(),
+        fields: target.fields.clone(),
+        key: target.primary_key.clone(),
+        range: sensei_storage::Range::Whole,
+        locator,
+        batch_bytes: BATCH_BYTES,
+    }
+}

@@ -1,0 +1,12 @@
+//! Owns threads and tasks: timely workers on threads of their own, everything that waits for I/O on tokio. In reading
+//! order: the memory [`budget`], the [`lane`] that carries one split, the [`worker`] that keeps its lanes busy.
+
+mod budget;
+mod lane;
+mod panic;
+mod worker;
+
+pub use budget::LaneBudget;
+pub use lane::{LaneContext, SplitWork, pump};
+pub use panic::end_process_on_panic;
+pub use worker::{Event, Workers};

@@ -1,0 +1,255 @@
+//! Runs the workers of one job: each a timely thread with its graph, and the tasks that keep its lanes busy.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use sensei_operators::{Cell, Committed, Feed, InletSender, Lease, Outcome, Permit, Request, inlet};
+use sensei_storage::Fault;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::enumerator::Enumerator;
+use crate::failure::{Failure, Result};
+use crate::limits::LANES_PER_WORKER;
+use crate::runtime::lane::{self, LaneContext, Order, SplitWork};
+
+/// What workers report.
+pub enum Event {
+    /// A split passed through and its counts are known.
+    Done {
+        /// The split.
+        work: SplitWork,
+        /// Its counts.
+        outcome: Outcome,
+    },
+    /// Rows of a split do not fit the target.
+    Rejected {
+        /// The split.
+        work: SplitWork,
+        /// Why, row by row.
+        faults: Vec<Fault>,
+        /// Budget of the batch they came from.
+        permit: Permit,
+    },
+    /// Rows of a table were handed to the writer; for progress only.
+    Moved {
+        /// Index of the table.
+        table: u32,
+        /// Rows.
+        rows: u64,
+        /// Arrow bytes.
+        bytes: u64,
+    },
+}
+
+/// The running workers of one job.
+pub struct Workers {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+    drivers: JoinSet<Result<()>>,
+}
+
+impl Workers {
+    /// Starts `context.workers` workers that pull from `enumerator` and report to `events`.
+    ///
+    /// # Errors
+    /// If the operating system gives no more threads.
+    pub fn start(
+        context: Arc<LaneContext>,
+        enumerator: Arc<dyn Enumerator>,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Result<Workers> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut workers = Workers { stop: stop.clone(), threads: Vec::new(), drivers: JoinSet::new() };
+        let projections = Arc::new(context.tables.iter().map(|table| table.projection.clone()).collect::<Vec<_>>());
+        let hashers = Arc::new(context.tables.iter().map(|table| table.hasher.clone()).collect::<Vec<_>>());
+        for index in 0..context.workers {
+            let (feed, feed_inlet) = inlet();
+            let (committed, committed_inlet) = inlet();
+            let (read_back, read_back_inlet) = inlet();
+            let (requests, received) = mpsc::unbounded_channel();
+            let cell = Cell {
+                projections: projections.clone(),
+                hashers: hashers.clone(),
+                feed: feed_inlet,
+                committed: committed_inlet,
+                read_back: read_back_inlet,
+                requests,
+                stop: stop.clone(),
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("timely-{index}"))
+                .spawn(move || cell.run())
+                .map_err(|error| Failure::internal("starting a worker thread", error))?;
+            workers.threads.push(thread);
+            let doors = Doors { feed, committed, read_back };
+            let driver = Driver { context: context.clone(), enumerator: enumerator.clone(), events: events.clone(), doors };
+            workers.drivers.spawn(driver.run(received));
+        }
+        Ok(workers)
+    }
+
+    /// Waits until every worker has nothing left to do, or the first one fails; then ends the others.
+    ///
+    /// # Errors
+    /// The first failure. Whatever was open then is rolled back.
+    pub async fn finish(mut self) -> Result<()> {
+        let mut outcome = Ok(());
+        while let Some(joined) = self.drivers.join_next().await {
+            let result = joined.unwrap_or_else(|error| Err(Failure::internal("running a worker", error)));
+            if result.is_err() && outcome.is_ok() {
+                outcome = result;
+                self.stop.store(true, Ordering::Relaxed);
+                self.drivers.abort_all();
+            }
+        }
+        self.stop.store(true, Ordering::Relaxed);
+        let threads = std::mem::take(&mut self.threads);
+        let joined = tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok())).await;
+        match (outcome, joined) {
+            (Ok(()), Ok(true)) => Ok(()),
+            (Ok(()), _) => Err(Failure::internal("ending a worker thread", "it panicked")),
+            (failed, _) => failed,
+        }
+    }
+}
+
+/// A worker dropped midway (a command that gives up) leaves its threads to notice the flag.
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The ways into one worker's graph.
+#[derive(Clone)]
+struct Doors {
+    feed: InletSender<Feed>,
+    committed: InletSender<Committed>,
+    read_back: InletSender<Feed>,
+}
+
+struct Driver {
+    context: Arc<LaneContext>,
+    enumerator: Arc<dyn Enumerator>,
+    events: mpsc::UnboundedSender<Event>,
+    doors: Doors,
+}
+
+struct Lane {
+    work: SplitWork,
+    orders: mpsc::UnboundedSender<Order>,
+    /// Freed when the lane is done, for the next split.
+    _slot: tokio::sync::OwnedSemaphorePermit,
+}
+
+enum Step {
+    Granted(SplitWork, lane::Destination, tokio::sync::OwnedSemaphorePermit),
+    Exhausted,
+}
+
+impl Driver {
+    /// Keeps up to [`LANES_PER_WORKER`] splits open until there are no more, and carries the graph's requests out.
+    async fn run(self, mut requests: mpsc::UnboundedReceiver<Request>) -> Result<()> {
+        let mut lanes: HashMap<Lease, Lane> = HashMap::new();
+        let mut tasks: JoinSet<Result<()>> = JoinSet::new();
+        let (granted, mut steps) = mpsc::channel(1);
+        tasks.spawn(grant_splits(self.context.clone(), self.enumerator.clone(), granted));
+        let mut exhausted = false;
+        while !exhausted || !lanes.is_empty() {
+            tokio::select! {
+                Some(step) = steps.recv(), if !exhausted => match step {
+                    Step::Granted(work, destination, slot) => self.open(work, destination, slot, &mut lanes, &mut tasks),
+                    Step::Exhausted => exhausted = true,
+                },
+                request = requests.recv() => {
+                    let gone = || Failure::internal("running a worker", "its graph ended early");
+                    self.carry_out(request.ok_or_else(gone)?, &mut lanes, &mut tasks)?;
+                }
+                Some(joined) = tasks.join_next() => {
+                    joined.unwrap_or_else(|error| Err(Failure::internal("running a lane", error)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open(
+        &self,
+        work: SplitWork,
+        destination: lane::Destination,
+        slot: tokio::sync::OwnedSemaphorePermit,
+        lanes: &mut HashMap<Lease, Lane>,
+        tasks: &mut JoinSet<Result<()>>,
+    ) {
+        let (orders, received) = mpsc::unbounded_channel();
+        self.doors.feed.send(Feed::Open { lease: work.lease, table: work.grant.split.table });
+        let (context, feed, reading) = (self.context.clone(), self.doors.feed.clone(), work.clone());
+        tasks.spawn(async move { lane::read(&context, &reading.grant.split, reading.lease, &feed).await });
+        let (context, committed, writing) = (self.context.clone(), self.doors.committed.clone(), work.clone());
+        tasks.spawn(async move { lane::write(&context, &writing, destination, received, &committed).await });
+        lanes.insert(work.lease, Lane { work, orders, _slot: slot });
+    }
+
+    fn carry_out(
+        &self,
+        request: Request,
+        lanes: &mut HashMap<Lease, Lane>,
+        tasks: &mut JoinSet<Result<()>>,
+    ) -> Result<()> {
+        let lost = || Failure::internal("running a worker", "a request names a lease that is not open");
+        match request {
+            Request::Write { lease, rows } => {
+                let lane = lanes.get(&lease).ok_or_else(lost)?;
+                let moved = Event::Moved {
+                    table: lane.work.grant.split.table,
+                    rows: rows.batch.num_rows() as u64,
+                    bytes: rows.batch.get_array_memory_size() as u64,
+                };
+                // Nobody listens to events any more only when the job has failed already; likewise for orders.
+                let _ = self.events.send(moved);
+                let _ = lane.orders.send(Order::Write(rows));
+            }
+            Request::Commit { lease, rows } => {
+                let _ = lanes.get(&lease).ok_or_else(lost)?.orders.send(Order::Commit(rows));
+            }
+            Request::ReadBack { lease, commit } => {
+                let table = lanes.get(&lease).ok_or_else(lost)?.work.grant.split.table as usize;
+                let (context, feed) = (self.context.clone(), self.doors.read_back.clone());
+                tasks.spawn(async move {
+                    lane::read_back(&context, &context.tables[table], lease, commit, &feed).await
+                });
+            }
+            Request::Reject { lease, faults, permit } => {
+                let work = lanes.get(&lease).ok_or_else(lost)?.work.clone();
+                let _ = self.events.send(Event::Rejected { work, faults, permit });
+            }
+            Request::Done(outcome) => {
+                let lane = lanes.remove(&outcome.lease).ok_or_else(lost)?;
+                let _ = self.events.send(Event::Done { work: lane.work, outcome });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Pulls splits and opens their destinations one after the other, in lease order.
+async fn grant_splits(
+    context: Arc<LaneContext>,
+    enumerator: Arc<dyn Enumerator>,
+    granted: mpsc::Sender<Step>,
+) -> Result<()> {
+    let slots = Arc::new(Semaphore::new(LANES_PER_WORKER));
+    for lease in 0.. {
+        let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let Some(grant) = enumerator.next().await else { break };
+        let destination = lane::open(&context, &grant).await?;
+        // The driver is gone only after a failure.
+        let inherited = !matches!(destination, lane::Destination::Writer(_));
+        let _ = granted.send(Step::Granted(SplitWork { grant, lease, inherited }, destination, slot)).await;
+    }
+    let _ = granted.send(Step::Exhausted).await;
+    Ok(())
+}

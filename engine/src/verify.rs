@@ -1,0 +1,217 @@
+//! `sensei verify` and `sensei repair`: source and target as they stand, whoever did the copying.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use sensei_operators::{BUCKETS_PER_TABLE, Side};
+use sensei_planner::Plan;
+use sensei_storage::evidence::SigningKey;
+use sensei_storage::journal::Operation;
+use sensei_storage::{Digest, Verdict, VerifyMode};
+
+use crate::clock::Stopwatch;
+use crate::compare::{Collected, Comparison, Overview, Part, ranges};
+use crate::context::Ends;
+use crate::difference::{Differences, Kind, RowDifference};
+use crate::failure::{Doing, Failure, Result};
+use crate::lower::lower;
+use crate::progress::Progress;
+use crate::random;
+use crate::report::{JobReport, TableReport};
+use crate::state::State;
+
+/// What `sensei verify` and `sensei repair` were asked.
+pub struct VerifyOptions {
+    /// The plan file.
+    pub plan: PathBuf,
+    /// New file for every differing row, as JSON Lines.
+    pub report: Option<PathBuf>,
+    /// Show nothing while it runs.
+    pub quiet: bool,
+}
+
+/// Compares source and target under the plan's rules. Writes nothing but the report.
+///
+/// # Errors
+/// Whatever keeps it from a verdict.
+pub async fn verify(options: &VerifyOptions) -> Result<JobReport> {
+    let watch = Stopwatch::start();
+    let checked = Checked::new(Ends::connect(&options.plan).await?)?;
+    let (overview, comparison) = checked.overview(false, options.quiet).await?;
+    let mut collected = Collected::new(comparison.tables.clone()).reporting(options.report.as_deref())?;
+    let rows = checked.rows(&overview);
+    comparison.localise(&overview.differing, &rows, &mut |batch| collected.take(&batch)).await?;
+    checked.report(&overview, collected.close()?, watch)
+}
+
+/// Puts right what differs, then compares once more.
+///
+/// # Errors
+/// Whatever keeps it from a verdict; a table whose rows changed under the repair is left as it was.
+pub async fn repair(options: &VerifyOptions, key: &SigningKey) -> Result<JobReport> {
+    let checked = Checked::new(Ends::connect(&options.plan).await?)?;
+    let state = State::open(&checked.ends.file.state, checked.ends.state()?, &checked.ends.file.name)?;
+    let (overview, comparison) = checked.overview(true, options.quiet).await?;
+    let mut repairs: BTreeMap<u32, Mend> = BTreeMap::new();
+    let mut unreadable = 0;
+    let rows = checked.rows(&overview);
+    comparison
+        .localise(&overview.differing, &rows, &mut |batch| {
+            for row in batch {
+                unreadable += u64::from(row.kind == Kind::Unreadable);
+                repairs.entry(row.table).or_default().add(row);
+            }
+        })
+        .await?;
+    if unreadable > 0 {
+        return Err(Failure::usage(
+            format!("{unreadable} rows of the target cannot be read as their columns' types"),
+            "See them with `sensei verify`, correct or delete them in the target, then repair again.",
+        ));
+    }
+    if !repairs.is_empty() {
+        state.audit(key, &checked.plan.name, Operation::Repaired).await?;
+    }
+    drop(comparison);
+    for (table, mend) in repairs {
+        let target = &checked.plan.tables[table as usize].target;
+        let doing = format!("repairing table \"{}\"", target.name);
+        checked.ends.target.mend(target, &mend.locators, &mend.rows).await.doing(doing)?;
+    }
+    verify(options).await
+}
+
+/// What to do to one table.
+#[derive(Default)]
+struct Mend {
+    locators: Vec<String>,
+    rows: Vec<RecordBatch>,
+}
+
+impl Mend {
+    fn add(&mut self, row: RowDifference) {
+        self.locators.extend(row.locators);
+        self.rows.extend(row.expected);
+    }
+}
+
+/// A plan whose target tables are there.
+struct Checked {
+    ends: Ends,
+    plan: Plan,
+    missing: Vec<u32>,
+}
+
+impl Checked {
+    fn new(ends: Ends) -> Result<Checked> {
+        let mut plan = ends.resolve(&[])?;
+        plan.verify = VerifyMode::Full;
+        let missing = plan.tables.iter().enumerate().filter(|(_, table)| table.target.create);
+        let missing = missing.map(|(index, _)| index as u32).collect();
+        Ok(Checked { ends, plan, missing })
+    }
+
+    async fn overview(&self, locate: bool, quiet: bool) -> Result<(Overview, Comparison)> {
+        let limits = &self.plan.limits;
+        let tables = Arc::new(lower(&self.plan, &self.ends.file.mask_keys(), random::key()?)?);
+        let source = self.ends.source.snapshot(limits.source_connections as usize);
+        let source = source.await.doing("opening a snapshot of the source")?;
+        let target = self.ends.target.snapshot(limits.target_connections as usize);
+        let target = target.await.doing("opening a snapshot of the target")?;
+        let mut comparison = Comparison {
+            tables,
+            source,
+            target,
+            commits: self.ends.target.clone(),
+            parts: Vec::new(),
+            workers: limits.workers as usize,
+            source_scans: limits.source_connections as usize,
+            target_scans: limits.target_connections as usize,
+            memory_bytes: limits.memory_bytes,
+            locate,
+        };
+        comparison.parts = self.parts(&comparison).await?;
+        let mut progress = Progress::new("comparing", &self.expected_rows(), quiet);
+        let overview = comparison.overview(&mut progress).await?;
+        Ok((overview, comparison))
+    }
+
+    /// Both sides are scanned, so each table's rows pass twice.
+    fn expected_rows(&self) -> Vec<(String, u64)> {
+        let estimate = |name: &str| {
+            let found = self.ends.source_catalog.tables.iter().find(|table| table.name == name);
+            found.and_then(|table| table.rows_estimate).unwrap_or(0)
+        };
+        self.plan.tables.iter().map(|table| (table.source.clone(), 2 * estimate(&table.source))).collect()
+    }
+
+    async fn parts(&self, comparison: &Comparison) -> Result<Vec<Part>> {
+        let split_bytes = self.plan.limits.split_bytes;
+        let mut parts = Vec::new();
+        for (index, planned) in self.plan.tables.iter().enumerate() {
+            let index = index as u32;
+            let find = |catalog: &sensei_storage::Catalog, name: &str| {
+                catalog.tables.iter().find(|table| table.name == name).cloned()
+            };
+            if let Some(table) = find(&self.ends.source_catalog, &planned.source) {
+                let ranges = ranges(comparison.source.as_ref(), &table, split_bytes).await?;
+                parts.extend(ranges.into_iter().map(|range| Part::Source(index, range)));
+            }
+            if let Some(table) = find(&self.ends.target_catalog, &planned.target.name) {
+                let ranges = ranges(comparison.target.as_ref(), &table, split_bytes).await?;
+                parts.extend(ranges.into_iter().map(|range| Part::Target(index, range)));
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Rows of both sides, to size the rounds of the second pass.
+    fn rows(&self, overview: &Overview) -> BTreeMap<u32, u64> {
+        let mut rows = BTreeMap::new();
+        for ((table, _), tally) in &overview.tallies {
+            *rows.entry(*table).or_insert(u64::from(BUCKETS_PER_TABLE)) += tally.rows;
+        }
+        rows
+    }
+
+    fn report(&self, overview: &Overview, differences: Vec<Differences>, watch: Stopwatch) -> Result<JobReport> {
+        let table = |index: usize| self.table_report(index as u32, overview);
+        let tables: Vec<TableReport> = (0..self.plan.tables.len()).map(table).collect();
+        let verdict = Verdict::overall(tables.iter().map(|table| table.verdict));
+        let mut report = JobReport::new(&self.plan.name, verdict, tables);
+        report.differences = differences;
+        report.elapsed_seconds = watch.elapsed().as_secs_f64();
+        report.not_carried = self.plan.not_carried.clone();
+        report.notes = self.missing_notes();
+        Ok(report)
+    }
+
+    fn missing_notes(&self) -> Vec<String> {
+        let name = |index: &u32| &self.plan.tables[*index as usize].target.name;
+        self.missing.iter().map(|index| format!("table \"{}\" does not exist in the target", name(index))).collect()
+    }
+
+    fn table_report(&self, index: u32, overview: &Overview) -> TableReport {
+        let planned = &self.plan.tables[index as usize];
+        let expected = overview.tallies.get(&(index, Side::Expected));
+        let actual = overview.tallies.get(&(index, Side::Actual));
+        let digest = |tally: Option<&sensei_operators::Tally>| tally.map_or(Digest::ZERO, |tally| tally.digest);
+        let differs = overview.differing.range((index, 0)..=(index, u16::MAX)).next().is_some();
+        let rows = expected.map_or(0, |tally| tally.rows);
+        let found = actual.map_or(0, |tally| tally.rows);
+        let rejected = overview.rejected_rows.get(&index).copied().unwrap_or(0);
+        let equal = !differs && digest(expected) == digest(actual) && !self.missing.contains(&index);
+        TableReport {
+            source: planned.source.clone(),
+            target: planned.target.name.clone(),
+            rows_filtered: expected.map_or(0, |tally| tally.filtered),
+            rows_read: rows + rejected,
+            rows_rejected: rejected,
+            rows_written: 0,
+            rows_verified: found,
+            verdict: if equal { Verdict::Equivalent } else { Verdict::Different },
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What a target cannot hold, found before it is written, so that one row's value never stops a whole split.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef};
+use sensei_storage::{Field, LogicalType, System, canonicalize_json_text};
+
+use crate::fault::RowFaults;
+
+/// Records a fault for each value of a column that `system` cannot hold in `field`.
+pub fn check(array: &ArrayRef, field: &Field, system: System, faults: &mut RowFaults) {
+    check_nulls(array, field, faults);
+    check_values(array, &field.logical, &field.name, system, faults);
+}
+
+fn check_nulls(array: &ArrayRef, field: &Field, faults: &mut RowFaults) {
+    if field.nullable || array.null_count() == 0 {
+        return;
+    }
+    for row in (0..array.len()).filter(|row| array.is_null(*row)) {
+        faults.add(row, &field.name, "NULL in a column that does not allow it");
+    }
+}
+
+fn check_values(array: &ArrayRef, logical: &LogicalType, column: &str, system: System, faults: &mut RowFaults) {
+    match (logical, system) {
+        (LogicalType::Text { .. } | LogicalType::Json, System::Postgresql) => check_nul(array, column, faults),
+        (LogicalType::Jsonb, _) => check_jsonb(array, column, system, faults),
+        (LogicalType::Float32, System::Sqlite) => {
+            let nan = |row| array.as_primitive::<Float32Type>().value(row).is_nan();
+            each_valid(array, nan, |row| faults.add(row, column, "SQLite cannot hold NaN"));
+        }
+        (LogicalType::Float64, System::Sqlite) => {
+            let nan = |row| array.as_primitive::<Float64Type>().value(row).is_nan();
+            each_valid(array, nan, |row| faults.add(row, column, "SQLite cannot hold NaN"));
+        }
+        (LogicalType::Array(element), _) => check_elements(array, element, column, system, faults),
+        _ => {}
+    }
+}
+
+fn each_valid(array: &ArrayRef, wrong: impl Fn(usize) -> bool, mut report: impl FnMut(usize)) {
+    for row in (0..array.len()).filter(|&row| array.is_valid(row) && wrong(row)) {
+        report(row);
+    }
+}
+
+/// One look over the whole value buffer; rows are told apart only if it holds a zero byte at all.
+fn check_nul(array: &ArrayRef, column: &str, faults: &mut RowFaults) {
+    let text = array.as_string::<i32>();
+    if !text.value_data().contains(&0) {
+        return;
+    }
+    let has_nul = |row| text.value(row).contains('\0');
+    each_valid(array, has_nul, |row| faults.add(row, column, "PostgreSQL text cannot hold the character U+0000"));
+}
+
+fn check_jsonb(array: &ArrayRef, column: &str, system: System, faults: &mut RowFaults) {
+    for (row, text) in array.as_string::<i32>().iter().enumerate() {
+        match text.map(canonicalize_json_text) {
+            Some(Err(reason)) => faults.add(row, column, reason.to_string()),
+            Some(Ok(canonical)) if system == System::Postgresql && canonical.contains("\\u0000") => {
+                faults.add(row, column, "PostgreSQL jsonb cannot hold the character U+0000");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn check_elements(
+    array: &ArrayRef,
+    element: &LogicalType,
+    column: &str,
+    system: System,
+    faults: &mut RowFaults,
+) {
+    let list = array.as_list::<i32>();
+    let mut inner = RowFaults::default();
+    check_values(list.values(), element, column, system, &mut inner);
+    for (position, column, reason) in inner.iter() {
+        let row = list.value_offsets().partition_point(|&offset| offset as usize <= position) - 1;
+        faults.add(row, column, reason);
+    }
+}

@@ -1,0 +1,22 @@
+//! The timely and differential operators, and the graphs made of them. In reading order: what travels (`event`), where
+//! it enters and leaves (`port`), the operators, and the graphs: `cell` copies and verifies splits, `compare` compares
+//! what two sides hold.
+//!
+//! **Invariant:** no type of timely or differential appears in what this module exports.
+
+mod cell;
+mod compare;
+mod difference;
+mod digest;
+mod event;
+mod feed;
+mod port;
+mod project;
+mod readback;
+mod verdict;
+mod write;
+
+pub use cell::Cell;
+pub use compare::{BUCKETS_PER_TABLE, Buckets, Comparer, Finding, Pass, RowHash, Side, SideFeed, Tally};
+pub use event::{Committed, Counts, Feed, Lease, Outcome, Permit, Request, Rows};
+pub use port::{Inlet, InletSender, Outlet, inlet};

@@ -1,0 +1,33 @@
+//! What the planner asks about the target's own language. The engine answers out of the connectors.
+
+use sensei_storage::LogicalType;
+
+/// The target system's names for types, and its rules for names.
+pub trait Dialect {
+    /// The type text in the system's DDL that holds every value of `logical`.
+    fn native_type(&self, logical: &LogicalType) -> String;
+
+    /// What a type text of the system means, or `None` if it is not one of the system's own types or not supported.
+    /// User-defined types (an enum of one database) must give `None`: the target may not have them.
+    fn logical_type(&self, native: &str) -> Option<LogicalType>;
+
+    /// Bytes of an identifier at most (PostgreSQL: 63), or `None` for no limit worth a check.
+    fn identifier_bytes_max(&self) -> Option<usize>;
+
+    /// Whether names that differ only in ASCII case are the same name (SQLite).
+    fn ignores_case(&self) -> bool;
+}
+
+/// Compiles SQL expressions far enough to know their type. The engine implements it with the expression engine.
+pub trait ExpressionTyper {
+    /// The type of `sql` over a row of `fields`, and the positions of the fields it uses.
+    ///
+    /// # Errors
+    /// Why it does not compile, as a sentence without the values of literals.
+    fn type_of(&self, sql: &str, fields: &[sensei_storage::Field]) -> Result<(LogicalType, Vec<usize>), String>;
+}
+
+/// Whether two names are one in a system that ignores case or does not.
+pub(crate) fn same_name(a: &str, b: &str, ignores_case: bool) -> bool {
+    if ignores_case { a.eq_ignore_ascii_case(b) } else { a == b }
+}

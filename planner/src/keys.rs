@@ -1,0 +1,176 @@
+//! Which primary and foreign keys hold in the target too. What is not carried is said, with the reason.
+
+use std::collections::BTreeMap;
+
+use sensei_storage::{Field, ForeignKey, System};
+
+use crate::cast::keeps_apart;
+use crate::dialect::same_name;
+use crate::plan::{ColumnPlan, TablePlan};
+use crate::secret::Secret;
+use crate::table::{Context, TableDraft};
+
+/// Sets the keys of every draft, and notes those that are not carried.
+pub(crate) fn carry(context: &Context<'_>, drafts: &mut [TableDraft<'_>]) {
+    for draft in drafts.iter_mut() {
+        primary(draft);
+    }
+    let mask_keys = context.file.mask_keys();
+    let references = References { context, drafts, mask_keys: &mask_keys };
+    let settled: Vec<(Vec<ForeignKey>, Vec<String>)> = drafts.iter().map(|draft| references.of(draft)).collect();
+    for (draft, (foreign_keys, notes)) in drafts.iter_mut().zip(settled) {
+        draft.plan.target.foreign_keys = foreign_keys;
+        draft.notes.extend(notes);
+    }
+}
+
+fn primary(draft: &mut TableDraft<'_>) {
+    let source_key = &draft.table.primary_key;
+    let carried: Result<Vec<String>, String> = source_key
+        .iter()
+        .map(|name| {
+            let (field, column) = carried(&draft.plan, name, false)?;
+            if column.mask.is_none() && !keeps_apart(&column.from, &field.logical) {
+                return Err(format!("column \"{name}\" is converted with a loss"));
+            }
+            Ok(field.name.clone())
+        })
+        .collect();
+    if let Some(existing) = draft.existing {
+        let written = |name: &String| draft.plan.target.fields.iter().any(|field| field.name == *name);
+        let key = &existing.primary_key;
+        if !source_key.is_empty() && carried.as_ref().is_ok_and(|carried| carried != key) {
+            draft.notes.push(format!("primary key of \"{}\": the target's table keeps its own", draft.table.name));
+        }
+        draft.plan.target.primary_key = if key.iter().all(written) { key.clone() } else { Vec::new() };
+        return;
+    }
+    match carried {
+        Ok(columns) => draft.plan.target.primary_key = columns,
+        Err(why) => draft.notes.push(format!("primary key of \"{}\": {why}", draft.table.name)),
+    }
+}
+
+/// The target field that carries the source column `name` as it is, or why there is none.
+fn carried<'p>(plan: &'p TablePlan, name: &str, ignores_case: bool) -> Result<(&'p Field, &'p ColumnPlan), String> {
+    let is_it =
+        |column: &ColumnPlan| plan.source_column(column).is_some_and(|found| same_name(found, name, ignores_case));
+    let found = plan.columns.iter().zip(&plan.target.fields).find(|(column, _)| is_it(column));
+    found
+        .map(|(column, field)| (field, column))
+        .ok_or_else(|| format!("column \"{name}\" of \"{}\" is dropped or computed", plan.source))
+}
+
+/// All drafts, to look up parents among.
+struct References<'d, 'a> {
+    context: &'d Context<'a>,
+    drafts: &'d [TableDraft<'a>],
+    mask_keys: &'d BTreeMap<(String, String), Secret>,
+}
+
+impl References<'_, '_> {
+    fn of(&self, draft: &TableDraft<'_>) -> (Vec<ForeignKey>, Vec<String>) {
+        let mut keys = Vec::new();
+        let mut notes = Vec::new();
+        for key in &draft.table.foreign_keys {
+            let result = self.reference(draft, key);
+            let note = match (result, draft.existing) {
+                (Ok(carried), Some(existing)) if existing.foreign_keys.iter().any(|own| same_key(own, &carried)) => {
+                    None
+                }
+                (_, Some(_)) => Some("the target's table keeps its own keys".to_owned()),
+                (Ok(carried), None) => {
+                    keys.push(carried);
+                    None
+                }
+                (Err(why), None) => Some(why),
+            };
+            notes.extend(note.map(|why| format!("{}: {why}", title(draft, key))));
+        }
+        (keys, notes)
+    }
+
+    /// The foreign key in terms of the target, or why it cannot hold there.
+    fn reference(&self, child: &TableDraft<'_>, key: &ForeignKey) -> Result<ForeignKey, String> {
+        let folds = self.context.source.system == System::Sqlite;
+        let by_name = |exact: bool| self.drafts.iter().find(|draft| same_name(&draft.table.name, &key.parent, !exact));
+        let parent = by_name(true)
+            .or_else(|| by_name(false).filter(|_| folds))
+            .ok_or_else(|| format!("table \"{}\" is not part of the plan", key.parent))?;
+        if parent.plan.filter.is_some() {
+            return Err(format!("only some rows of \"{}\" are taken", parent.table.name));
+        }
+        let parent_columns = match key.parent_columns.is_empty() {
+            true => &parent.table.primary_key,
+            false => &key.parent_columns,
+        };
+        if parent_columns.len() != key.columns.len() {
+            return Err("its columns do not pair up".to_owned());
+        }
+        let mut carried_key = ForeignKey { columns: Vec::new(), parent_columns: Vec::new(), ..key.clone() };
+        carried_key.parent = parent.plan.target.name.clone();
+        carried_key.name = key.name.clone().filter(|name| self.fits(name));
+        for (name, parent_name) in key.columns.iter().zip(parent_columns) {
+            let (field, column) = carried(&child.plan, name, folds)?;
+            let (parent_field, parent_column) = carried(&parent.plan, parent_name, folds)?;
+            self.agree((child, field, column), (parent, parent_field, parent_column))?;
+            carried_key.columns.push(field.name.clone());
+            carried_key.parent_columns.push(parent_field.name.clone());
+        }
+        let mut unique = parent.plan.target.primary_key.clone();
+        let mut wanted = carried_key.parent_columns.clone();
+        unique.sort();
+        wanted.sort();
+        match unique == wanted {
+            true => Ok(carried_key),
+            false => {
+                Err(format!("what it refers to is not the primary key of \"{}\" in the target", carried_key.parent))
+            }
+        }
+    }
+
+    /// Whether equal values on both sides stay equal.
+    fn agree(
+        &self,
+        (child, field, column): (&TableDraft<'_>, &Field, &ColumnPlan),
+        (parent, parent_field, parent_column): (&TableDraft<'_>, &Field, &ColumnPlan),
+    ) -> Result<(), String> {
+        let secret =
+            |draft: &TableDraft<'_>, field: &Field| self.mask_keys.get(&(draft.table.name.clone(), field.name.clone()));
+        match (column.mask, parent_column.mask) {
+            (None, None) if field.logical != parent_field.logical && !text(field, parent_field) => Err(format!(
+                "column \"{}\" is {} and \"{}\" is {}",
+                field.name, field.logical, parent_field.name, parent_field.logical
+            )),
+            (None, None) => Ok(()),
+            (Some(_), Some(_)) if column.from != parent_column.from => {
+                Err(format!("columns \"{}\" and \"{}\" are masked from different types", field.name, parent_field.name))
+            }
+            (Some(_), Some(_)) if secret(child, field) == secret(parent, parent_field) => Ok(()),
+            (Some(_), Some(_)) => {
+                Err(format!("columns \"{}\" and \"{}\" are masked with different keys", field.name, parent_field.name))
+            }
+            _ => Err(format!("only one of columns \"{}\" and \"{}\" is masked", field.name, parent_field.name)),
+        }
+    }
+
+    fn fits(&self, name: &str) -> bool {
+        self.context.dialect.identifier_bytes_max().is_none_or(|max| name.len() <= max)
+    }
+}
+
+/// Text columns of different declared lengths compare as text.
+fn text(a: &Field, b: &Field) -> bool {
+    use sensei_storage::LogicalType::Text;
+    matches!((&a.logical, &b.logical), (Text { .. }, Text { .. }))
+}
+
+fn same_key(a: &ForeignKey, b: &ForeignKey) -> bool {
+    a.columns == b.columns && a.parent == b.parent && a.parent_columns == b.parent_columns
+}
+
+fn title(draft: &TableDraft<'_>, key: &ForeignKey) -> String {
+    let columns = key.columns.join(", ");
+    let name = key.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
+    format!("foreign key{name} of \"{}\" ({columns}) to \"{}\"", draft.table.name, key.parent)
+}

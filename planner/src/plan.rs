@@ -1,0 +1,194 @@
+//! The resolved plan: what will happen, down to every column's type. Plain data without secrets; it is hashed, stored
+//! and printed. Knows nothing of how it is carried out.
+
+use sensei_storage::{Field, LogicalType, OnExisting, System, TargetTable, VerifyMode};
+use serde::{Deserialize, Serialize};
+
+use crate::canonical;
+
+/// Everything that a job does, settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of the plan file format.
+    pub version: u32,
+    /// Name of the job.
+    pub name: String,
+    /// Where the rows are.
+    pub source: Place,
+    /// Where they go.
+    pub target: Place,
+    /// Whether nobody writes to the source meanwhile.
+    pub quiesced: bool,
+    /// What to do with tables that exist and have rows.
+    pub on_existing: OnExisting,
+    /// URL or folder of journal and evidence, without secrets.
+    pub state: String,
+    /// What happens table by table, in the order of the source's names.
+    pub tables: Vec<TablePlan>,
+    /// How much is proved.
+    pub verify: VerifyMode,
+    /// What to do with rows that do not fit.
+    pub rejects: RejectsPlan,
+    /// How much may be used.
+    pub limits: LimitsPlan,
+    /// Rules that lose or assume something, declared before the first row is read.
+    pub lossy: Vec<LossyRule>,
+    /// What exists in the source and will not exist in the target, with the reason.
+    pub not_carried: Vec<String>,
+}
+
+/// One end of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Which kind of system.
+    pub system: System,
+    /// Its URL without secrets.
+    pub description: String,
+    /// Schema, where the system has schemas.
+    pub schema: Option<String>,
+}
+
+/// What to do with rows that do not fit.
+    pub rejects: RejectsPlan,
+    /// How much may be used.
+    pub limits: LimitsPlan,
+    /// Rules that lose or assume something, declared before the first row is read.
+    pub lossy: Vec<LossyRule>,
+    /// What exists in the source and will not exist in the target, with the reason.
+    pub not_carried: Vec<String>,
+}
+
+/// One end of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Which kind of system.
+    pub system: System,
+    /// Its URL without secrets.
+    pub description: String,
+    /// Schema, where the system has schemas.
+    pub schema: Option<String>,
+}
+
+/// How much is proved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VerifyMode {
+    /// Every row is read back and compared.
+    #[default]
+    Full,
+    /// Rows are counted on both sides.
+    Counts,
+    /// Nothing is read back.
+    Off,
+}
+
+/// What to do with rows that do not fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectsPlan {
+    /// Rows that may be rejected before the job stops.
+    pub max: u64,
+    /// Folder for rejected rows.
+    pub to: String,
+}
+
+/// How much may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsPlan {
+    /// Worker threads.
+    pub workers: u32,
+    /// Connections to the source at once.
+    pub source_connections: u32,
+    /// Connections to the target at once.
+    pub target_connections: u32,
+    /// Memory for rows in flight, in bytes.
+    pub memory_bytes: u64,
+    /// Encoded bytes per split, about.
+    pub split_bytes: u64,
+}
+
+/// A rule that loses or assumes something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LossyRule {
+    /// Table in the source.
+    pub table: String,
+    /// Column in the target.
+    pub column: String,
+    /// What is lost or assumed.
+    pub rule: String,
+}
+
+/// What happens to one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TablePlan {
+    /// Name in the source.
+    pub source: String,
+    /// Primary key columns in the source, in key order; empty for none. They need not be in `read`.
+    pub source_key: Vec<String>,
+    /// Columns scanned from the source, in the source's order.
+    pub read: Vec<Field>,
+    /// SQL condition over `read`; only rows for which it is true are taken.
+    pub filter: Option<String>,
+    /// The table as it must stand in the target.
+    pub target: TargetTable,
+    /// How each of the target's fields comes about, in the same order.
+    pub columns: Vec<ColumnPlan>,
+}
+
+/// How one target column comes about: input, then mask, then cast to the target field's logical type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnPlan {
+    /// Where the value comes from.
+    pub input: Input,
+    /// Logical type of the input, before mask and cast.
+    pub from: LogicalType,
+    /// How the value is made unreadable; the result is text.
+    pub mask: Option<MaskPlan>,
+    /// What the cast loses or assumes, if anything.
+    pub lossy: Option<String>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// A column as it was read.
+    Column {
+        /// Position in [`TablePlan::read`].
+        index: usize,
+    },
+    /// An SQL expression over the columns read.
+    Expression {
+        /// Its text.
+        sql: String,
+    },
+}
+
+/// How a value is made unreadable. Keys travel apart, see [`crate::PlanFile::mask_keys`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskPlan {
+    /// 64 hexadecimal digits out of value and key; NULL stays NULL.
+    KeyedHash,
+}
+
+impl Plan {
+    /// SHA-256 over the canonical JSON of the plan (keys sorted, no white space), in hexadecimal.
+    pub fn sha256(&self) -> String {
+        canonical::sha256(self)
+    }
+
+    /// Canonical JSON of the plan: what [`Plan::sha256`] hashes.
+    pub fn canonical_json(&self) -> String {
+        canonical::text(self)
+    }
+}
+
+impl TablePlan {
+    /// Name of the source column that `column` carries as it is (perhaps masked or cast); `None` for expressions.
+    pub fn source_column(&self, column: &ColumnPlan) -> Option<&str> {
+        match column.input {
+            Input::Column { index } => self.read.get(index).map(|field| field.name.as_str()),
+            Input::Expression { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `${VAR}` in the scalars of a plan file. It works on the parsed tree, so a value can never become YAML.
+
+use crate::problem::{Code, Problem};
+use crate::yaml::{Node, Position, Value};
+
+/// Replaces `${VAR}` by what `lookup` says and `$$` by `$` in every scalar value under `node`; keys stay as they are.
+/// Reports each variable that cannot be replaced.
+pub(crate) fn substitute(node: &mut Node, lookup: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<Problem>) {
+    let at = node.at;
+    match &mut node.value {
+        Value::Scalar { text, plain } if text.contains('$') => match replaced(text, lookup, at) {
+            Ok(new) => {
+                *plain &= new == *text;
+                *text = new;
+            }
+            Err(problem) => problems.push(problem),
+        },
+        Value::Scalar { .. } => {}
+        Value::List(items) => items.iter_mut().for_each(|item| substitute(item, lookup, problems)),
+        Value::Map(entries) => entries.iter_mut().for_each(|(_, value)| substitute(value, lookup, problems)),
+    }
+}
+
+fn replaced(text: &str, lookup: &dyn Fn(&str) -> Option<String>, at: Position) -> Result<String, Problem> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(dollar) = rest.find('$') {
+        out.push_str(&rest[..dollar]);
+        rest = &rest[dollar + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix('{') {
+            let (name, tail) = after.split_once('}').filter(|(name, _)| is_name(name)).ok_or_else(|| malformed(at))?;
+            out.push_str(&lookup(name).ok_or_else(|| missing(name, at))?);
+            rest = tail;
+        } else {
+            out.push('$');
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn malformed(at: Position) -> Problem {
+    Problem::new(Code::Variable, "`${` does not begin a variable")
+        .why(format!("{}: a variable is written `${{NAME}}`, with letters, digits and underscores.", at.sentence()))
+        .hint("Write `$$` for a dollar sign.")
+}
+
+fn missing(name: &str, at: Position) -> Problem {
+    Problem::new(Code::Variable, format!("variable {name} is not set"))
+        .why(format!("{} uses it.", at.sentence()))
+        .hint(format!("Set it in the environment: `export {name}=…`. Write `$$` for a dollar sign."))
+}

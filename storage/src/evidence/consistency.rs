@@ -1,0 +1,76 @@
+//! Recounts what a statement claims. Signatures say who claims it; this says whether it can be true.
+
+use super::statement::{PREDICATE_TYPE, STATEMENT_TYPE, Statement, TableFacts, Totals, subjects};
+use crate::digest::Digest;
+use crate::verdict::{Verdict, VerifyMode};
+
+/// Everything in which `statement` contradicts itself, each as `section: what`; empty if nothing.
+///
+/// A table is equivalent exactly if read = written + rejected, verified = written, both digests count that many rows
+/// and their difference is zero. Under `counts` no digests are read back, so equal counts do not demand a verdict, but
+/// unequal ones demand `different`. Under `off` nothing but `inconclusive` can be said.
+pub fn contradictions(statement: &Statement) -> Vec<String> {
+    let predicate = &statement.predicate;
+    let mut found = Vec::new();
+    let mut demand = |holds: bool, section: &str, what: &str| {
+        if !holds {
+            found.push(format!("{section}: {what}"));
+        }
+    };
+    demand(statement.statement_type == STATEMENT_TYPE, "_type", "not an in-toto Statement v1");
+    demand(statement.predicate_type == PREDICATE_TYPE, "predicateType", "not a migration predicate v1");
+    demand(statement.subject == subjects(predicate), "subject", "does not follow from the tables");
+    for table in &predicate.tables {
+        let section = format!("tables/{}", table.target);
+        for what in table_contradictions(table, predicate.mode) {
+            demand(false, &section, what);
+        }
+    }
+    demand(Totals::of(&predicate.tables) == Some(predicate.totals), "totals", "not the sums over the tables");
+    let overall = Verdict::overall(predicate.tables.iter().map(|table| table.verdict));
+    demand(predicate.verdict == overall, "verdict", "does not follow from the tables");
+    demand(predicate.perspectives.row == predicate.verdict, "perspectives", "the row perspective is not the verdict");
+    demand(predicate.rejects.count == predicate.totals.rows_rejected, "rejects", "not the count in the totals");
+    found
+}
+
+fn table_contradictions(table: &TableFacts, mode: VerifyMode) -> Vec<&'static str> {
+    let equivalent = table.verdict == Verdict::Equivalent;
+    let complete = table.rows_written.checked_add(table.rows_rejected) == Some(table.rows_read);
+    let found = table.rows_verified == table.rows_written;
+    let mut contradictions = Vec::new();
+    let mut demand = |holds: bool, what| {
+        if !holds {
+            contradictions.push(what);
+        }
+    };
+    demand(complete || !equivalent, "equivalent, though rows read are not rows written and rejected");
+    demand(found || !equivalent, "equivalent, though rows verified are not rows written");
+    match (mode, table.actual) {
+        (VerifyMode::Full, Some(actual)) => {
+            let mut difference = table.expected;
+            difference -= actual;
+            demand(counts(actual, table.rows_verified), "rows verified are not those of the actual digest");
+            let expected = counts(table.expected, table.rows_written);
+            demand(expected || !equivalent, "equivalent, though rows written are not those of the expected digest");
+            demand(difference.is_zero() || !equivalent, "equivalent, though the digests differ");
+            let agrees = difference.is_zero() && expected && complete && found;
+            demand(equivalent || !agrees, "not equivalent, though every check agrees");
+        }
+        (VerifyMode::Full, None) => demand(!equivalent, "equivalent, though nothing was read back"),
+        (_, Some(_)) => demand(false, "a digest was read back, though the mode is not full"),
+        (VerifyMode::Counts, None) => {
+            demand(found || table.verdict == Verdict::Different, "not different, though the counts differ");
+            demand(!(found && complete) || table.verdict != Verdict::Different, "different, though the counts agree");
+        }
+        (VerifyMode::Off, None) => {
+            demand(table.verdict == Verdict::Inconclusive, "a verdict, though nobody looked");
+            demand(table.rows_verified == 0, "rows verified, though nobody looked");
+        }
+    }
+    contradictions
+}
+
+fn counts(digest: Digest, rows: u64) -> bool {
+    u64::try_from(digest.rows) == Ok(rows)
+}

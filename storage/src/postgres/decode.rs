@@ -1,0 +1,172 @@
+//! From the bytes of one COPY field to a column builder. Knows nothing of frames or queries.
+//!
+//! Source: the `*_send` functions' formats, as documented by the types' manual pages and fixed since protocol 3.0.
+
+use arrow_array::types::IntervalMonthDayNano;
+use bytes::Buf;
+
+use super::numeric;
+use crate::column::{ColumnBuilder, ListBuilder};
+use crate::types::LogicalType;
+
+/// Days from 1970-01-01 to PostgreSQL's day zero, 2000-01-01.
+pub(super) const EPOCH_DAYS: i32 = 10_957;
+/// The same in microseconds.
+pub(super) const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * 86_400_000_000;
+/// The version byte in front of jsonb's text.
+pub(super) const JSONB_VERSION: u8 = 1;
+/// Most a time of day can be, 24:00:00.
+pub(super) const DAY_MICROS: i64 = 86_400_000_000;
+
+/// Why a field was not decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// The bytes are not this type's form: the stream is corrupt.
+    Malformed(&'static str),
+    /// A good value that has no place in the carrier: this row is faulty.
+    Fault(&'static str),
+}
+
+/// How the fields of one column are read. Builders tell most types apart; these share one.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// The builder's variant says it all.
+    Plain,
+    /// Text of a binary numeric.
+    Numeric,
+    /// Text behind a version byte.
+    Jsonb,
+    /// Elements in this form.
+    Array(Box<Form>),
+}
+
+impl Form {
+    /// The form of a logical type.
+    pub(super) fn of(logical: &LogicalType) -> Form {
+        match logical {
+            LogicalType::Decimal { .. } | LogicalType::Numeric => Form::Numeric,
+            LogicalType::Jsonb => Form::Jsonb,
+            LogicalType::Array(element) => Form::Array(Box::new(Form::of(element))),
+            _ => Form::Plain,
+        }
+    }
+}
+
+/// Pushes one field onto its column. On an error nothing, or parts of a list's elements, was pushed.
+pub(super) fn decode(
+    form: &Form,
+    field: Option<&[u8]>,
+    column: &mut ColumnBuilder,
+    scratch: &mut String,
+) -> Result<(), Unfit> {
+    let Some(bytes) = field else {
+        column.append_null();
+        return Ok(());
+    };
+    match column {
+        ColumnBuilder::Boolean(b) => b.append_value(fixed::<1>(bytes)? != [0]),
+        ColumnBuilder::Int16(b) => b.append_value(i16::from_be_bytes(fixed(bytes)?)),
+        ColumnBuilder::Int32(b) => b.append_value(i32::from_be_bytes(fixed(bytes)?)),
+        ColumnBuilder::Int64(b) => b.append_value(i64::from_be_bytes(fixed(bytes)?)),
+        ColumnBuilder::Float32(b) => b.append_value(f32::from_be_bytes(fixed(bytes)?)),
+        ColumnBuilder::Float64(b) => b.append_value(f64::from_be_bytes(fixed(bytes)?)),
+        ColumnBuilder::Text(b) => match form {
+            Form::Numeric => {
+                scratch.clear();
+                numeric::decode(bytes, scratch).ok_or(Unfit::Malformed("a numeric is malformed"))?;
+                b.append_value(&scratch);
+            }
+            Form::Jsonb => match bytes.split_first() {
+                Some((&JSONB_VERSION, text)) => b.append_value(utf8(text)?),
+                _ => return Err(Unfit::Malformed("a jsonb has an unknown version")),
+            },
+            _ => b.append_value(utf8(bytes)?),
+        },
+        ColumnBuilder::Bytes(b) => b.append_value(bytes),
+        ColumnBuilder::Date(b) => b.append_value(date(i32::from_be_bytes(fixed(bytes)?))?),
+        ColumnBuilder::Time(b) => match i64::from_be_bytes(fixed(bytes)?) {
+            time @ 0..=DAY_MICROS => b.append_value(time),
+            _ => return Err(Unfit::Malformed("a time of day is out of range")),
+        },
+        ColumnBuilder::Timestamp(b) => b.append_value(timestamp(i64::from_be_bytes(fixed(bytes)?))?),
+        ColumnBuilder::Interval(b) => b.append_value(interval(bytes)?),
+        ColumnBuilder::Uuid(b) => {
+            b.append_value(fixed::<16>(bytes)?).map_err(|_| Unfit::Malformed("a uuid has the wrong length"))?;
+        }
+        ColumnBuilder::List(b) => match form {
+            Form::Array(element) => list(element, bytes, b, scratch)?,
+            _ => return Err(Unfit::Malformed("an array came for a plain column")),
+        },
+    }
+    Ok(())
+}
+
+fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Unfit> {
+    bytes.try_into().map_err(|_| Unfit::Malformed("a field has the wrong length for its type"))
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, Unfit> {
+    std::str::from_utf8(bytes).map_err(|_| Unfit::Fault("the text is not valid UTF-8"))
+}
+
+fn date(days: i32) -> Result<i32, Unfit> {
+    match days {
+        i32::MIN | i32::MAX => Ok(days),
+        _ => days.checked_add(EPOCH_DAYS).ok_or(Unfit::Fault("the date is out of range")),
+    }
+}
+
+fn timestamp(micros: i64) -> Result<i64, Unfit> {
+    match micros {
+        i64::MIN | i64::MAX => Ok(micros),
+        // The last half hour or so of PostgreSQL's range would collide with, or pass, the value for infinity.
+        _ => micros
+            .checked_add(EPOCH_MICROS)
+            .filter(|shifted| *shifted != i64::MAX)
+            .ok_or(Unfit::Fault("the timestamp is beyond what 64-bit microseconds from 1970 can hold")),
+    }
+}
+
+fn interval(bytes: &[u8]) -> Result<IntervalMonthDayNano, Unfit> {
+    let fixed = fixed::<16>(bytes)?;
+    let mut rest = fixed.as_slice();
+    let (micros, days, months) = (rest.get_i64(), rest.get_i32(), rest.get_i32());
+    let nanos = micros.checked_mul(1000);
+    let nanos = nanos.ok_or(Unfit::Fault("the interval's time part is beyond what 64-bit nanoseconds can hold"))?;
+    Ok(IntervalMonthDayNano::new(months, days, nanos))
+}
+
+fn list(form: &Form, mut bytes: &[u8], list: &mut ListBuilder, scratch: &mut String) -> Result<(), Unfit> {
+    const SHORT: Unfit = Unfit::Malformed("an array is cut short");
+    let dimensions = bytes.try_get_i32().map_err(|_| SHORT)?;
+    let (_has_null, _element) = (bytes.try_get_i32().map_err(|_| SHORT)?, bytes.try_get_u32().map_err(|_| SHORT)?);
+    let count = match dimensions {
+        0 => 0,
+        1 => {
+            let count = bytes.try_get_i32().map_err(|_| SHORT)?;
+            if bytes.try_get_i32().map_err(|_| SHORT)? != 1 {
+                return Err(Unfit::Fault("the array does not begin at index 1"));
+            }
+            count
+        }
+        2..=6 => return Err(Unfit::Fault("the array has more than one dimension")),
+        _ => return Err(Unfit::Malformed("an array has an impossible number of dimensions")),
+    };
+    for _ in 0..count {
+        let length = bytes.try_get_i32().map_err(|_| SHORT)?;
+        let field = match usize::try_from(length) {
+            Ok(length) => {
+                let (field, rest) = bytes.split_at_checked(length).ok_or(SHORT)?;
+                bytes = rest;
+                Some(field)
+            }
+            Err(_) => None,
+        };
+        decode(form, field, &mut list.values, scratch)?;
+    }
+    if !bytes.is_empty() {
+        return Err(Unfit::Malformed("an array has bytes after its elements"));
+    }
+    list.close(true);
+    Ok(())
+}

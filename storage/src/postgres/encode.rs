@@ -1,0 +1,231 @@
+//! From Arrow arrays to the tuples of COPY's binary format. Knows nothing of connections.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
+    Time64MicrosecondType, TimestampMicrosecondType,
+};
+use arrow_array::{
+    Array, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray, PrimitiveArray, RecordBatch, StringArray,
+};
+use bytes::{BufMut, BytesMut};
+
+use super::decode::{DAY_MICROS, EPOCH_DAYS, EPOCH_MICROS, JSONB_VERSION};
+use super::numeric;
+use crate::catalog::Field;
+use crate::error::{Error, Result};
+use crate::types::LogicalType;
+
+/// Columns of one batch, ready to be written row by row.
+pub(super) struct Encoder<'a> {
+    columns: Vec<Cells<'a>>,
+    fields: &'a [Field],
+    table: &'a str,
+}
+
+/// One column's array, resolved once per batch.
+enum Cells<'a> {
+    Boolean(&'a BooleanArray),
+    Int16(&'a PrimitiveArray<Int16Type>),
+    Int32(&'a PrimitiveArray<Int32Type>),
+    Int64(&'a PrimitiveArray<Int64Type>),
+    Float32(&'a PrimitiveArray<Float32Type>),
+    Float64(&'a PrimitiveArray<Float64Type>),
+    Numeric(&'a StringArray),
+    Text(&'a StringArray),
+    Jsonb(&'a StringArray),
+    Bytes(&'a BinaryArray),
+    Date(&'a PrimitiveArray<Date32Type>),
+    Time(&'a PrimitiveArray<Time64MicrosecondType>),
+    Timestamp(&'a PrimitiveArray<TimestampMicrosecondType>),
+    Interval(&'a PrimitiveArray<IntervalMonthDayNanoType>),
+    Uuid(&'a FixedSizeBinaryArray),
+    List(&'a ListArray, Box<Cells<'a>>, u32),
+}
+
+impl<'a> Encoder<'a> {
+    /// For a batch whose columns are `fields` in order; `elements` are the oids of array elements, 0 for other columns.
+    ///
+    /// # Errors
+    /// `Internal` if an array is not its field's carrier.
+    pub(super) fn new(table: &'a str, fields: &'a [Field], elements: &[u32], rows: &'a RecordBatch) -> Result<Self> {
+        if rows.num_columns() != fields.len() {
+            return Err(Error::internal("COPY encoding", "a batch has the wrong number of columns"));
+        }
+        let columns = fields.iter().zip(elements).zip(rows.columns()).map(|((field, element), array)| {
+            if *array.data_type() != field.logical.carrier() {
+                let why = format!("column \"{}\" came as {}", field.name, array.data_type());
+                return Err(Error::internal("COPY encoding", why));
+            }
+            Ok(Cells::new(&field.logical, array.as_ref(), *element))
+        });
+        Ok(Encoder { columns: columns.collect::<Result<_>>()?, fields, table })
+    }
+
+    /// Appends one tuple.
+    ///
+    /// # Errors
+    /// `Refused`, naming the column, for a value PostgreSQL cannot hold.
+    pub(super) fn put_row(&self, row: usize, out: &mut BytesMut) -> Result<()> {
+        // A table has at most 1600 columns.
+        out.put_i16(self.columns.len() as i16);
+        for (index, cells) in self.columns.iter().enumerate() {
+            cells.put(row, out).map_err(|why| Error::Refused {
+                what: format!("table \"{}\"", self.table),
+                why: format!("{why}, column \"{}\"", self.fields[index].name),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Cells<'a> {
+    /// The array must be the carrier of `logical`, which the caller has checked.
+    fn new(logical: &LogicalType, array: &'a dyn Array, element: u32) -> Cells<'a> {
+        match logical {
+            LogicalType::Boolean => Cells::Boolean(array.as_boolean()),
+            LogicalType::Int16 => Cells::Int16(array.as_primitive()),
+            LogicalType::Int32 => Cells::Int32(array.as_primitive()),
+            LogicalType::Int64 => Cells::Int64(array.as_primitive()),
+            LogicalType::Float32 => Cells::Float32(array.as_primitive()),
+            LogicalType::Float64 => Cells::Float64(array.as_primitive()),
+            LogicalType::Decimal { .. } | LogicalType::Numeric => Cells::Numeric(array.as_string()),
+            LogicalType::Text { .. } | LogicalType::Json => Cells::Text(array.as_string()),
+            LogicalType::Jsonb => Cells::Jsonb(array.as_string()),
+            LogicalType::Bytes => Cells::Bytes(array.as_binary()),
+            LogicalType::Date => Cells::Date(array.as_primitive()),
+            LogicalType::Time => Cells::Time(array.as_primitive()),
+            LogicalType::Timestamp | LogicalType::TimestampTz => Cells::Timestamp(array.as_primitive()),
+            LogicalType::Interval => Cells::Interval(array.as_primitive()),
+            LogicalType::Uuid => Cells::Uuid(array.as_fixed_size_binary()),
+            LogicalType::Array(of) => {
+                let list: &ListArray = array.as_list();
+                Cells::List(list, Box::new(Cells::new(of, list.values().as_ref(), 0)), element)
+            }
+        }
+    }
+
+    /// Appends length and bytes of one value.
+    fn put(&self, row: usize, out: &mut BytesMut) -> Result<(), &'static str> {
+        if self.array().is_null(row) {
+            out.put_i32(-1);
+            return Ok(());
+        }
+        match self {
+            Cells::Boolean(a) => put_fixed(&[u8::from(a.value(row))], out),
+            Cells::Int16(a) => put_fixed(&a.value(row).to_be_bytes(), out),
+            Cells::Int32(a) => put_fixed(&a.value(row).to_be_bytes(), out),
+            Cells::Int64(a) => put_fixed(&a.value(row).to_be_bytes(), out),
+            Cells::Float32(a) => put_fixed(&a.value(row).to_be_bytes(), out),
+            Cells::Float64(a) => put_fixed(&a.value(row).to_be_bytes(), out),
+            Cells::Numeric(a) => put_sized(out, |out| numeric::encode(a.value(row), out).ok_or(NOT_DECIMAL))?,
+            Cells::Text(a) => put_bytes(&[], a.value(row).as_bytes(), out)?,
+            Cells::Jsonb(a) => put_bytes(&[JSONB_VERSION], a.value(row).as_bytes(), out)?,
+            Cells::Bytes(a) => put_bytes(&[], a.value(row), out)?,
+            Cells::Date(a) => put_fixed(&date(a.value(row))?.to_be_bytes(), out),
+            Cells::Time(a) => match a.value(row) {
+                time @ 0..=DAY_MICROS => put_fixed(&time.to_be_bytes(), out),
+                _ => return Err("a time of day is out of range"),
+            },
+            Cells::Timestamp(a) => put_fixed(&timestamp(a.value(row))?.to_be_bytes(), out),
+            Cells::Interval(a) => {
+                let interval = a.value(row);
+                if interval.nanoseconds % 1000 != 0 {
+                    return Err("an interval has parts of a microsecond");
+                }
+                out.put_i32(16);
+                out.put_i64(interval.nanoseconds / 1000);
+                out.put_i32(interval.days);
+                out.put_i32(interval.months);
+            }
+            Cells::Uuid(a) => put_fixed(a.value(row), out),
+            Cells::List(a, cells, oid) => put_sized(out, |out| put_list(a, cells, *oid, row, out))?,
+        }
+        Ok(())
+    }
+
+    fn array(&self) -> &'a dyn Array {
+        match self {
+            Cells::Boolean(a) => *a,
+            Cells::Int16(a) => *a,
+            Cells::Int32(a) => *a,
+            Cells::Int64(a) => *a,
+            Cells::Float32(a) => *a,
+            Cells::Float64(a) => *a,
+            Cells::Numeric(a) | Cells::Text(a) | Cells::Jsonb(a) => *a,
+            Cells::Bytes(a) => *a,
+            Cells::Date(a) => *a,
+            Cells::Time(a) => *a,
+            Cells::Timestamp(a) => *a,
+            Cells::Interval(a) => *a,
+            Cells::Uuid(a) => *a,
+            Cells::List(a, ..) => *a,
+        }
+    }
+}
+
+const NOT_DECIMAL: &str = "a value is not a decimal number PostgreSQL can hold";
+const TOO_LONG: &str = "a value is longer than PostgreSQL can hold";
+
+fn put_fixed(bytes: &[u8], out: &mut BytesMut) {
+    out.put_i32(bytes.len() as i32);
+    out.put_slice(bytes);
+}
+
+fn put_bytes(prefix: &[u8], bytes: &[u8], out: &mut BytesMut) -> Result<(), &'static str> {
+    out.put_i32(i32::try_from(prefix.len() + bytes.len()).map_err(|_| TOO_LONG)?);
+    out.put_slice(prefix);
+    out.put_slice(bytes);
+    Ok(())
+}
+
+/// Writes what `put` writes, with its length in front.
+fn put_sized(
+    out: &mut BytesMut,
+    put: impl FnOnce(&mut BytesMut) -> Result<(), &'static str>,
+) -> Result<(), &'static str> {
+    let start = out.len();
+    out.put_i32(0);
+    put(out)?;
+    let length = i32::try_from(out.len() - start - 4).map_err(|_| TOO_LONG)?;
+    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    Ok(())
+}
+
+fn put_list(
+    array: &ListArray,
+    cells: &Cells<'_>,
+    oid: u32,
+    row: usize,
+    out: &mut BytesMut,
+) -> Result<(), &'static str> {
+    let (start, end) = (array.value_offsets()[row] as usize, array.value_offsets()[row + 1] as usize);
+    let has_null = (start..end).any(|index| cells.array().is_null(index));
+    out.put_i32(i32::from(end > start));
+    out.put_i32(i32::from(has_null));
+    out.put_u32(oid);
+    if end > start {
+        out.put_i32((end - start) as i32);
+        out.put_i32(1);
+    }
+    (start..end).try_for_each(|index| cells.put(index, out))
+}
+
+/// PostgreSQL's days for days from 1970. What would land on a value that means infinity is refused.
+fn date(days: i32) -> Result<i32, &'static str> {
+    match days {
+        i32::MIN | i32::MAX => Ok(days),
+        _ => days.checked_sub(EPOCH_DAYS).filter(|shifted| *shifted != i32::MIN).ok_or("a date is out of range"),
+    }
+}
+
+/// PostgreSQL's microseconds for microseconds from 1970, likewise.
+fn timestamp(micros: i64) -> Result<i64, &'static str> {
+    match micros {
+        i64::MIN | i64::MAX => Ok(micros),
+        _ => {
+            let shifted = micros.checked_sub(EPOCH_MICROS).filter(|shifted| *shifted != i64::MIN);
+            shifted.ok_or("a timestamp is out of range")
+        }
+    }
+}

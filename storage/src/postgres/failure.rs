@@ -1,0 +1,105 @@
+//! From what the server or the network said to an [`Error`]. The one place that reads SQLSTATEs.
+
+use std::error::Error as _;
+
+use tokio_postgres::error::DbError;
+
+use crate::error::Error;
+
+/// What went wrong, `at` the endpoint, while working on `object` (such as `table "t"`).
+///
+/// Messages of classes 22 and 23 are rewritten, since the server's own may quote values; `detail` is never used.
+///
+/// # Source
+/// PostgreSQL manual, appendix A.
+pub(super) fn failure(at: &str, object: &str, error: tokio_postgres::Error) -> Error {
+    let Some(db) = error.as_db_error() else {
+        return broken(at, error);
+    };
+    let state = db.code().code();
+    let why = || db.message().to_owned();
+    let unsupported = || Error::Unsupported { what: object.to_owned(), why: why() };
+    match (state.get(..2).unwrap_or_default(), state) {
+        ("28", _) => Error::Login { what: at.to_owned(), why: why() },
+        (_, "42501" | "25006") => Error::Privilege { action: format!("use {object} at {at}"), why: why() },
+        (_, "42P01" | "42703" | "3D000" | "3F000") => Error::Missing { what: missing(db, object) },
+        (_, "42P07" | "42P06" | "42710") => Error::Exists { what: object.to_owned(), why: why() },
+        ("22" | "23", _) => Error::Refused { what: object.to_owned(), why: refusal(db) },
+        ("54" | "2B", _) => Error::Refused { what: object.to_owned(), why: why() },
+        (_, "53100") => Error::Full { what: at.to_owned(), source: Some(Box::new(error)) },
+        ("08" | "53" | "57" | "40" | "55" | "58", _) => {
+            Error::Unavailable { what: at.to_owned(), why: why(), source: Some(Box::new(error)) }
+        }
+        ("0A", _) => unsupported(),
+        ("42", _) => Error::Invalid { what: object.to_owned(), why: why() },
+        (_, "XX001" | "XX002") => Error::Corrupt { what: object.to_owned(), why: why() },
+        _ => Error::internal(format!("{object} at {at}"), format!("{} ({state})", db.message())),
+    }
+}
+
+/// Whether the connection is gone, so that nobody knows what became of the last request.
+pub(super) fn is_lost(error: &tokio_postgres::Error) -> bool {
+    match error.code() {
+        None => true,
+        Some(state) => matches!(state.code().get(..2), Some("08")) || state.code().starts_with("57P"),
+    }
+}
+
+/// A failure below SQL: network, TLS or login set-up.
+fn broken(at: &str, error: tokio_postgres::Error) -> Error {
+    let at = at.to_owned();
+    let why = reason(&error);
+    match error.to_string().as_str() {
+        "authentication error" | "invalid configuration" => Error::Login { what: at, why },
+        "error performing TLS handshake" if !is_io(&error) => Error::Invalid { what: format!("TLS to {at}"), why },
+        _ => Error::Unavailable { what: at, why, source: Some(Box::new(error)) },
+    }
+}
+
+fn reason(error: &tokio_postgres::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// Whether a handshake failed for the network's sake and not for the certificate's.
+fn is_io(error: &tokio_postgres::Error) -> bool {
+    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| io.kind() != std::io::ErrorKind::InvalidData)
+}
+
+fn missing(db: &DbError, object: &str) -> String {
+    match db.code().code() {
+        "42703" => format!("a column of {object}"),
+        "3D000" | "3F000" => db.message().trim_end_matches(" does not exist").to_owned(),
+        _ => object.to_owned(),
+    }
+}
+
+fn refusal(db: &DbError) -> String {
+    let why = match db.code().code() {
+        "22001" => "a value is too long for its column",
+        "22003" => "a number is out of range",
+        "22007" | "22008" => "a date or time is out of range",
+        "22021" | "22P05" => "text cannot be stored in the database's encoding",
+        "22P02" | "22023" => "a value is not valid for its column's type",
+        "22P03" => "a value's binary form does not match its column's type",
+        "23502" => "a value is NULL where NULL is not allowed",
+        "23503" => "a foreign key has no parent row",
+        "23505" => "a key is there twice",
+        "23514" => "a row violates a check constraint",
+        "23P01" => "rows violate an exclusion constraint",
+        _ => "the data was rejected",
+    };
+    let constraint = db.constraint().map(|name| format!(", constraint \"{name}\""));
+    let column = db.column().or_else(|| copied_column(db)).map(|name| format!(", column \"{name}\""));
+    format!("{why}{}{} ({})", constraint.unwrap_or_default(), column.unwrap_or_default(), db.code().code())
+}
+
+/// The column in a context such as `COPY t, line 3, column c`, without the value that may follow.
+fn copied_column(db: &DbError) -> Option<&str> {
+    let context = db.where_()?.strip_prefix("COPY ")?;
+    let (_, column) = context.split_once(", column ")?;
+    column.split([':', '\n']).next()
+}

@@ -1,0 +1,124 @@
+//! PostgreSQL 14 and later, read and written through COPY in its binary format.
+//!
+//! In reading order: [`address`](self) and connections, the catalog, types, the binary codec, snapshots with their
+//! scans, and the target with its writers. Knows nothing of plans, jobs' meaning or verification.
+
+mod address;
+mod binary;
+mod bookkeeping;
+mod catalog;
+mod connection;
+mod constraints;
+mod decode;
+mod encode;
+mod failure;
+mod key;
+mod mend;
+mod numeric;
+mod pieces;
+mod prepare;
+mod relation;
+mod scan;
+mod snapshot;
+mod sql;
+mod target;
+mod tls;
+mod types;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use self::address::Address;
+use self::connection::{Pool, Session, Tag};
+use self::relation::Relation;
+use self::snapshot::PostgresSnapshot;
+use crate::catalog::{Catalog, System};
+use crate::error::{Error, Result};
+use crate::source::{Snapshot, Source};
+
+pub use self::types::native_type;
+
+/// One schema of a PostgreSQL database, as source or target.
+pub struct Postgres {
+    pool: Arc<Pool>,
+    schema: String,
+    /// Turns for writers; one connection is always left for reading back.
+    writers: Arc<Semaphore>,
+    writers_max: usize,
+}
+
+impl Postgres {
+    /// Names a schema at `url`. Nothing is connected before it is needed.
+    ///
+    /// `postgresql://[user[:password]@][host][:port][/database][?…]` with the options `host` (a folder for a unix
+    /// socket), `port`, `user`, `password`, `dbname`, `connect_timeout` (seconds), `sslmode` (`disable`, `prefer`,
+    /// `require`, `verify-ca`, `verify-full`; the default is `prefer` on this machine and `require` elsewhere) and
+    /// `sslrootcert` (a PEM file; without it the system's trusted certificates). Without a user or password `PGUSER`
+    /// and `PGPASSWORD` count.
+    ///
+    /// `connections_max` bounds the connections open at once; fewer than two count as two.
+    ///
+    /// # Errors
+    /// `Invalid` or `Missing` if the URL or the trusted certificates make no sense.
+    pub fn open(url: &str, schema: &str, connections_max: usize) -> Result<Arc<Postgres>> {
+        let pool = Pool::new(Address::parse(url)?, connections_max)?;
+        let writers_max = pool.connections_max() - 1;
+        let writers = Arc::new(Semaphore::new(writers_max));
+        Ok(Arc::new(Postgres { pool, schema: schema.to_owned(), writers, writers_max }))
+    }
+
+    async fn session(&self) -> Result<Session> {
+        self.pool.session(Tag::FREE).await
+    }
+
+    /// The table called `name`, if it is there.
+    async fn find(&self, session: &Session, name: &str) -> Result<Option<Relation>> {
+        let found = Relation::list(session, &self.schema, Some(name)).await;
+        let found = found.map_err(|error| session.failure(&table(name), error))?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The table called `name`.
+    ///
+    /// # Errors
+    /// `Missing`.
+    async fn relation(&self, session: &Session, name: &str) -> Result<Relation> {
+        self.find(session, name).await?.ok_or_else(|| Error::Missing { what: table(name) })
+    }
+}
+
+fn table(name: &str) -> String {
+    format!("table \"{name}\"")
+}
+
+#[async_trait]
+impl Source for Postgres {
+    fn system(&self) -> System {
+        System::Postgresql
+    }
+
+    fn describe(&self) -> String {
+        format!("{} schema \"{}\"", self.pool.label(), self.schema)
+    }
+
+    async fn catalog(&self) -> Result<Catalog> {
+        let session = self.session().await?;
+        // One snapshot for all queries, so that the parts fit together.
+        session.run("the catalog", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let catalog = catalog::read(&session, &self.schema).await;
+        let catalog = catalog.map_err(|error| session.failure("the catalog", error))?;
+        session.run("the catalog", "COMMIT").await?;
+        session.park(Tag::FREE);
+        catalog.ok_or_else(|| Error::Missing { what: format!("schema \"{}\"", self.schema) })
+    }
+
+    async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>> {
+        Ok(Arc::new(PostgresSnapshot::open(&self.pool, &self.schema, readers).await?))
+    }
+}

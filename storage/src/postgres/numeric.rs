@@ -1,0 +1,205 @@
+//! Binary `numeric` and its decimal text, exact both ways, scale kept. Knows nothing of columns.
+//!
+//! On the wire: digit count, weight, sign, display scale (16 bits each), then digits in base 10,000. The value is the
+//! sum of digit[i] × 10000^(weight − i).
+
+use bytes::{Buf, BufMut, BytesMut};
+
+const NEGATIVE: u16 = 0x4000;
+const NAN: u16 = 0xc000;
+const INFINITY: u16 = 0xd000;
+const MINUS_INFINITY: u16 = 0xf000;
+
+/// Decimal digits per digit on the wire.
+const GROUP: usize = 4;
+/// Most digits before the point, PostgreSQL's limit.
+const WHOLE_DIGITS_MAX: usize = 131_072;
+/// Most digits after the point, PostgreSQL's limit.
+const SCALE_MAX: usize = 16_383;
+
+/// Appends the text PostgreSQL would print for `bytes`; `None` if they are not a numeric.
+pub(super) fn decode(mut bytes: &[u8], out: &mut String) -> Option<()> {
+    let count = bytes.try_get_u16().ok()? as usize;
+    let weight = bytes.try_get_i16().ok()?;
+    let sign = bytes.try_get_u16().ok()?;
+    let scale = bytes.try_get_u16().ok()? as usize;
+    match sign {
+        0 => {}
+        NEGATIVE => out.push('-'),
+        NAN => return Some(out.push_str("NaN")),
+        INFINITY => return Some(out.push_str("Infinity")),
+        MINUS_INFINITY => return Some(out.push_str("-Infinity")),
+        _ => return None,
+    }
+    let (digits, rest) = bytes.as_chunks::<2>();
+    if digits.len() != count || !rest.is_empty() || scale > SCALE_MAX {
+        return None;
+    }
+    // Digit of weight `place`; those that are not sent are zero.
+    let digit = |place: i32| -> Option<u16> {
+        let index = usize::try_from(i32::from(weight) - place).ok();
+        let digit = index.and_then(|index| digits.get(index)).map_or(0, |digit| u16::from_be_bytes(*digit));
+        (digit < 10_000).then_some(digit)
+    };
+    push_whole(i32::from(weight), digit, out)?;
+    if scale > 0 {
+        out.push('.');
+        let end = out.len() + scale;
+        for place in 1..=scale.div_ceil(GROUP) {
+            push_group(digit(-(place as i32))?, out);
+        }
+        out.truncate(end);
+    }
+    Some(())
+}
+
+fn push_whole(weight: i32, digit: impl Fn(i32) -> Option<u16>, out: &mut String) -> Option<()> {
+    let mut leading = true;
+    for place in (0..=weight).rev() {
+        let digit = digit(place)?;
+        if leading && digit > 0 {
+            let mut text = [0; 4];
+            let start = group(digit, &mut text);
+            out.push_str(std::str::from_utf8(&text[start..]).expect("decimal digits are ASCII"));
+            leading = false;
+        } else if !leading {
+            push_group(digit, out);
+        }
+    }
+    if leading {
+        out.push('0');
+    }
+    Some(())
+}
+
+/// Writes four decimal digits and returns where the first that is not zero stands.
+fn group(digit: u16, text: &mut [u8; 4]) -> usize {
+    let mut rest = digit;
+    for place in text.iter_mut().rev() {
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    text.iter().position(|place| *place != b'0').unwrap_or(GROUP)
+}
+
+fn push_group(digit: u16, out: &mut String) {
+    let mut text = [0; 4];
+    group(digit, &mut text);
+    out.push_str(std::str::from_utf8(&text).expect("decimal digits are ASCII"));
+}
+
+/// Appends the binary form of a plain decimal such as `-12.50`, `NaN` or `Infinity`; `None` for any other text.
+pub(super) fn encode(text: &str, out: &mut BytesMut) -> Option<()> {
+    match text {
+        "NaN" => return Some(put_special(NAN, out)),
+        "Infinity" => return Some(put_special(INFINITY, out)),
+        "-Infinity" => return Some(put_special(MINUS_INFINITY, out)),
+        _ => {}
+    }
+    let (sign, unsigned) = match text.as_bytes() {
+        [b'-', rest @ ..] => (NEGATIVE, rest),
+        [b'+', rest @ ..] => (0, rest),
+        rest => (0, rest),
+    };
+    let point = unsigned.iter().position(|byte| *byte == b'.').unwrap_or(unsigned.len());
+    let (whole, fraction) = (&unsigned[..point], unsigned.get(point + 1..).unwrap_or_default());
+    let digits = || whole.iter().chain(fraction);
+    if digits().next().is_none() || !digits().all(u8::is_ascii_digit) || fraction.len() > SCALE_MAX {
+        return None;
+    }
+    let whole = &whole[whole.iter().position(|byte| *byte != b'0').unwrap_or(whole.len())..];
+    if whole.len() > WHOLE_DIGITS_MAX {
+        return None;
+    }
+    put_finite(sign, whole, fraction, out);
+    Some(())
+}
+
+fn put_finite(sign: u16, whole: &[u8], fraction: &[u8], out: &mut BytesMut) {
+    let header = out.len();
+    out.put_slice(&[0; 8]);
+    let groups_before = whole.len().div_ceil(GROUP);
+    let mut weight = groups_before as i32 - 1;
+    let (mut count, mut significant) = (0_usize, 0_usize);
+    // Groups align at the point: the first may be short on its left, the last on its right.
+    let split = whole.len() - (groups_before.saturating_sub(1) * GROUP).min(whole.len());
+    let (first, others) = whole.split_at(split);
+    let left = (!first.is_empty()).then_some(first).into_iter().chain(others.chunks(GROUP)).map(|group| (group, 0));
+    let right = fraction.chunks(GROUP).map(|group| (group, GROUP - group.len()));
+    for (group, missing) in left.chain(right) {
+        let value = group.iter().fold(0_u16, |value, byte| value * 10 + u16::from(byte - b'0'));
+        let value = value * 10_u16.pow(missing as u32);
+        if count == 0 && value == 0 {
+            weight -= 1;
+            continue;
+        }
+        out.put_u16(value);
+        count += 1;
+        if value > 0 {
+            significant = count;
+        }
+    }
+    out.truncate(header + 8 + significant * 2);
+    let zero = significant == 0;
+    let mut fields = &mut out[header..header + 8];
+    fields.put_u16(significant as u16);
+    fields.put_i16(if zero { 0 } else { weight as i16 });
+    fields.put_u16(if zero { 0 } else { sign });
+    fields.put_u16(fraction.len() as u16);
+}
+
+fn put_special(sign: u16, out: &mut BytesMut) {
+    out.put_u32(0);
+    out.put_u16(sign);
+    out.put_u16(0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn there_and_back(text: &str) -> Option<String> {
+        let (mut bytes, mut back) = (BytesMut::new(), String::new());
+        encode(text, &mut bytes)?;
+        decode(&bytes, &mut back)?;
+        Some(back)
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_text_survives(text in "-?([1-9][0-9]{0,40}|0)\\.[0-9]{0,30}[1-9]|[1-9][0-9]{0,40}(\\.[0-9]{1,20})?") {
+            prop_assert_eq!(there_and_back(&text), Some(text));
+        }
+
+        #[test]
+        fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..40), text in "[-+.0-9eN]{0,12}") {
+            let _ = decode(&bytes, &mut String::new());
+            let _ = encode(&text, &mut BytesMut::new());
+        }
+    }
+
+    #[test]
+    fn scale_is_kept_and_noise_dropped() {
+        for (text, printed) in [
+            ("0", "0"),
+            ("0.000", "0.000"),
+            ("-0.0", "0.0"),
+            ("000120.500", "120.500"),
+            (".5", "0.5"),
+            ("+7", "7"),
+            ("10000", "10000"),
+            ("NaN", "NaN"),
+            ("-Infinity", "-Infinity"),
+        ] {
+            assert_eq!(there_and_back(text).as_deref(), Some(printed));
+        }
+    }
+
+    #[test]
+    fn other_text_is_refused() {
+        for text in ["", "-", ".", "1e5", "1.2.3", " 1", "nan", "0x1"] {
+            assert_eq!(there_and_back(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! One table as the server has it now: oid, kind, and each column's own type. Knows nothing of rows.
+
+use tokio_postgres::{Client, Row};
+
+use super::sql::{identifier, qualified};
+use super::types::{Types, native_type, same_form};
+use crate::catalog::Field;
+use crate::error::{Error, Result};
+use crate::types::LogicalType;
+
+/// Tables of schema `$1` and their columns; one table, partition or not, if `$2` is given.
+const COLUMNS: &str = "\
+    SELECT c.oid, c.relname::text, c.relkind = 'p', a.attname::text, \
+           pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '' \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+    WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') \
+      AND CASE WHEN $2::text IS NULL THEN NOT c.relispartition ELSE c.relname = $2 END \
+    ORDER BY c.relname COLLATE \"C\", a.attnum";
+
+/// A table's shape on the server.
+#[derive(Debug)]
+pub(super) struct Relation {
+    /// `pg_class` oid.
+    pub oid: u32,
+    /// Schema it is in.
+    pub schema: String,
+    /// Name as stored.
+    pub name: String,
+    /// Whether its rows live in partitions.
+    pub partitioned: bool,
+    /// Columns in the table's order.
+    pub columns: Vec<NativeColumn>,
+}
+
+/// A column's shape on the server.
+#[derive(Debug)]
+pub(super) struct NativeColumn {
+    /// Name as stored.
+    pub name: String,
+    /// Type as the server prints it, fit for a cast.
+    pub native: String,
+    /// Logical type, if supported.
+    pub logical: Option<LogicalType>,
+    /// For arrays, the oid of the elements' type.
+    pub element: u32,
+    /// Whether NULL is allowed.
+    pub nullable: bool,
+    /// Whether the server computes it.
+    pub generated: bool,
+}
+
+impl Relation {
+    /// All listed tables of a schema in name order, or the one called `table`.
+    pub(super) async fn list(
+        client: &Client,
+        schema: &str,
+        table: Option<&str>,
+    ) -> Result<Vec<Relation>, tokio_postgres::Error> {
+        let rows = client.query(COLUMNS, &[&schema, &table]).await?;
+        let oids = rows.iter().filter_map(|row| row.get(5)).collect();
+        let types = Types::load(client, oids).await?;
+        let mut relations: Vec<Relation> = Vec::new();
+        for row in &rows {
+            let oid = row.get(0);
+            if relations.last().is_none_or(|last| last.oid != oid) {
+                let (name, schema) = (row.get(1), schema.to_owned());
+                relations.push(Relation { oid, schema, name, partitioned: row.get(2), columns: Vec::new() });
+            }
+            let relation = relations.last_mut().expect("pushed above if there was none");
+            relation.columns.extend(NativeColumn::read(row, &types));
+        }
+        Ok(relations)
+    }
+
+    /// The table's name for messages.
+    pub(super) fn label(&self) -> String {
+        format!("table \"{}\"", self.name)
+    }
+
+    /// What to read from: without the rows of tables that inherit from it, which are listed for themselves.
+    pub(super) fn from_clause(&self) -> String {
+        let only = if self.partitioned { "" } else { "ONLY " };
+        format!("{only}{}", qualified(&self.schema, &self.name))
+    }
+
+    /// The row's physical address as an SQL expression. Partitions have their own, so theirs carry the partition's oid.
+    pub(super) fn locator(&self) -> &'static str {
+        if self.partitioned { "(tableoid::oid::text || ':' || ctid::text)" } else { "ctid::text" }
+    }
+
+    /// The column called `name`.
+    ///
+    /// # Errors
+    /// `Missing`.
+    pub(super) fn column(&self, name: &str) -> Result<&NativeColumn> {
+        self.columns
+            .iter()
+            .find(|column| column.name == name)
+            .ok_or_else(|| Error::Missing { what: format!("column \"{name}\" of table \"{}\"", self.name) })
+    }
+
+    /// An SQL expression whose binary form is that of the field's logical type.
+    pub(super) fn expression(&self, field: &Field) -> Result<String> {
+        let column = self.column(&field.name)?;
+        let plain = column.logical.as_ref().is_some_and(|logical| same_form(logical, &field.logical));
+        let name = identifier(&field.name);
+        Ok(if plain { name } else { format!("{name}::{}", native_type(&field.logical)) })
+    }
+
+    /// The element oid that binary input of each field wants; 0 for fields that are no arrays.
+    ///
+    /// # Errors
+    /// `Missing` for a column that is not there, `Invalid` for one whose type is not the planned one: two types of
+    /// equal width would be taken for each other without a word.
+    pub(super) fn element_oids(&self, fields: &[Field]) -> Result<Vec<u32>> {
+        let element = |field: &Field| {
+            let column = self.column(&field.name)?;
+            match &column.logical {
+                Some(logical) if same_form(logical, &field.logical) => Ok(column.element),
+                _ => Err(Error::Invalid {
+                    what: format!("column \"{}\" of table \"{}\"", field.name, self.name),
+                    why: format!("it is {} and was planned as {}", column.native, field.logical),
+                }),
+            }
+        };
+        fields.iter().map(element).collect()
+    }
+}
+
+impl NativeColumn {
+    /// A column from a row of [`COLUMNS`]; `None` for a table without any.
+    fn read(row: &Row, types: &Types) -> Option<NativeColumn> {
+        let name = row.get::<_, Option<String>>(3)?;
+        let meaning = types.meaning(row.get(5), row.get(6));
+        let element = meaning.as_ref().map_or(0, |meaning| meaning.element);
+        let logical = meaning.map(|meaning| meaning.logical);
+        let (native, nullable, generated) = (row.get(4), !row.get::<_, bool>(7), row.get(8));
+        Some(NativeColumn { name, native, logical, element, nullable, generated })
+    }
+}

@@ -1,0 +1,262 @@
+//! A scan: COPY out of one query, decoded into batches as it arrives. Knows nothing of where the query came from.
+
+use std::pin::Pin;
+
+use futures::{StreamExt, stream};
+use tokio_postgres::CopyOutStream;
+
+use super::binary::{Fields, Malformed, Tuples};
+use super::connection::{Session, Tag};
+use super::decode::{Form, Unfit, decode};
+use super::key;
+use super::relation::Relation;
+use crate::batch::Fault;
+use crate::catalog::Field;
+use crate::column::ColumnBuilder;
+use crate::error::{Error, Result};
+use crate::rows::RowsBuilder;
+use crate::source::{Batches, Scan};
+
+/// Rows per batch at the most, for tables whose rows are tiny.
+const BATCH_ROWS_MAX: usize = 1 << 16;
+
+/// What is left to do when a query's last row has come.
+pub(super) enum After {
+    /// The session stays in its snapshot.
+    Park(Tag),
+    /// The session leaves its transaction.
+    Commit,
+    /// If fewer rows than this came in all, one more query; then as with `Commit`.
+    Unless {
+        /// Rows that are expected.
+        rows: u64,
+        /// The query for the rest.
+        rest: String,
+    },
+}
+
+/// The query of a scan and how its columns are read.
+pub(super) struct Query {
+    /// `SELECT … FROM …`, without WHERE.
+    select: String,
+    /// Scanned fields, then key columns that are not among them, then the locator.
+    decoder: Decoder,
+}
+
+impl Query {
+    /// Prepares to read `scan` from `relation`.
+    ///
+    /// # Errors
+    /// `Missing` for a column that is not there.
+    pub(super) fn new(relation: &Relation, scan: &Scan) -> Result<Query> {
+        let hidden: Vec<Field> = scan
+            .key
+            .iter()
+            .filter(|name| scan.fields.iter().all(|field| field.name != **name))
+            .map(|name| hidden_key(relation, name))
+            .collect::<Result<_>>()?;
+        let all = || scan.fields.iter().chain(&hidden);
+        let mut columns = all().map(|field| relation.expression(field)).collect::<Result<Vec<_>>>()?;
+        columns.extend(scan.locator.then(|| relation.locator().to_owned()));
+        let select = format!("SELECT {} FROM {}", columns.join(", "), relation.from_clause());
+        let decoder = Decoder {
+            forms: scan.fields.iter().map(|field| Form::of(&field.logical)).collect(),
+            key: scan.key.iter().filter_map(|name| key_column(all(), name)).collect(),
+            names: scan.fields.iter().map(|field| field.name.clone()).collect(),
+            hidden: hidden.len(),
+            locator: scan.locator,
+            rows: RowsBuilder::new(&scan.fields, scan.locator),
+            scratch: String::new(),
+            bytes: 0,
+        };
+        Ok(Query { select, decoder })
+    }
+
+    /// The text with a condition.
+    pub(super) fn text(&self, condition: Option<&str>) -> String {
+        match condition {
+            Some(condition) => format!("{} WHERE {condition}", self.select),
+            None => self.select.clone(),
+        }
+    }
+
+    /// Starts the query `text` in `session` and streams its rows.
+    pub(super) async fn stream(
+        self,
+        session: Session,
+        scan: &Scan,
+        text: &str,
+        after: After,
+        guard: impl Send + 'static,
+    ) -> Result<Batches> {
+        let object = format!("table \"{}\"", scan.table);
+        let copy = copy_out(&session, &object, text).await?;
+        let tuples = Tuples::new(self.decoder.width());
+        let (batch_bytes, decoder) = (scan.batch_bytes.max(1), self.decoder);
+        let reader = Reader { session, copy, tuples, decoder, after, object, batch_bytes, rows: 0 };
+        let state = Some((reader, guard));
+        Ok(stream::unfold(state, |state| async move {
+            let (mut reader, guard): (Reader, _) = state?;
+            match reader.next().await {
+                Ok(true) => Some((reader.batch(), Some((reader, guard)))),
+                Ok(false) => reader.end().await.err().map(|error| (Err(error), None)),
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+        .boxed())
+    }
+}
+
+/// A key column that is not scanned itself. It is read to name faulty rows only, so any type will do as text.
+fn hidden_key(relation: &Relation, name: &str) -> Result<Field> {
+    let logical = relation.column(name)?.logical.clone().unwrap_or(crate::types::LogicalType::TEXT);
+    Ok(Field { name: name.to_owned(), logical, native: String::new(), nullable: false })
+}
+
+fn key_column<'a>(mut all: impl Iterator<Item = &'a Field>, name: &str) -> Option<(usize, Field)> {
+    let index = all.by_ref().enumerate().find(|(_, field)| field.name == name)?;
+    Some((index.0, index.1.clone()))
+}
+
+async fn copy_out(session: &Session, object: &str, text: &str) -> Result<Pin<Box<CopyOutStream>>> {
+    let copy = session.copy_out(&format!("COPY ({text}) TO STDOUT (FORMAT binary)")).await;
+    copy.map(Box::pin).map_err(|error| session.failure(object, error))
+}
+
+/// A running scan.
+struct Reader {
+    session: Session,
+    copy: Pin<Box<CopyOutStream>>,
+    tuples: Tuples,
+    decoder: Decoder,
+    after: After,
+    object: String,
+    batch_bytes: usize,
+    rows: u64,
+}
+
+impl Reader {
+    /// Gathers a batch. `false` if all rows were given out.
+    async fn next(&mut self) -> Result<bool> {
+        loop {
+            match self.copy.next().await {
+                Some(Ok(chunk)) => {
+                    let decoder = &mut self.decoder;
+                    self.tuples
+                        .feed(&chunk, |fields, length| decoder.push(fields, length))
+                        .map_err(|Malformed(why)| self.corrupt(why))?;
+                    if self.decoder.bytes >= self.batch_bytes || self.decoder.rows.row_count() >= BATCH_ROWS_MAX {
+                        return Ok(true);
+                    }
+                }
+                Some(Err(error)) => return Err(self.session.failure(&self.object, error)),
+                None => {
+                    self.tuples.finish().map_err(|Malformed(why)| self.corrupt(why))?;
+                    if !self.go_on().await? {
+                        return Ok(self.decoder.rows.row_count() > 0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts the second query if rows are wanting.
+    async fn go_on(&mut self) -> Result<bool> {
+        let seen = self.rows + self.decoder.rows.row_count() as u64;
+        match std::mem::replace(&mut self.after, After::Commit) {
+            After::Unless { rows, rest } if seen < rows => {
+                self.copy = copy_out(&self.session, &self.object, &rest).await?;
+                self.tuples = Tuples::new(self.decoder.width());
+                Ok(true)
+            }
+            After::Park(tag) => {
+                self.after = After::Park(tag);
+                Ok(false)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn batch(&mut self) -> Result<crate::batch::Batch> {
+        self.rows += self.decoder.rows.row_count() as u64;
+        self.decoder.bytes = 0;
+        self.decoder.rows.finish()
+    }
+
+    async fn end(self) -> Result<()> {
+        let Reader { session, after, object, .. } = self;
+        let tag = match after {
+            After::Park(tag) => tag,
+            _ => {
+                session.run(&object, "COMMIT").await?;
+                Tag::FREE
+            }
+        };
+        session.park(tag);
+        Ok(())
+    }
+
+    fn corrupt(&self, why: &str) -> Error {
+        Error::Corrupt { what: format!("the binary COPY of {}", self.object), why: why.to_owned() }
+    }
+}
+
+/// Turns tuples into rows.
+struct Decoder {
+    forms: Vec<Form>,
+    names: Vec<String>,
+    /// Position in the tuple and type of each key column.
+    key: Vec<(usize, Field)>,
+    hidden: usize,
+    locator: bool,
+    rows: RowsBuilder,
+    scratch: String,
+    /// Bytes on the wire since the last batch, which are near enough to those of the arrays.
+    bytes: usize,
+}
+
+impl Decoder {
+    fn width(&self) -> usize {
+        self.forms.len() + self.hidden + usize::from(self.locator)
+    }
+
+    fn push(&mut self, fields: Fields<'_>, length: usize) -> Result<(), Malformed> {
+        self.bytes += length;
+        if self.locator {
+            let address = fields.clone().nth(self.width() - 1).flatten();
+            let address = address.and_then(|bytes| std::str::from_utf8(bytes).ok());
+            match (self.rows.columns.last_mut(), address) {
+                (Some(ColumnBuilder::Text(column)), Some(address)) => column.append_value(address),
+                _ => return Err(Malformed("a row has no address")),
+            }
+        }
+        let columns = self.forms.iter().zip(&mut self.rows.columns).zip(fields.clone());
+        for (index, ((form, column), field)) in columns.enumerate() {
+            match decode(form, field, column, &mut self.scratch) {
+                Ok(()) => {}
+                Err(Unfit::Malformed(why)) => return Err(Malformed(why)),
+                Err(Unfit::Fault(why)) => {
+                    let (key, column) = (self.key_text(&fields), self.names[index].clone());
+                    self.rows.fail_row(Fault { key, column, reason: why.to_owned() });
+                    return Ok(());
+                }
+            }
+        }
+        self.rows.end_row();
+        Ok(())
+    }
+
+    /// The key of a faulty row as `column=value, …`; `None` without a key or if a value of it does not decode.
+    fn key_text(&self, fields: &Fields<'_>) -> Option<String> {
+        let parts = self.key.iter().map(|(index, field)| {
+            let mut column = ColumnBuilder::new(&field.logical);
+            let bytes = fields.clone().nth(*index)?;
+            decode(&Form::of(&field.logical), bytes, &mut column, &mut String::new()).ok()?;
+            let mut text = format!("{}=", field.name);
+            key::render(&field.logical, column.finish().as_ref(), 0, &mut text)?;
+            Some(text)
+        });
+        let parts = parts.collect::<Option<Vec<_>>>()?;
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}

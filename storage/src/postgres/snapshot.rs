@@ -1,0 +1,112 @@
+//! One exported snapshot and the sessions that read through it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use super::connection::{Pool, Session, Tag};
+use super::pieces;
+use super::relation::Relation;
+use super::scan::{After, Query};
+use super::sql::{condition, literal};
+use crate::catalog::Table;
+use crate::error::{Error, Result};
+use crate::source::{Batches, Scan, Snapshot};
+use crate::split::{Piece, Sizing};
+
+/// A consistent view, alive as long as its coordinator's transaction.
+pub(super) struct PostgresSnapshot {
+    pool: Arc<Pool>,
+    schema: String,
+    coordinator: Session,
+    exported: String,
+    visible: String,
+    readers: Arc<Semaphore>,
+    readers_idle: Arc<Idle>,
+}
+
+/// The snapshot's sessions that rest between scans. They end with the last of snapshot and scans.
+struct Idle {
+    pool: Arc<Pool>,
+    tag: Tag,
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        self.pool.forget(self.tag);
+    }
+}
+
+impl PostgresSnapshot {
+    /// Begins and exports a snapshot for `readers` scans at once.
+    pub(super) async fn open(pool: &Arc<Pool>, schema: &str, readers: usize) -> Result<PostgresSnapshot> {
+        let coordinator = pool.session(Tag::FREE).await?;
+        coordinator.run("a snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let row = coordinator.query_one("SELECT pg_export_snapshot(), pg_current_snapshot()::text", &[]).await;
+        let row = row.map_err(|error| coordinator.failure("a snapshot", error))?;
+        Ok(PostgresSnapshot {
+            pool: pool.clone(),
+            schema: schema.to_owned(),
+            coordinator,
+            exported: row.get(0),
+            visible: row.get(1),
+            readers: Arc::new(Semaphore::new(readers.max(1))),
+            readers_idle: Arc::new(Idle { pool: pool.clone(), tag: pool.new_tag() }),
+        })
+    }
+
+    /// A session inside the snapshot.
+    async fn reader(&self) -> Result<Session> {
+        let session = self.pool.session(self.readers_idle.tag).await?;
+        if self.coordinator.is_closed() {
+            return Err(self.lost("the session that holds it ended"));
+        }
+        if session.fresh {
+            let import = format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
+                literal(&self.exported)
+            );
+            session.batch_execute(&import).await.map_err(|error| self.lost(&error.to_string()))?;
+        }
+        Ok(session)
+    }
+
+    async fn relation(&self, session: &Session, table: &str) -> Result<Relation> {
+        let object = || format!("table \"{table}\"");
+        let found = Relation::list(session, &self.schema, Some(table)).await;
+        let found = found.map_err(|error| session.failure(&object(), error))?;
+        found.into_iter().next().ok_or_else(|| Error::Missing { what: object() })
+    }
+
+    fn lost(&self, why: &str) -> Error {
+        let what = format!("snapshot {} of {}", self.exported, self.pool.label());
+        Error::Unavailable { what, why: why.to_owned(), source: None }
+    }
+}
+
+#[async_trait]
+impl Snapshot for PostgresSnapshot {
+    fn id(&self) -> String {
+        format!("{} {}", self.exported, self.visible)
+    }
+
+    async fn pieces(&self, table: &Table, sizing: Sizing) -> Result<Vec<Piece>> {
+        let session = self.reader().await?;
+        let relation = self.relation(&session, &table.name).await?;
+        let pieces = pieces::cut(&session, &relation, table, sizing).await?;
+        session.park(self.readers_idle.tag);
+        Ok(pieces)
+    }
+
+    async fn scan(&self, scan: Scan) -> Result<Batches> {
+        let readers = self.readers.clone();
+        let turn = readers.acquire_owned().await.map_err(|error| Error::internal("snapshot readers", error))?;
+        let session = self.reader().await?;
+        let relation = self.relation(&session, &scan.table).await?;
+        let query = Query::new(&relation, &scan)?;
+        let text = query.text(condition(&relation, &scan.range)?.as_deref());
+        let idle = self.readers_idle.clone();
+        query.stream(session, &scan, &text, After::Park(idle.tag), (idle, turn)).await
+    }
+}

@@ -1,0 +1,85 @@
+//! The [`Target`] side of [`Postgres`]: each method in its own module but the short ones.
+
+use arrow_array::RecordBatch;
+use async_trait::async_trait;
+
+use super::connection::Tag;
+use super::scan::{After, Query};
+use super::sql::qualified;
+use super::writer::of_commit;
+use super::{Postgres, bookkeeping, table};
+use crate::catalog::TargetTable;
+use crate::error::Result;
+use crate::source::{Batches, Scan};
+use crate::target::{Begin, Commit, OnExisting, Target, Write};
+
+#[async_trait]
+impl Target for Postgres {
+    fn writers_max(&self) -> usize {
+        self.writers_max
+    }
+
+    async fn occupied(&self, tables: &[String]) -> Result<Vec<String>> {
+        let session = self.session().await?;
+        let mut occupied = Vec::new();
+        for name in tables {
+            if self.find(&session, name).await?.is_some() && self.has_rows(&session, name).await? {
+                occupied.push(name.clone());
+            }
+        }
+        session.park(Tag::FREE);
+        Ok(occupied)
+    }
+
+    async fn prepare(&self, job: &str, tables: &[TargetTable], on_existing: OnExisting) -> Result<()> {
+        self.prepare_tables(job, tables, on_existing).await
+    }
+
+    async fn fence(&self, job: &str, generation: u64) -> Result<()> {
+        let session = self.session().await?;
+        bookkeeping::fence(&session, job, generation).await?;
+        session.park(Tag::FREE);
+        Ok(())
+    }
+
+    async fn begin(&self, write: Write) -> Result<Begin> {
+        self.begin_write(write).await
+    }
+
+    async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches> {
+        let session = self.session().await?;
+        let relation = self.relation(&session, &scan.table).await?;
+        let query = Query::new(&relation, &scan)?;
+        let (hinted, rest) = of_commit(&relation, &commit)?;
+        let rest = query.text(Some(&rest));
+        let (text, after) = match hinted {
+            Some(hinted) => (query.text(Some(&hinted)), After::Unless { rows: commit.rows, rest }),
+            None => (rest, After::Commit),
+        };
+        session.run(&relation.label(), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        query.stream(session, &scan, &text, after, ()).await
+    }
+
+    async fn add_primary_key(&self, table: &TargetTable) -> Result<()> {
+        self.declare_primary_key(table).await
+    }
+
+    async fn add_foreign_keys(&self, table: &TargetTable) -> Result<()> {
+        self.declare_foreign_keys(table).await
+    }
+
+    async fn finish(&self, job: &str, tables: &[(TargetTable, Vec<Commit>)]) -> Result<()> {
+        let session = self.session().await?;
+        for (planned, _) in tables {
+            let sql = format!("ANALYZE {}", qualified(&self.schema, &planned.name));
+            session.run(&table(&planned.name), &sql).await?;
+        }
+        bookkeeping::forget(&session, job).await?;
+        session.park(Tag::FREE);
+        Ok(())
+    }
+
+    async fn mend(&self, table: &TargetTable, locators: &[String], rows: &[RecordBatch]) -> Result<()> {
+        self.mend_rows(table, locators, rows).await
+    }
+}

@@ -1,0 +1,187 @@
+//! PostgreSQL's types and the logical types they carry, by `pg_type` oid. Opens no connection of its own.
+
+use std::collections::HashMap;
+
+use tokio_postgres::Client;
+
+use crate::types::LogicalType;
+
+/// The longest `varchar(n)` PostgreSQL declares; longer limits become `text`.
+const VARCHAR_CHARS_MAX: u32 = 10_485_760;
+/// The most digits `numeric(p,s)` declares.
+const NUMERIC_PRECISION_MAX: u32 = 1000;
+/// Bytes PostgreSQL adds to a declared length in a type modifier.
+const TYPMOD_OFFSET: i32 = 4;
+/// Domains over domains are followed this far.
+const DOMAIN_DEPTH_MAX: usize = 32;
+
+/// Every type some columns need, their bases and elements included.
+const TYPES: &str = "\
+    WITH RECURSIVE used(oid) AS ( \
+        SELECT unnest($1::oid[]) \
+        UNION SELECT part FROM used JOIN pg_catalog.pg_type t ON t.oid = used.oid, \
+            LATERAL (VALUES (t.typbasetype), (t.typelem)) parts(part) WHERE part <> 0) \
+    SELECT t.oid, t.typtype::text, t.typbasetype, t.typtypmod, \
+           CASE WHEN e.typarray = t.oid THEN t.typelem ELSE 0::oid END \
+    FROM used JOIN pg_catalog.pg_type t ON t.oid = used.oid LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem";
+
+/// What a column's native type means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Meaning {
+    /// Logical type.
+    pub logical: LogicalType,
+    /// For arrays, the oid that binary input wants to see on the elements; else 0.
+    pub element: u32,
+}
+
+/// Types that are not built in, by oid.
+pub(super) struct Types(HashMap<u32, Type>);
+
+struct Type {
+    kind: String,
+    base: u32,
+    base_modifier: i32,
+    element: u32,
+}
+
+impl Types {
+    /// Looks up the types with these oids.
+    pub(super) async fn load(client: &Client, oids: Vec<u32>) -> Result<Types, tokio_postgres::Error> {
+        let rows = client.query(TYPES, &[&oids]).await?;
+        let entry = |row: &tokio_postgres::Row| {
+            let kind = row.get(1);
+            (row.get(0), Type { kind, base: row.get(2), base_modifier: row.get(3), element: row.get(4) })
+        };
+        Ok(Types(rows.iter().map(entry).collect()))
+    }
+
+    /// What a column of this type and modifier means; `None` if it is not supported.
+    pub(super) fn meaning(&self, oid: u32, modifier: i32) -> Option<Meaning> {
+        let (oid, modifier) = self.undressed(oid, modifier)?;
+        if let Some(logical) = scalar(oid, modifier) {
+            return Some(Meaning { logical, element: 0 });
+        }
+        let found = self.0.get(&oid)?;
+        if found.kind == "e" {
+            return Some(Meaning { logical: LogicalType::TEXT, element: 0 });
+        }
+        let element = found.element;
+        match self.meaning(element, modifier)? {
+            Meaning { logical, element: 0 } => {
+                Some(Meaning { logical: LogicalType::Array(Box::new(logical)), element })
+            }
+            _ => None,
+        }
+    }
+
+    /// The type beneath any domains.
+    fn undressed(&self, mut oid: u32, mut modifier: i32) -> Option<(u32, i32)> {
+        for _ in 0..DOMAIN_DEPTH_MAX {
+            match self.0.get(&oid) {
+                Some(domain) if domain.kind == "d" => (oid, modifier) = (domain.base, domain.base_modifier),
+                _ => return Some((oid, modifier)),
+            }
+        }
+        None
+    }
+}
+
+fn scalar(oid: u32, modifier: i32) -> Option<LogicalType> {
+    Some(match oid {
+        16 => LogicalType::Boolean,
+        17 => LogicalType::Bytes,
+        20 => LogicalType::Int64,
+        21 => LogicalType::Int16,
+        23 => LogicalType::Int32,
+        25 => LogicalType::TEXT,
+        114 => LogicalType::Json,
+        700 => LogicalType::Float32,
+        701 => LogicalType::Float64,
+        1042 | 1043 => LogicalType::Text { max_chars: u32::try_from(modifier - TYPMOD_OFFSET).ok() },
+        1082 => LogicalType::Date,
+        1083 => LogicalType::Time,
+        1114 => LogicalType::Timestamp,
+        1184 => LogicalType::TimestampTz,
+        1186 => LogicalType::Interval,
+        1700 => decimal(modifier),
+        2950 => LogicalType::Uuid,
+        3802 => LogicalType::Jsonb,
+        _ => return None,
+    })
+}
+
+/// Reads the modifier of `numeric`: precision above, scale in the low 11 bits as two's complement.
+fn decimal(modifier: i32) -> LogicalType {
+    if modifier < TYPMOD_OFFSET {
+        return LogicalType::Numeric;
+    }
+    let packed = modifier - TYPMOD_OFFSET;
+    let precision = u32::from((packed >> 16) as u16);
+    let scale = ((packed & 0x7ff) ^ 0x400) - 0x400;
+    LogicalType::Decimal { precision, scale }
+}
+
+/// The type text PostgreSQL's DDL has for `logical`, the narrowest that holds every value.
+///
+/// ```
+/// use sensei_storage::{LogicalType, postgres};
+/// let prices = LogicalType::Array(Box::new(LogicalType::Decimal { precision: 10, scale: 2 }));
+/// assert_eq!(postgres::native_type(&prices), "numeric(10,2)[]");
+/// ```
+pub fn native_type(logical: &LogicalType) -> String {
+    let name = match logical {
+        LogicalType::Boolean => "boolean",
+        LogicalType::Int16 => "smallint",
+        LogicalType::Int32 => "integer",
+        LogicalType::Int64 => "bigint",
+        LogicalType::Float32 => "real",
+        LogicalType::Float64 => "double precision",
+        LogicalType::Decimal { precision, scale } if (1..=NUMERIC_PRECISION_MAX).contains(precision) => {
+            return format!("numeric({precision},{scale})");
+        }
+        LogicalType::Decimal { .. } | LogicalType::Numeric => "numeric",
+        LogicalType::Text { max_chars: Some(chars) } if (1..=VARCHAR_CHARS_MAX).contains(chars) => {
+            return format!("character varying({chars})");
+        }
+        LogicalType::Text { .. } => "text",
+        LogicalType::Bytes => "bytea",
+        LogicalType::Date => "date",
+        LogicalType::Time => "time without time zone",
+        LogicalType::Timestamp => "timestamp without time zone",
+        LogicalType::TimestampTz => "timestamp with time zone",
+        LogicalType::Interval => "interval",
+        LogicalType::Uuid => "uuid",
+        LogicalType::Json => "json",
+        LogicalType::Jsonb => "jsonb",
+        LogicalType::Array(element) => return format!("{}[]", native_type(element)),
+    };
+    name.to_owned()
+}
+
+/// Whether both types have the same binary form, so that no cast is needed between them.
+pub(super) fn same_form(one: &LogicalType, other: &LogicalType) -> bool {
+    use LogicalType::{Array, Decimal, Numeric, Text};
+    match (one, other) {
+        (Text { .. }, Text { .. }) | (Decimal { .. } | Numeric, Decimal { .. } | Numeric) => true,
+        (Array(one), Array(other)) => same_form(one, other),
+        _ => one == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_numeric_modifiers_with_negative_scales() {
+        assert_eq!(decimal(-1), LogicalType::Numeric);
+        assert_eq!(decimal(((10 << 16) | 2) + 4), LogicalType::Decimal { precision: 10, scale: 2 });
+        assert_eq!(decimal(((3 << 16) | (0x7ff & -2)) + 4), LogicalType::Decimal { precision: 3, scale: -2 });
+    }
+
+    #[test]
+    fn declares_nothing_the_server_would_refuse() {
+        assert_eq!(native_type(&LogicalType::Text { max_chars: Some(20_000_000) }), "text");
+        assert_eq!(native_type(&LogicalType::Decimal { precision: 2000, scale: 3 }), "numeric");
+    }
+}

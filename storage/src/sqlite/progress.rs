@@ -1,0 +1,118 @@
+//! What Sensei keeps in a target file while a job runs: who may write, and which splits are committed. Both tables go
+//! when no job needs them any more.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::connect::journal_mode;
+use crate::split::SplitId;
+use crate::target::{Commit, Token};
+
+/// Names of the tables; no catalog lists them.
+pub(super) const TABLES: [&str; 2] = ["sensei_fence", "sensei_progress"];
+
+const CREATE: &str = "
+    CREATE TABLE IF NOT EXISTS main.sensei_fence(
+        job TEXT PRIMARY KEY, generation INTEGER NOT NULL, journal_mode TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS main.sensei_progress(
+        job TEXT NOT NULL, split INTEGER NOT NULL, target TEXT NOT NULL, rows INTEGER NOT NULL, rowids TEXT NOT NULL,
+        PRIMARY KEY(job, split)) WITHOUT ROWID;";
+
+type SqlResult<T> = rusqlite::Result<T>;
+
+/// Makes the tables and this job's record, and puts the file in WAL mode so that it can be read back while it is
+/// written. The mode it had is remembered for [`leave`].
+pub(super) fn enter(connection: &mut Connection, job: &str) -> SqlResult<()> {
+    let mode = journal_mode(connection)?;
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    transaction.execute_batch(CREATE)?;
+    transaction.execute("INSERT OR IGNORE INTO main.sensei_fence VALUES (?1, 0, ?2)", params![job, mode])?;
+    transaction.commit()?;
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))
+}
+
+/// Drops this job's records, and the tables with the last job's. Returns the journal mode to go back to, or `None` if
+/// the job had left already.
+pub(super) fn leave(connection: &mut Connection, job: &str) -> SqlResult<Option<String>> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    if !exists(&transaction)? {
+        return Ok(None);
+    }
+    let mode = transaction
+        .query_row("DELETE FROM main.sensei_fence WHERE job = ?1 RETURNING journal_mode", [job], |row| row.get(0))
+        .optional()?;
+    transaction.execute("DELETE FROM main.sensei_progress WHERE job = ?1", [job])?;
+    if !transaction.query_row("SELECT EXISTS (SELECT 1 FROM main.sensei_fence)", (), |row| row.get(0))? {
+        transaction.execute_batch("DROP TABLE main.sensei_fence; DROP TABLE main.sensei_progress")?;
+    }
+    transaction.commit()?;
+    Ok(mode)
+}
+
+/// Raises the fence to `generation` unless it stands higher; returns where it stands.
+pub(super) fn raise(connection: &Connection, job: &str, generation: u64) -> SqlResult<u64> {
+    connection.query_row(
+        "UPDATE main.sensei_fence SET generation = max(generation, ?2) WHERE job = ?1 RETURNING generation",
+        params![job, generation as i64],
+        |row| row.get::<_, i64>(0).map(i64::unsigned_abs),
+    )
+}
+
+/// The generation that may write for `job`; `None` if the job has not begun or has left.
+pub(super) fn fence(connection: &Connection, job: &str) -> SqlResult<Option<u64>> {
+    if !exists(connection)? {
+        return Ok(None);
+    }
+    connection
+        .query_row("SELECT generation FROM main.sensei_fence WHERE job = ?1", [job], |row| {
+            row.get::<_, i64>(0).map(i64::unsigned_abs)
+        })
+        .optional()
+}
+
+/// Whether `job` has committed splits of a table.
+pub(super) fn has_commits(connection: &Connection, job: &str, table: &str) -> SqlResult<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM main.sensei_progress WHERE job = ?1 AND target = ?2)";
+    connection.query_row(sql, [job, table], |row| row.get(0))
+}
+
+/// The commit of a split, if there is one.
+pub(super) fn committed(connection: &Connection, job: &str, split: SplitId) -> SqlResult<Option<Commit>> {
+    let sql = "SELECT rows, rowids FROM main.sensei_progress WHERE job = ?1 AND split = ?2";
+    connection
+        .query_row(sql, params![job, split.0], |row| {
+            let rowids = serde_json::from_str(&row.get::<_, String>(1)?).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, error.into())
+            })?;
+            Ok(Commit { rows: row.get::<_, i64>(0)?.unsigned_abs(), token: Token::Sqlite { rowids } })
+        })
+        .optional()
+}
+
+/// Records a split, in the transaction that wrote its rows.
+pub(super) fn record(
+    connection: &Connection,
+    job: &str,
+    split: SplitId,
+    table: &str,
+    rows: u64,
+    rowids: &[(i64, i64)],
+) -> SqlResult<()> {
+    let rowids =
+        serde_json::to_string(rowids).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    connection.execute(
+        "INSERT INTO main.sensei_progress VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![job, split.0, table, rows as i64, rowids],
+    )?;
+    Ok(())
+}
+
+/// Forgets a split that is about to be written anew.
+pub(super) fn forget(connection: &Connection, job: &str, split: SplitId) -> SqlResult<()> {
+    connection.execute("DELETE FROM main.sensei_progress WHERE job = ?1 AND split = ?2", params![job, split.0])?;
+    Ok(())
+}
+
+fn exists(connection: &Connection) -> SqlResult<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = 'sensei_fence')";
+    connection.query_row(sql, (), |row| row.get(0))
+}
