@@ -1,7 +1,7 @@
 //! What the planner asks about the target's language, answered out of the connectors.
 
 use sensei_planner::Dialect;
-use sensei_storage::{LogicalType, System, postgres, sqlite};
+use sensei_storage::{LogicalType, System, parquet, postgres, sqlite};
 
 /// The language of one kind of target.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +12,7 @@ impl Dialect for TargetDialect {
         match self.0 {
             System::Postgresql => postgres::native_type(logical),
             System::Sqlite => sqlite::native_type(logical),
-            System::Parquet => todo!(),
+            System::Parquet => parquet::native_type(logical),
             System::Csv => logical.to_string(),
         }
     }

@@ -7,6 +7,7 @@ use crate::catalog::System;
 use crate::csv::CsvFiles;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
+use crate::parquet::ParquetFolder;
 use crate::postgres::Postgres;
 use crate::source::Source;
 use crate::sqlite::{self, Sqlite};
@@ -25,8 +26,8 @@ pub fn open_source(endpoint: &Endpoint) -> Result<Arc<dyn Source>> {
             Sqlite::open(Path::new(endpoint.location()), sqlite::Access::Read, endpoint.connections_max)?
         }
         System::Postgresql => postgres(endpoint)?,
-        System::Parquet => todo!(),
         System::Csv => Arc::new(CsvFiles::open(endpoint.location(), &endpoint.csv)?),
+        System::Parquet => Arc::new(ParquetFolder::open(endpoint.location(), crate::parquet::Access::Read)?),
     })
 }
 
@@ -40,10 +41,11 @@ pub fn open_target(endpoint: &Endpoint) -> Result<Arc<dyn Target>> {
             Sqlite::open(Path::new(endpoint.location()), sqlite::Access::Write, endpoint.connections_max)?
         }
         System::Postgresql => postgres(endpoint)?,
-        System::Parquet => todo!(),
+        System::Parquet => Arc::new(ParquetFolder::open(endpoint.location(), crate::parquet::Access::Write)?),
         System::Csv => {
             return Err(Error::Unsupported {
-                what: "CSV as a target".to_owned(), why: String::new(),
+                what: "CSV as a target".to_owned(),
+                why: "CSV files cannot hold types; Parquet files can".to_owned(),
             });
         }
     })

@@ -19,6 +19,7 @@ pub mod evidence;
 pub mod journal;
 mod object;
 pub mod postgres;
+pub mod parquet;
 mod rows;
 mod source;
 mod split;

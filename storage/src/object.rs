@@ -160,17 +160,20 @@ pub fn store_error(what: impl Into<String>, error: object_store::Error) -> Error
     }
 }
 
-/// `url` without user information, query and fragment.
+/// `url` without password, query and fragment. A URL that cannot be taken apart with certainty, such as one with a
+/// stray `@`, shows its scheme only.
 pub(crate) fn describe_url(url: &str) -> String {
-    let bare = url.split(['?', '#']).next().unwrap_or_default();
-    match bare.split_once("://") {
-        Some((scheme, rest)) => {
-            let authority_end = rest.find('/').unwrap_or(rest.len());
-            let start = rest[..authority_end].rfind('@').map_or(0, |at| at + 1);
-            format!("{scheme}://{}", &rest[start..])
-        }
-        None => bare.to_owned(),
-    }
+    let Some((scheme, _)) = url.split_once("://") else { return url.to_owned() };
+    // `parquet:s3://…` is a URL in a URL; the inner one has the authority.
+    let inner = scheme.rfind(':').map_or(0, |colon| colon + 1);
+    let shown = url::Url::parse(&url[inner..]).ok().and_then(|mut parsed| {
+        let stray = [parsed.path(), parsed.query().unwrap_or_default()].iter().any(|part| part.contains('@'));
+        parsed.set_query(None);
+        parsed.set_fragment(None);
+        let bare = parsed.password().is_none() || parsed.set_password(None).is_ok();
+        (bare && !stray).then(|| format!("{}{parsed}", &url[..inner]))
+    });
+    shown.unwrap_or_else(|| format!("{scheme}://…"))
 }
 
 /// The errors below `error`, outermost first.

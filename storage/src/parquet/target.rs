@@ -1,0 +1,158 @@
+//! A folder of Parquet files as a target. See the module's head for the layout.
+//!
+//! There is no transaction across objects. A split's file appears at once and complete, under a name fixed by the
+//! split, so a split written twice is there once; the journal remembers which were committed; and the manifest, which
+//! names every file with its hash, is what makes rows count.
+
+use arrow_array::RecordBatch;
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
+use object_store::path::PathPart;
+use sha2::{Digest as _, Sha256};
+
+use super::listing::{DataFile, all_files};
+use super::manifest::{self, Manifest};
+use super::part::PartWriter;
+use super::{ParquetFolder, WRITERS_MAX, decode_files, marker};
+use crate::catalog::TargetTable;
+use crate::error::{Error, Result};
+use crate::source::{Batches, Scan};
+use crate::target::{Begin, Commit, OnExisting, Target, Token, Write};
+
+#[async_trait]
+impl Target for ParquetFolder {
+    fn writers_max(&self) -> usize {
+        WRITERS_MAX
+    }
+
+    async fn occupied(&self, tables: &[String]) -> Result<Vec<String>> {
+        let mut occupied = Vec::new();
+        for table in tables {
+            let there = Manifest::read(&self.folder, table).await?.is_some();
+            if there || !all_files(&self.folder, &self.folder.path(table)).await?.is_empty() {
+                occupied.push(table.clone());
+            }
+        }
+        Ok(occupied)
+    }
+
+    async fn prepare(&self, job: &str, tables: &[TargetTable], on_existing: OnExisting) -> Result<()> {
+        if on_existing == OnExisting::Append {
+            let why = "a table's manifest is written once; use a new folder, or on_existing: truncate".to_owned();
+            return Err(Error::Unsupported { what: "appending to a Parquet table".to_owned(), why });
+        }
+        tables.iter().try_for_each(|table| check_name(&table.name))?;
+        if marker::is_prepared(&self.folder, job).await? {
+            return Ok(());
+        }
+        let names: Vec<_> = tables.iter().map(|table| table.name.clone()).collect();
+        for table in self.occupied(&names).await? {
+            if on_existing == OnExisting::Fail {
+                let why = "it holds files, and the plan says on_existing: fail".to_owned();
+                return Err(Error::Exists { what: format!("table \"{table}\""), why });
+            }
+            self.empty(&table).await?;
+        }
+        marker::set_prepared(&self.folder, job, names).await
+    }
+
+    async fn fence(&self, job: &str, generation: u64) -> Result<()> {
+        marker::fence(&self.folder, job, generation).await
+    }
+
+    async fn begin(&self, write: Write) -> Result<Begin> {
+        let permit = self.writers.clone().acquire_owned().await.map_err(|e| Error::internal("Parquet target", e))?;
+        marker::check_fence(&self.folder, &write.job, write.generation).await?;
+        if Manifest::read(&self.folder, &write.table.name).await?.is_some() {
+            let why = "it is complete; a finished Parquet table is not written again".to_owned();
+            return Err(Error::Exists { what: format!("table \"{}\"", write.table.name), why });
+        }
+        Ok(Begin::Writer(Box::new(PartWriter::new(self.folder.clone(), write, permit)?)))
+    }
+
+    /// Compares size and SHA-256 with the commit before a row is decoded.
+    async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches> {
+        let Token::Parquet { path, bytes, sha256 } = commit.token else {
+            return Err(Error::internal("Parquet target", "the commit is another system's"));
+        };
+        let file = DataFile::find(&self.folder, &path).await?;
+        self.check_file(&file, bytes, &sha256).await?;
+        Ok(decode_files(self.folder.clone(), vec![file], None, scan, None))
+    }
+
+    /// Parquet has no keys; the manifest names them.
+    async fn add_primary_key(&self, _table: &TargetTable) -> Result<()> {
+        Ok(())
+    }
+
+    /// Parquet has no constraints.
+    async fn add_foreign_keys(&self, _table: &TargetTable) -> Result<()> {
+        Ok(())
+    }
+
+    async fn finish(&self, job: &str, tables: &[(TargetTable, Vec<Commit>)]) -> Result<()> {
+        for (table, commits) in tables {
+            let manifest = Manifest::new(table, commits)?;
+            for named in &manifest.files {
+                let file = DataFile::find(&self.folder, &named.path).await?;
+                if file.bytes != named.bytes {
+                    return Err(altered(self.folder.object_name(&file.path), file.bytes, named.bytes));
+                }
+            }
+            manifest.write(&self.folder).await?;
+        }
+        marker::remove(&self.folder, job).await
+    }
+
+    async fn mend(&self, table: &TargetTable, _locators: &[String], _rows: &[RecordBatch]) -> Result<()> {
+        Err(Error::Unsupported {
+            what: format!("repairing the Parquet table \"{}\"", table.name),
+            why: "its files are never changed in place; run the plan again with --fresh".to_owned(),
+        })
+    }
+}
+
+impl ParquetFolder {
+    /// Deletes the manifest first, so that a table is never visible with files missing.
+    async fn empty(&self, table: &str) -> Result<()> {
+        marker::delete(&self.folder, &manifest::path(&self.folder, table)).await?;
+        for file in all_files(&self.folder, &self.folder.path(table)).await? {
+            marker::delete(&self.folder, &file.path).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_file(&self, file: &DataFile, bytes: u64, sha256: &str) -> Result<()> {
+        let what = self.folder.object_name(&file.path);
+        if file.bytes != bytes {
+            return Err(altered(what, file.bytes, bytes));
+        }
+        let error = |error| self.folder.error(&file.path, error);
+        let mut chunks = self.folder.store.get(&file.path).await.map_err(error)?.into_stream();
+        let mut hash = Sha256::new();
+        while let Some(chunk) = chunks.try_next().await.map_err(error)? {
+            hash.update(&chunk);
+        }
+        if hex::encode(hash.finalize()) != sha256 {
+            return Err(Error::Altered { what, why: "its SHA-256 is not the one it was committed with".to_owned() });
+        }
+        Ok(())
+    }
+}
+
+fn altered(what: String, found: u64, committed: u64) -> Error {
+    Error::Altered { what, why: format!("it holds {found} bytes, {committed} were committed") }
+}
+
+/// A table's name becomes a folder's.
+fn check_name(table: &str) -> Result<()> {
+    let plain = PathPart::from(table).as_ref() == table && !table.is_empty() && !table.starts_with(['_', '.']);
+    if plain {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        what: format!("table name \"{table}\" for Parquet"),
+        why: "it would not be an ordinary folder name; map it with `into`".to_owned(),
+    })
+}
