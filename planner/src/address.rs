@@ -31,22 +31,25 @@ pub(crate) fn replaced(url: &str, secret: impl Fn(&str) -> String, rest: impl Fn
 /// Where the password of `scheme://user:password@host` stands.
 fn password(url: &str) -> Option<Range<usize>> {
     let start = url.find("://")? + 3;
-    let authority = &url[start..start + url[start..].find(['/', '?', '#']).unwrap_or(url.len() - start)];
+    let rest = &url[start..];
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
     let userinfo = match authority.rfind('@') {
-        Some(end) => &authority[..end],
-        None if has_port_only(authority) => return None,
+        Some(end) => &rest[..end],
+        None if is_host(authority, rest) => return None,
         // A password with `/`, `?` or `#` in it, not escaped: the last `@` ends it.
-        None => &url[start..start + url[start..].rfind('@')?],
+        None => &rest[..rest.rfind('@')?],
     };
     let colon = userinfo.find(':')?;
     (colon + 1 < userinfo.len()).then(|| start + colon + 1..start + userinfo.len())
 }
 
-fn has_port_only(authority: &str) -> bool {
-    match authority.rsplit_once(':') {
-        Some((_, port)) => port.chars().all(|c| c.is_ascii_digit() || c == ']'),
-        None => true,
-    }
+/// Whether `authority`, which has no `@`, is a host with or without a port, and not the front half of a login whose
+/// password holds a delimiter. An `@` among the parameters of a URL with a path is innocent.
+fn is_host(authority: &str, rest: &str) -> bool {
+    let path = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
+    let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+    let is_port = port.chars().all(|c| c.is_ascii_digit() || c == ']');
+    is_port && !path.contains('@') && (path.contains('/') || !rest.contains('@'))
 }
 
 /// Where the values of secret parameters stand, with their names in capitals.
@@ -82,6 +85,10 @@ mod tests {
             ("postgresql://me:hun/ter2@host/db", "postgresql://me:***@host/db"),
             ("postgresql://me:a/b?c#d@host/db", "postgresql://me:***@host/db"),
             ("postgresql://host:5432/db?application_name=me@x", "postgresql://host:5432/db?application_name=me@x"),
+            ("postgresql://me:1/hunter2@db/shop", "postgresql://me:***@db/shop"),
+            ("postgresql://me:1?hunter2@db/shop", "postgresql://me:***@db/shop"),
+            ("postgresql://me:hunter2@a,b/shop", "postgresql://me:***@a,b/shop"),
+            ("parquet:s3://AKIA:hunter2@bucket/x", "parquet:s3://AKIA:***@bucket/x"),
             ("postgresql://[::1]:5432/db", "postgresql://[::1]:5432/db"),
             (
                 "postgresql://host/db?password=hunter2&sslmode=require",

@@ -5,6 +5,7 @@ use sensei_storage::{Column, Field, LogicalType, System, Table};
 use crate::cast::{Cast, cast};
 use crate::file::ColumnFile;
 use crate::plan::MaskPlan;
+use crate::postgresql::{is_blank_padded, postgresql_type};
 use crate::problem::{Code, Problem, did_you_mean};
 use crate::settle::{Declared, Settled, declare, system_name, unknown_type};
 use crate::table::Scope;
@@ -183,7 +184,9 @@ impl Scope<'_, '_> {
         if mask.is_some() {
             return match to {
                 LogicalType::Text { max_chars: None } => Ok(None),
-                LogicalType::Text { max_chars: Some(chars) } if *chars >= HASH_CHARS && !padded(column, *chars) => {
+                LogicalType::Text { max_chars: Some(chars) }
+                    if *chars >= HASH_CHARS && (*chars == HASH_CHARS || !self.pads(column)) =>
+                {
                     Ok(None)
                 }
                 _ => Err(Some(mask_needs_text(of, &column.native))),
@@ -194,7 +197,7 @@ impl Scope<'_, '_> {
             return Err(Some(Problem::new(Code::Target, what).hint("Leave out `type`, or change the target.")));
         }
         let same_text = settled.is_some_and(|settled| settled.column.native == column.native);
-        if is_blank_padded(self.context.target.system, &column.native) && origin.sql.is_none() && !same_text {
+        if self.pads(column) && origin.sql.is_none() && !same_text {
             return Err(Some(
                 Problem::new(Code::Target, format!("{of} goes into a column of type {}", column.native))
                     .why("That type pads values with blanks, so that what is read back differs from what was read.")
@@ -202,6 +205,10 @@ impl Scope<'_, '_> {
             ));
         }
         permitted(of, from, to, declared)
+    }
+
+    fn pads(&self, target: &Column) -> bool {
+        self.context.target.system == System::Postgresql && is_blank_padded(&target.native)
     }
 
     /// The type text of a column that Sensei creates.
@@ -230,25 +237,23 @@ impl Scope<'_, '_> {
         let same_system = self.context.source.system == self.context.target.system;
         let kept = same_system && declared.is_none() && dialect.logical_type(&column.native).as_ref() == Some(to);
         let text = if kept { column.native.clone() } else { native() };
-        self.note_text_type(of, column, &text, notes);
+        self.note_type(of, column, &text, notes);
         if column.generated {
             notes.push(format!("generation expression of {of}: its values are carried"));
         }
         text
     }
 
-    /// Says what is lost of a text type that is more than text.
-    fn note_text_type(&self, of: &str, column: &Column, target: &str, notes: &mut Vec<String>) {
-        if self.context.source.system != System::Postgresql
-            || !matches!(column.logical, Some(LogicalType::Text { .. }))
-            || column.native == target
-        {
+    /// Says what is lost of a type that is more than the values it holds: padding, or the rules of a type that the
+    /// source's database has defined for itself.
+    fn note_type(&self, of: &str, column: &Column, target: &str, notes: &mut Vec<String>) {
+        let native = &column.native;
+        if self.context.source.system != System::Postgresql || native == target {
             return;
         }
-        let native = &column.native;
-        if is_blank_padded(System::Postgresql, native) {
+        if is_blank_padded(native) {
             notes.push(format!("blank padding of {of}: \"{native}\" becomes {target}, its values keep their blanks"));
-        } else if !is_character_type(native) {
+        } else if postgresql_type(native) != column.logical {
             notes.push(format!("type \"{native}\" of {of}: its values are carried as {target}"));
         }
     }
@@ -310,21 +315,4 @@ fn missing(of: &str, name: &str, table: &Table) -> Problem {
 fn unsupported_target(of: &str, column: &Column) -> Problem {
     let what = format!("{of} goes into a column of type \"{}\", which is not supported", column.native);
     Problem::new(Code::Type, what).hint("Leave the column out with `drop`, or change the target.")
-}
-
-fn padded(column: &Column, chars: u32) -> bool {
-    chars != HASH_CHARS && is_blank_padded(System::Postgresql, &column.native)
-}
-
-/// Whether the type fills values up with blanks (PostgreSQL manual 8.3).
-fn is_blank_padded(system: System, native: &str) -> bool {
-    let native = native.trim().to_ascii_lowercase();
-    let base = native.split('(').next().unwrap_or_default().trim_end();
-    system == System::Postgresql && matches!(base, "character" | "char" | "bpchar")
-}
-
-fn is_character_type(native: &str) -> bool {
-    let native = native.trim().to_ascii_lowercase();
-    let base = native.split('(').next().unwrap_or_default().trim_end();
-    matches!(base, "text" | "character varying" | "varchar" | "character" | "char" | "bpchar" | "name" | "\"char\"")
 }

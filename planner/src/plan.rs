@@ -49,40 +49,6 @@ pub struct Place {
 }
 
 /// What to do with rows that do not fit.
-    pub rejects: RejectsPlan,
-    /// How much may be used.
-    pub limits: LimitsPlan,
-    /// Rules that lose or assume something, declared before the first row is read.
-    pub lossy: Vec<LossyRule>,
-    /// What exists in the source and will not exist in the target, with the reason.
-    pub not_carried: Vec<String>,
-}
-
-/// One end of a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// Which kind of system.
-    pub system: System,
-    /// Its URL without secrets.
-    pub description: String,
-    /// Schema, where the system has schemas.
-    pub schema: Option<String>,
-}
-
-/// How much is proved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum VerifyMode {
-    /// Every row is read back and compared.
-    #[default]
-    Full,
-    /// Rows are counted on both sides.
-    Counts,
-    /// Nothing is read back.
-    Off,
-}
-
-/// What to do with rows that do not fit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectsPlan {
     /// Rows that may be rejected before the job stops.

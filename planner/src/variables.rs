@@ -21,6 +21,14 @@ pub(crate) fn substitute(node: &mut Node, lookup: &dyn Fn(&str) -> Option<String
     }
 }
 
+/// Puts variables in place in a text that stands alone, such as a URL on a command line.
+///
+/// # Errors
+/// If a variable is not set or not written properly.
+pub fn substitute_text(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, Problem> {
+    replaced(text, lookup, Position { line: 1, column: 1 })
+}
+
 fn replaced(text: &str, lookup: &dyn Fn(&str) -> Option<String>, at: Position) -> Result<String, Problem> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

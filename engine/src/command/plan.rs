@@ -28,7 +28,7 @@ pub async fn propose(args: &PlanArgs) -> Result<Exit> {
 
 /// `${VAR}` in a URL on the command line means what it means in a plan.
 fn substitute(url: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String> {
-    sensei_planner::substitute(url, lookup).map_err(|problem| crate::failure::Failure::Plan(vec![problem]))
+    sensei_planner::substitute_text(url, lookup).map_err(|problem| crate::failure::Failure::Plan(vec![problem]))
 }
 
 fn write_new(path: &Path, text: &str) -> Result<Exit> {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use sensei_operators::{Committed, Feed, InletSender, Lease, Rows};
-use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Scan, Snapshot, Split, Target, TargetTable, Write, Writer};
+use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Snapshot, Split, Target, Write, Writer};
 use tokio::sync::mpsc;
 
 use crate::enumerator::{Grant, Work};
 use crate::failure::{Doing, Result};
-use crate::limits::BATCH_BYTES;
 use crate::lower::LoweredTable;
 use crate::runtime::budget::LaneBudget;
 
@@ -159,16 +158,4 @@ pub async fn pump(
         send(batch, permit);
     }
     Ok(())
-}
-
-/// The scan of a whole target table, or of a commit in it.
-pub(crate) fn target_scan(target: &TargetTable, locator: bool) -> Scan {
-    Scan {
-        table: target.name.clone(),
-        fields: target.fields.clone(),
-        key: target.primary_key.clone(),
-        range: sensei_storage::Range::Whole,
-        locator,
-        batch_bytes: BATCH_BYTES,
-    }
 }

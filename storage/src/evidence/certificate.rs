@@ -123,11 +123,13 @@ fn check_envelope(report: &mut Report, envelope: &Envelope, public_key: Option<&
         Err(why) => return report.wrong("payload", &why),
     };
     // A damaged character still leaves the rest of the text comparable with its seals.
-    let value = serde_json::from_str::<Value>(&String::from_utf8_lossy(&payload)).ok();
+    let Ok(value) = serde_json::from_str::<Value>(&String::from_utf8_lossy(&payload)) else {
+        return report.wrong("payload", "it is not JSON");
+    };
     let embedded = envelope.embedded_key();
     let keys: Vec<PublicKey> = public_key.copied().into_iter().chain(embedded).collect();
-    let Some(key) = signer(&keys, envelope, &payload, value.as_ref()) else {
-        return report.wrong("publicKey", "it cannot be read");
+    let Some(key) = signer(&keys, envelope, &payload, &value) else {
+        return report.wrong("publicKey", "neither the signature nor any seal fits it");
     };
     report.signer = Some(key.id());
     check_key(report, &key, embedded, public_key);
@@ -137,20 +139,14 @@ fn check_envelope(report: &mut Report, envelope: &Envelope, public_key: Option<&
     if envelope.payload_type != PAYLOAD_TYPE {
         report.wrong("payloadType", "not an in-toto statement");
     }
-    match value {
-        Some(value) => check_payload(report, envelope, &key, &payload, &value),
-        None => report.wrong("payload", "it is not JSON"),
-    }
+    check_payload(report, envelope, &key, &payload, &value);
 }
 
 /// The key that made this file: the first whose signature fits, else the first of which a seal is left.
-fn signer(keys: &[PublicKey], envelope: &Envelope, payload: &[u8], value: Option<&Value>) -> Option<PublicKey> {
+fn signer(keys: &[PublicKey], envelope: &Envelope, payload: &[u8], value: &Value) -> Option<PublicKey> {
     let signed = |key: &&PublicKey| envelope.signed_by(key, payload);
-    let sealed = |key: &&PublicKey| match (&envelope.seals, value) {
-        (Some(seals), Some(value)) => seals.alterations(key, value).len() < seals.sections.len(),
-        _ => false,
-    };
-    keys.iter().find(signed).or_else(|| keys.iter().find(sealed)).or(keys.first()).copied()
+    let sealed = |key: &&PublicKey| envelope.seals.as_ref().is_some_and(|seals| seals.any_fits(key, value));
+    keys.iter().find(signed).or_else(|| keys.iter().find(sealed)).copied()
 }
 
 fn check_key(report: &mut Report, key: &PublicKey, embedded: Option<PublicKey>, given: Option<&PublicKey>) {

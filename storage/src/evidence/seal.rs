@@ -61,6 +61,14 @@ impl Seals {
         altered
     }
 
+    /// Whether any section still fits a seal of `key`.
+    pub(crate) fn any_fits(&self, key: &PublicKey, statement: &Value) -> bool {
+        let fits = |(name, section): (String, &Value)| {
+            self.sections.get(&name).is_some_and(|seal| self.fits(key, &name, section, seal))
+        };
+        sections(statement).into_iter().any(fits)
+    }
+
     fn fits(&self, key: &PublicKey, name: &str, section: &Value, seal: &str) -> bool {
         // What Sensei sealed was integral, so a fraction is a change; it also has no canonical form here.
         is_integral(section)

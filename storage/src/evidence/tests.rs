@@ -139,7 +139,7 @@ fn every_changed_leaf_names_its_section() {
     let file = issue(shop(), &key()).unwrap();
     let original = statement_of(&file);
     let pointers = leaves(&original, String::new());
-    assert!(pointers.len() > 90, "{}", pointers.len());
+    assert!(pointers.len() > 80, "{}", pointers.len());
     for pointer in pointers {
         let mut statement = original.clone();
         change(statement.pointer_mut(&pointer).unwrap());
@@ -283,10 +283,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
-    fn no_flipped_bit_goes_unseen(at in any::<prop::sample::Index>(), bit in 0..8) {
+    fn no_flipped_bit_goes_unseen(at in any::<prop::sample::Index>(), bit in 0..8_u32) {
         let mut file = issue(shop(), &key()).unwrap();
         let at = at.index(file.len());
-        file[at] ^= 1 << bit;
+        file[at] ^= 1_u8 << bit;
         let report = verify(&file, Some(&key().public()));
         prop_assert!(!report.valid && !report.trusted);
         prop_assert!(!report.altered.is_empty());

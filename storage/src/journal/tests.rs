@@ -172,7 +172,6 @@ async fn assert_altered(store: Arc<dyn ObjectStore>, path: &Path) {
     for result in [open(store.clone()).await.map(|_| ()), history(store, prefix(), JOB, None).await.map(|_| ())] {
         match result {
             Err(Error::Altered { what, .. }) => {
-                // Without its first epoch a chain has none to name but the next.
                 assert_eq!(what, path.to_string());
             }
             other => panic!("{path}: {other:?}"),
@@ -232,7 +231,7 @@ fn certificate_of(journal: &Journal) -> Bytes {
 #[tokio::test]
 async fn a_certificate_is_stored_once_and_shows_a_cut_journal() {
     let store = Arc::new(InMemory::new());
-    let mut journal = walked(store.clone()).await;
+    let journal = walked(store.clone()).await;
     let certificate = certificate_of(&journal);
     let sha256 = journal.store_certificate(certificate.clone()).await.unwrap();
     assert_eq!(journal.store_certificate(certificate.clone()).await.unwrap(), sha256);

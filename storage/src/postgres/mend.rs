@@ -30,7 +30,7 @@ impl Postgres {
 async fn delete(session: &Session, relation: &Relation, locators: &[String]) -> Result<()> {
     let address = if relation.partitioned { relation.locator() } else { "ctid" };
     let cast = if relation.partitioned { "" } else { "::tid[]" };
-    let sql = format!("DELETE FROM {} WHERE {address} = ANY ($1::text[]{cast})", relation.from_clause());
+    let sql = format!("DELETE FROM {} WHERE {address} = ANY ($1::text[]{cast})", relation.rows_clause());
     let deleted = session.execute(&sql, &[&locators]).await;
     let deleted = deleted.map_err(|error| session.failure(&relation.label(), error))?;
     if deleted != locators.len() as u64 {

@@ -1,6 +1,6 @@
 //! PostgreSQL 14 and later, read and written through COPY in its binary format.
 //!
-//! In reading order: [`address`](self) and connections, the catalog, types, the binary codec, snapshots with their
+//! In reading order: addresses and connections, the catalog, types, the binary codec, snapshots with their
 //! scans, and the target with its writers. Knows nothing of plans, jobs' meaning or verification.
 
 mod address;
@@ -12,8 +12,8 @@ mod constraints;
 mod decode;
 mod encode;
 mod failure;
-mod key;
 mod mend;
+mod names;
 mod numeric;
 mod pieces;
 mod prepare;
@@ -42,6 +42,7 @@ use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
 use crate::source::{Snapshot, Source};
 
+pub use self::names::{IDENTIFIER_BYTES_MAX, logical_type};
 pub use self::types::native_type;
 
 /// One schema of a PostgreSQL database, as source or target.

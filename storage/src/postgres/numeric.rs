@@ -26,10 +26,7 @@ pub(super) fn decode(mut bytes: &[u8], out: &mut String) -> Option<()> {
     match sign {
         0 => {}
         NEGATIVE => out.push('-'),
-        NAN => return Some(out.push_str("NaN")),
-        INFINITY => return Some(out.push_str("Infinity")),
-        MINUS_INFINITY => return Some(out.push_str("-Infinity")),
-        _ => return None,
+        _ => return special(sign, out),
     }
     let (digits, rest) = bytes.as_chunks::<2>();
     if digits.len() != count || !rest.is_empty() || scale > SCALE_MAX {
@@ -50,6 +47,16 @@ pub(super) fn decode(mut bytes: &[u8], out: &mut String) -> Option<()> {
         }
         out.truncate(end);
     }
+    Some(())
+}
+
+fn special(sign: u16, out: &mut String) -> Option<()> {
+    out.push_str(match sign {
+        NAN => "NaN",
+        INFINITY => "Infinity",
+        MINUS_INFINITY => "-Infinity",
+        _ => return None,
+    });
     Some(())
 }
 
@@ -90,11 +97,15 @@ fn push_group(digit: u16, out: &mut String) {
 
 /// Appends the binary form of a plain decimal such as `-12.50`, `NaN` or `Infinity`; `None` for any other text.
 pub(super) fn encode(text: &str, out: &mut BytesMut) -> Option<()> {
-    match text {
-        "NaN" => return Some(put_special(NAN, out)),
-        "Infinity" => return Some(put_special(INFINITY, out)),
-        "-Infinity" => return Some(put_special(MINUS_INFINITY, out)),
-        _ => {}
+    let special = match text {
+        "NaN" => Some(NAN),
+        "Infinity" => Some(INFINITY),
+        "-Infinity" => Some(MINUS_INFINITY),
+        _ => None,
+    };
+    if let Some(sign) = special {
+        put_special(sign, out);
+        return Some(());
     }
     let (sign, unsigned) = match text.as_bytes() {
         [b'-', rest @ ..] => (NEGATIVE, rest),

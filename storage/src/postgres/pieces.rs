@@ -92,7 +92,7 @@ async fn by_key(session: &Session, relation: &Relation, table: &Table, count: u3
              FROM {} TABLESAMPLE SYSTEM ({percent}) REPEATABLE (0)) AS sample({keys}, tile) \
          ORDER BY tile, {keys}) AS first WHERE tile > 1 ORDER BY tile",
         texts.join(", "),
-        relation.from_clause(),
+        relation.rows_clause(),
     );
     let rows = session.query(&sql, &[]).await.map_err(|error| session.failure(&relation.label(), error))?;
     let width = table.primary_key.len();

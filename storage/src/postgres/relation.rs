@@ -79,7 +79,7 @@ impl Relation {
     }
 
     /// What to read from: without the rows of tables that inherit from it, which are listed for themselves.
-    pub(super) fn from_clause(&self) -> String {
+    pub(super) fn rows_clause(&self) -> String {
         let only = if self.partitioned { "" } else { "ONLY " };
         format!("{only}{}", qualified(&self.schema, &self.name))
     }

@@ -8,7 +8,6 @@ use tokio_postgres::CopyOutStream;
 use super::binary::{Fields, Malformed, Tuples};
 use super::connection::{Session, Tag};
 use super::decode::{Form, Unfit, decode};
-use super::key;
 use super::relation::Relation;
 use crate::batch::Fault;
 use crate::catalog::Field;
@@ -16,6 +15,7 @@ use crate::column::ColumnBuilder;
 use crate::error::{Error, Result};
 use crate::rows::RowsBuilder;
 use crate::source::{Batches, Scan};
+use crate::text;
 
 /// Rows per batch at the most, for tables whose rows are tiny.
 const BATCH_ROWS_MAX: usize = 1 << 16;
@@ -58,7 +58,7 @@ impl Query {
         let all = || scan.fields.iter().chain(&hidden);
         let mut columns = all().map(|field| relation.expression(field)).collect::<Result<Vec<_>>>()?;
         columns.extend(scan.locator.then(|| relation.locator().to_owned()));
-        let select = format!("SELECT {} FROM {}", columns.join(", "), relation.from_clause());
+        let select = format!("SELECT {} FROM {}", columns.join(", "), relation.rows_clause());
         let decoder = Decoder {
             forms: scan.fields.iter().map(|field| Form::of(&field.logical)).collect(),
             key: scan.key.iter().filter_map(|name| key_column(all(), name)).collect(),
@@ -93,7 +93,7 @@ impl Query {
         let copy = copy_out(&session, &object, text).await?;
         let tuples = Tuples::new(self.decoder.width());
         let (batch_bytes, decoder) = (scan.batch_bytes.max(1), self.decoder);
-        let reader = Reader { session, copy, tuples, decoder, after, object, batch_bytes, rows: 0 };
+        let reader = Reader { session, copy, tuples, decoder, after, object, batch_bytes, rows: 0, ended: false };
         let state = Some((reader, guard));
         Ok(stream::unfold(state, |state| async move {
             let (mut reader, guard): (Reader, _) = state?;
@@ -132,13 +132,16 @@ struct Reader {
     after: After,
     object: String,
     batch_bytes: usize,
+    /// Rows in the batches given out.
     rows: u64,
+    /// Whether the last query's last row has come.
+    ended: bool,
 }
 
 impl Reader {
     /// Gathers a batch. `false` if all rows were given out.
     async fn next(&mut self) -> Result<bool> {
-        loop {
+        while !self.ended {
             match self.copy.next().await {
                 Some(Ok(chunk)) => {
                     let decoder = &mut self.decoder;
@@ -152,12 +155,11 @@ impl Reader {
                 Some(Err(error)) => return Err(self.session.failure(&self.object, error)),
                 None => {
                     self.tuples.finish().map_err(|Malformed(why)| self.corrupt(why))?;
-                    if !self.go_on().await? {
-                        return Ok(self.decoder.rows.row_count() > 0);
-                    }
+                    self.ended = !self.go_on().await?;
                 }
             }
         }
+        Ok(self.decoder.rows.row_count() > 0)
     }
 
     /// Starts the second query if rows are wanting.
@@ -246,15 +248,15 @@ impl Decoder {
         Ok(())
     }
 
-    /// The key of a faulty row as `column=value, …`; `None` without a key or if a value of it does not decode.
+    /// The key of a faulty row as `column=value, …`; `None` without a key or if a value of it is NULL or does not decode.
     fn key_text(&self, fields: &Fields<'_>) -> Option<String> {
         let parts = self.key.iter().map(|(index, field)| {
             let mut column = ColumnBuilder::new(&field.logical);
-            let bytes = fields.clone().nth(*index)?;
-            decode(&Form::of(&field.logical), bytes, &mut column, &mut String::new()).ok()?;
-            let mut text = format!("{}=", field.name);
-            key::render(&field.logical, column.finish().as_ref(), 0, &mut text)?;
-            Some(text)
+            let bytes = fields.clone().nth(*index)??;
+            decode(&Form::of(&field.logical), Some(bytes), &mut column, &mut String::new()).ok()?;
+            let mut part = format!("{}=", field.name);
+            text::render(&field.logical, column.finish().as_ref(), 0, &mut part);
+            Some(part)
         });
         let parts = parts.collect::<Option<Vec<_>>>()?;
         (!parts.is_empty()).then(|| parts.join(", "))

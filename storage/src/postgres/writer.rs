@@ -81,7 +81,7 @@ async fn delete(session: &Session, relation: &Relation, commit: &Commit) -> Resu
     let mut deleted = 0;
     for condition in hinted.into_iter().chain([rest]) {
         if deleted < commit.rows {
-            let sql = format!("DELETE FROM {} WHERE {condition}", relation.from_clause());
+            let sql = format!("DELETE FROM {} WHERE {condition}", relation.rows_clause());
             let count = session.execute(&sql, &[]).await;
             deleted += count.map_err(|error| session.failure(&relation.label(), error))?;
         }

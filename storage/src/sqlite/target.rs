@@ -30,7 +30,7 @@ const ANALYSIS_LIMIT: i64 = 1000;
 const ACTIONS: [&str; 5] = ["NO ACTION", "RESTRICT", "SET NULL", "SET DEFAULT", "CASCADE"];
 
 impl Sqlite {
-    fn writer(&self) -> Result<Arc<Mutex<Connection>>> {
+    pub(super) fn writer(&self) -> Result<Arc<Mutex<Connection>>> {
         self.writer.clone().ok_or_else(|| Error::Invalid {
             what: self.file.name().to_owned(),
             why: "it was opened for reading".to_owned(),

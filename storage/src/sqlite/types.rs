@@ -65,7 +65,7 @@ impl Affinity {
 }
 
 /// What a declared type means, if it is supported.
-pub(super) fn logical_type(declared: &str) -> Option<LogicalType> {
+pub fn logical_type(declared: &str) -> Option<LogicalType> {
     let (name, digits) = split_declared(declared)?;
     match name.strip_suffix(" ARRAY") {
         Some(element) => Some(LogicalType::Array(Box::new(scalar_type(element, &digits)?))),

@@ -29,8 +29,8 @@ enum Command {
 /// The sending half of a split's transaction.
 pub(super) struct SqliteWriter {
     commands: mpsc::Sender<Command>,
-    /// Ends with the commit, or with `None` if there was nothing to commit.
-    task: JoinHandle<Result<Option<Commit>>>,
+    /// Ends with the commit, or with `None` if there was nothing to commit. Taken once an error has been told.
+    task: Option<JoinHandle<Result<Option<Commit>>>>,
 }
 
 /// Begins the transaction of a split on `connection`, which is released when the writer is done.
@@ -39,30 +39,19 @@ pub(super) async fn begin(connection: OwnedMutexGuard<Connection>, write: Write)
     let (opened, opening) = oneshot::channel();
     let task = tokio::task::spawn_blocking(move || run(connection, &write, opened, received));
     match opening.await {
-        Ok(None) => Ok(Begin::Writer(Box::new(SqliteWriter { commands, task }))),
+        Ok(None) => Ok(Begin::Writer(Box::new(SqliteWriter { commands, task: Some(task) }))),
         Ok(Some(commit)) => Ok(Begin::Committed(commit)),
-        Err(_) => Err(ended(task).await),
-    }
-}
-
-/// Why the thread ended before its time.
-async fn ended(task: JoinHandle<Result<Option<Commit>>>) -> Error {
-    match task.await {
-        Ok(Err(error)) => error,
-        Ok(Ok(_)) => Error::internal("SQLite writer", "ended without a commit"),
-        Err(panic) => Error::internal("SQLite writer", panic),
+        Err(_) => Err(failure(Some(task)).await),
     }
 }
 
 #[async_trait]
 impl Writer for SqliteWriter {
     async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        if self.commands.send(Command::Rows(rows.clone())).await.is_ok() {
-            return Ok(());
+        match self.commands.send(Command::Rows(rows.clone())).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(failure(self.task.take()).await),
         }
-        // The handle is spent, so a second write after an error says only that the writer has ended.
-        let spent = tokio::task::spawn(std::future::ready(Ok(None)));
-        Err(ended(std::mem::replace(&mut self.task, spent)).await)
     }
 
     async fn commit(self: Box<Self>, rows: u64) -> Result<Commit> {
@@ -70,13 +59,24 @@ impl Writer for SqliteWriter {
         // If the thread has ended already, its result says why.
         let _ = commands.send(Command::Commit(rows)).await;
         drop(commands);
-        match task.await {
-            Ok(Ok(Some(commit))) => Ok(commit),
-            Ok(Ok(None)) => Err(Error::internal("SQLite writer", "ended without a commit")),
-            Ok(Err(error)) => Err(error),
-            Err(panic) => Err(Error::internal("SQLite writer", panic)),
-        }
+        outcome(task).await?.ok_or_else(ended_early)
     }
+}
+
+async fn outcome(task: Option<JoinHandle<Result<Option<Commit>>>>) -> Result<Option<Commit>> {
+    match task {
+        Some(task) => task.await.map_err(|panic| Error::internal("SQLite writer", panic))?,
+        None => Err(ended_early()),
+    }
+}
+
+/// Why the thread ended before its time.
+async fn failure(task: Option<JoinHandle<Result<Option<Commit>>>>) -> Error {
+    outcome(task).await.err().unwrap_or_else(ended_early)
+}
+
+fn ended_early() -> Error {
+    Error::internal("SQLite writer", "ended without a commit")
 }
 
 /// The thread's work: open the transaction, say so, insert until told to commit.

@@ -1,0 +1,36 @@
+# What people do here. CARGO_TARGET_DIR is Cargo's own variable: set it to build elsewhere than ./target.
+
+CARGO ?= cargo
+
+.PHONY: build setup test lint deny quickstart shop bench
+
+build: ## the sensei binary
+	$(CARGO) build --release --locked --workspace
+
+setup: ## what the tests need: installed where it may be, named where not
+	scripts/setup-tests.sh
+
+test: setup build ## everything: unit, doc, property, golden and end-to-end tests
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  $(CARGO) nextest run --release --locked --workspace; \
+	else \
+	  $(CARGO) test --release --locked --workspace --lib --bins --tests; \
+	fi
+	$(CARGO) test --release --locked --workspace --doc
+
+lint: ## formatting, and clippy with warnings denied
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+
+deny: ## licences, bans and sources of every dependency; needs no network
+	scripts/cargo-deny.sh --offline check bans licenses sources
+
+quickstart: ## copies the example shop and proves it
+	$(CARGO) run --release --locked -- run examples/quickstart/plan.yaml
+
+shop: ## writes the example shop anew
+	rm -f examples/quickstart/shop.db
+	$(CARGO) run --release --locked --example make-shop -- examples/quickstart/shop.db
+
+bench: ## the measurements
+	$(CARGO) bench --locked -p sensei-bench

@@ -1,0 +1,102 @@
+//! PostgreSQL's own type names, as its DDL and `format_type` write them. Types a database defines for itself are not
+//! known here: another database may not have them.
+
+use crate::types::LogicalType;
+
+/// Bytes of an identifier at most: `NAMEDATALEN` - 1 of every ordinary build.
+pub const IDENTIFIER_BYTES_MAX: usize = 63;
+
+/// What a type text means; `None` if it is not one of PostgreSQL's own supported types.
+///
+/// ```
+/// use sensei_storage::{LogicalType, postgres};
+/// assert_eq!(postgres::logical_type("character varying(40)"), Some(LogicalType::Text { max_chars: Some(40) }));
+/// assert_eq!(postgres::logical_type("mood"), None);
+/// ```
+pub fn logical_type(native: &str) -> Option<LogicalType> {
+    let native = native.trim().to_lowercase();
+    if let Some(element) = native.strip_suffix("[]") {
+        let element = logical_type(element).filter(|element| !matches!(element, LogicalType::Array(_)))?;
+        return Some(LogicalType::Array(Box::new(element)));
+    }
+    let (name, modifiers) = split_modifiers(&native)?;
+    match (name.as_str(), modifiers.as_slice()) {
+        ("numeric" | "decimal", []) => Some(LogicalType::Numeric),
+        ("numeric" | "decimal", [precision]) => decimal(*precision, 0),
+        ("numeric" | "decimal", [precision, scale]) => decimal(*precision, *scale),
+        ("character varying" | "varchar", []) => Some(LogicalType::TEXT),
+        ("character" | "char" | "bpchar", []) => Some(LogicalType::Text { max_chars: Some(1) }),
+        ("character varying" | "varchar" | "character" | "char" | "bpchar", [chars]) => {
+            Some(LogicalType::Text { max_chars: Some(u32::try_from(*chars).ok()?) })
+        }
+        (name, []) => plain(name),
+        (name, [digits]) if (0..=6).contains(digits) => plain(name).filter(has_fraction_digits),
+        _ => None,
+    }
+}
+
+fn decimal(precision: i64, scale: i64) -> Option<LogicalType> {
+    Some(LogicalType::Decimal { precision: u32::try_from(precision).ok()?, scale: i32::try_from(scale).ok()? })
+}
+
+/// `timestamp(3) with time zone` is the name `timestamp with time zone` with the modifier 3.
+fn split_modifiers(native: &str) -> Option<(String, Vec<i64>)> {
+    let Some((before, rest)) = native.split_once('(') else { return Some((native.to_owned(), Vec::new())) };
+    let (inside, after) = rest.split_once(')')?;
+    let modifiers = inside.split(',').map(|digits| digits.trim().parse().ok()).collect::<Option<Vec<i64>>>()?;
+    Some((format!("{before}{after}").trim().to_owned(), modifiers))
+}
+
+fn has_fraction_digits(logical: &LogicalType) -> bool {
+    use LogicalType::{Interval, Time, Timestamp, TimestampTz};
+    matches!(logical, Time | Timestamp | TimestampTz | Interval)
+}
+
+fn plain(name: &str) -> Option<LogicalType> {
+    Some(match name {
+        "boolean" | "bool" => LogicalType::Boolean,
+        "smallint" | "int2" => LogicalType::Int16,
+        "integer" | "int" | "int4" => LogicalType::Int32,
+        "bigint" | "int8" => LogicalType::Int64,
+        "real" | "float4" => LogicalType::Float32,
+        "double precision" | "float8" => LogicalType::Float64,
+        "text" => LogicalType::TEXT,
+        "bytea" => LogicalType::Bytes,
+        "date" => LogicalType::Date,
+        "time" | "time without time zone" => LogicalType::Time,
+        "timestamp" | "timestamp without time zone" => LogicalType::Timestamp,
+        "timestamptz" | "timestamp with time zone" => LogicalType::TimestampTz,
+        "interval" => LogicalType::Interval,
+        "uuid" => LogicalType::Uuid,
+        "json" => LogicalType::Json,
+        "jsonb" => LogicalType::Jsonb,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::native_type;
+
+    #[test]
+    fn every_name_that_sensei_writes_is_read_as_what_was_meant() {
+        use LogicalType::*;
+        let decimal = Decimal { precision: 10, scale: -2 };
+        let scalars = [Boolean, Int16, Int32, Int64, Float32, Float64, decimal, Numeric, LogicalType::TEXT, Bytes, Date]
+            .into_iter()
+            .chain([Text { max_chars: Some(7) }, Time, Timestamp, TimestampTz, Interval, Uuid, Json, Jsonb]);
+        for logical in scalars {
+            assert_eq!(logical_type(&native_type(&logical)), Some(logical.clone()));
+            let array = Array(Box::new(logical));
+            assert_eq!(logical_type(&native_type(&array)), Some(array));
+        }
+    }
+
+    #[test]
+    fn modifiers_may_stand_inside_a_name() {
+        assert_eq!(logical_type("timestamp(3) with time zone"), Some(LogicalType::TimestampTz));
+        assert_eq!(logical_type("integer(3)"), None);
+        assert_eq!(logical_type("time with time zone"), None);
+    }
+}
