@@ -20,6 +20,7 @@ pub mod journal;
 mod object;
 pub mod postgres;
 pub mod parquet;
+pub mod postgres;
 mod rows;
 mod source;
 mod split;

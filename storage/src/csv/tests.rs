@@ -220,7 +220,8 @@ fn typed_fields_are_parsed_and_the_locator_is_the_line() {
     let files = CsvFiles::open(folder.path(), &CsvOptions::default()).unwrap();
     run(async {
         let snapshot = files.snapshot(1).await.unwrap();
-        let field = |name: &str, logical| Field { name: name.to_owned(), logical, native: String::new(), nullable: true };
+        let field =
+            |name: &str, logical| Field { name: name.to_owned(), logical, native: String::new(), nullable: true };
         let fields = vec![field("d", LogicalType::Date), field("n", LogicalType::Int32)];
         let scan = Scan { locator: true, ..scan_of("t", fields, Range::Whole) };
         let batches: Vec<_> = snapshot.scan(scan).await.unwrap().try_collect().await.unwrap();
@@ -315,9 +316,8 @@ fn write(rows: &[Vec<Option<String>>], line_ends: &[&str], quote_all: bool) -> S
 
 fn any_rows() -> impl Strategy<Value = Vec<Vec<Option<String>>>> {
     let cell = proptest::option::weighted(0.8, "[a-z,\"\n\r é𝄞]{0,12}");
-    (1usize..5).prop_flat_map(move |width| {
-        proptest::collection::vec(proptest::collection::vec(cell.clone(), width), 1..40)
-    })
+    (1usize..5)
+        .prop_flat_map(move |width| proptest::collection::vec(proptest::collection::vec(cell.clone(), width), 1..40))
 }
 
 proptest! {

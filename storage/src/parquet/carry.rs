@@ -70,10 +70,7 @@ pub(super) fn carry(array: &ArrayRef, logical: &LogicalType) -> Result<Carried, 
             through_text(array, logical, |row| texts.value(row).to_owned())
         }
         (DataType::Utf8, L::Text { max_chars: None }) => array.clone().into(),
-        (
-            DataType::Utf8,
-            L::Text { .. } | L::Json | L::Jsonb | L::Decimal { .. } | L::Numeric | L::Interval,
-        ) => {
+        (DataType::Utf8, L::Text { .. } | L::Json | L::Jsonb | L::Decimal { .. } | L::Numeric | L::Interval) => {
             let texts = array.as_string::<i32>();
             through_text(array, logical, |row| texts.value(row).to_owned())
         }

@@ -161,7 +161,8 @@ pub(super) async fn all_files(folder: &ObjectFolder, path: &Path) -> Result<Vec<
     let listed = folder.store.list(Some(path)).try_collect::<Vec<_>>().await;
     let listed = listed.map_err(|error| folder.error(path, error))?;
     let direct = |meta: &ObjectMeta| meta.location.prefix_match(path).is_some_and(|parts| parts.count() == 1);
-    let data = |meta: &ObjectMeta| meta.location.filename().is_some_and(|name| name.ends_with(EXTENSION) && is_visible(name));
+    let data =
+        |meta: &ObjectMeta| meta.location.filename().is_some_and(|name| name.ends_with(EXTENSION) && is_visible(name));
     let mut files: Vec<_> =
         listed.into_iter().filter(|meta| direct(meta) && data(meta)).map(|meta| DataFile::new(folder, meta)).collect();
     files.sort_by(|a, b| a.name.cmp(&b.name));

@@ -230,9 +230,7 @@ fn decode_files(
 async fn footers(folder: &ObjectFolder, files: &[DataFile]) -> Result<Vec<(String, Footer)>> {
     let (folder, files, handle) = (folder.clone(), files.to_vec(), Handle::current());
     let read = move || {
-        let footer = |file: &DataFile| {
-            Ok((folder.object_name(&file.path), decode::footer(&folder, file, &handle)?))
-        };
+        let footer = |file: &DataFile| Ok((folder.object_name(&file.path), decode::footer(&folder, file, &handle)?));
         files.iter().map(footer).collect()
     };
     tokio::task::spawn_blocking(read).await.map_err(|error| Error::internal("reading Parquet footers", error))?

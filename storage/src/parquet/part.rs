@@ -132,7 +132,11 @@ impl Output {
     async fn push(&mut self, bytes: Vec<u8>) -> Result<()> {
         self.hash.update(&bytes);
         self.bytes += bytes.len() as u64;
-        if self.pending.is_empty() { self.pending = bytes } else { self.pending.extend_from_slice(&bytes) }
+        if self.pending.is_empty() {
+            self.pending = bytes
+        } else {
+            self.pending.extend_from_slice(&bytes)
+        }
         while self.pending.len() >= PART_BYTES {
             let rest = self.pending.split_off(PART_BYTES);
             let part = std::mem::replace(&mut self.pending, rest);

@@ -32,7 +32,10 @@ pub(super) fn columns(what: &str, schema: &Schema, metadata: &ParquetMetaData) -
     let declared = declared(what, schema, metadata)?;
     let mut names = HashSet::new();
     if let Some(field) = schema.fields().iter().find(|field| !names.insert(field.name())) {
-        return Err(Error::Invalid { what: what.to_owned(), why: format!("two columns are named \"{}\"", field.name()) });
+        return Err(Error::Invalid {
+            what: what.to_owned(),
+            why: format!("two columns are named \"{}\"", field.name()),
+        });
     }
     let roots = metadata.file_metadata().schema_descr().root_schema().get_fields();
     let column = |(index, field): (usize, &Arc<ArrowField>)| {
