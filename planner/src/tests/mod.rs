@@ -3,7 +3,7 @@
 mod explain;
 mod files;
 mod propose;
-mod resolve;
+mod resolution;
 
 use std::fmt::Write;
 
