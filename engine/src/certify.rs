@@ -29,10 +29,7 @@ pub(crate) fn predicate(job: &Job, copied: &Copied) -> Predicate {
             description: job.plan.source.description.clone(),
             snapshots: job.history.snapshots(),
         },
-        target: TargetFacts {
-            system: job.plan.target.system,
-            description: job.plan.target.description.clone(),
-        },
+        target: TargetFacts { system: job.plan.target.system, description: job.plan.target.description.clone() },
         started_at: job.history.opening.started_at.clone(),
         finished_at: now_text(),
         verdict,
@@ -44,10 +41,7 @@ pub(crate) fn predicate(job: &Job, copied: &Copied) -> Predicate {
         resumes: job.history.resumes(),
         recopied_splits: copied.recopied,
         limits: limits(job),
-        journal: JournalFacts {
-            epochs: job.journal.epochs(),
-            head_sha256: job.journal.head_sha256().to_owned(),
-        },
+        journal: JournalFacts { epochs: job.journal.epochs(), head_sha256: job.journal.head_sha256().to_owned() },
         perspectives: Perspectives::row_only(verdict),
         tables,
     }

@@ -60,13 +60,17 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Connect to both ends and propose a plan
-    #[command(after_help = "Example:\n  sensei plan sqlite:shop.db 'postgresql://me:${PGPASSWORD}@db/shop' -o plan.yaml")]
+    #[command(
+        after_help = "Example:\n  sensei plan sqlite:shop.db 'postgresql://me:${PGPASSWORD}@db/shop' -o plan.yaml"
+    )]
     Plan(PlanArgs),
     /// Check a plan against both ends; writes nothing
     #[command(after_help = "Example:\n  sensei check plan.yaml --output json")]
     Check(PlanFile),
     /// Print the resolved plan and its stages
-    #[command(after_help = "Examples:\n  sensei explain plan.yaml\n  sensei explain plan.yaml --format dot | dot -Tsvg > plan.svg")]
+    #[command(
+        after_help = "Examples:\n  sensei explain plan.yaml\n  sensei explain plan.yaml --format dot | dot -Tsvg > plan.svg"
+    )]
     Explain(ExplainArgs),
     /// Copy and verify; goes on where an interrupted run stopped
     #[command(after_help = "Examples:\n  sensei run plan.yaml\n  sensei run plan.yaml --fresh --output json")]
@@ -78,7 +82,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  sensei repair plan.yaml")]
     Repair(RepairArgs),
     /// Show where a job stands, from its journal
-    #[command(after_help = "Examples:\n  sensei status plan.yaml\n  sensei status shop-1 --state ./sensei-state\n  sensei status")]
+    #[command(
+        after_help = "Examples:\n  sensei status plan.yaml\n  sensei status shop-1 --state ./sensei-state\n  sensei status"
+    )]
     Status(StatusArgs),
     /// Read or check evidence, offline
     #[command(subcommand)]

@@ -271,7 +271,8 @@ impl Scanner {
         let (side, index) = (part.side(), part.table());
         let table = &self.tables[index as usize];
         let name = if side == Side::Expected { &table.source } else { &table.target.name };
-        let doing = format!("reading table \"{name}\" of the {}", if side == Side::Expected { "source" } else { "target" });
+        let doing =
+            format!("reading table \"{name}\" of the {}", if side == Side::Expected { "source" } else { "target" });
         let batches = match part {
             Part::Source(_, range) => self.source.scan(table.source_scan(range)).await,
             Part::Target(_, range) => self.target.scan(table.target_range(range, self.locate)).await,
@@ -326,7 +327,10 @@ fn fetches(surplus: BTreeMap<(u32, u16), Vec<([u64; 2], i64)>>) -> Vec<BTreeMap<
         if full {
             fetches.push(BTreeMap::new());
         }
-        fetches.last_mut().expect("just made sure").extend(rows.into_iter().map(|(hash, count)| ((table, hash), count)));
+        fetches
+            .last_mut()
+            .expect("just made sure")
+            .extend(rows.into_iter().map(|(hash, count)| ((table, hash), count)));
     }
     fetches
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use sensei_storage::{Split, SplitId};
 use sensei_storage::journal::Checkpoint;
+use sensei_storage::{Split, SplitId};
 use tokio::sync::Notify;
 
 /// One split to work on.

@@ -128,7 +128,9 @@ impl Failure {
         match self {
             Failure::Usage { hint, .. } => hint.clone(),
             Failure::TooManyRejects { folder, .. } => {
-                format!("Read the reasons in {folder}, then change the plan's rules or raise rejects.max and run again.")
+                format!(
+                    "Read the reasons in {folder}, then change the plan's rules or raise rejects.max and run again."
+                )
             }
             Failure::Interrupted => "Run the same command again to continue.".to_owned(),
             other => crate::pages::remedy(other.code()).to_owned(),

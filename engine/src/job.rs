@@ -109,7 +109,9 @@ async fn begin(ends: Ends, state: State, key: SigningKey, operation: Operation, 
     let (journal, history) = state.begin(&plan.name, &key, opening).await?;
     let name = journal.job().to_owned();
     state.audit(&key, &name, operation).await?;
-    Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, quiet }.open_generation().await
+    Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, quiet }
+        .open_generation()
+        .await
 }
 
 async fn resume(ends: Ends, state: State, key: SigningKey, job: &str, quiet: bool) -> Result<Job> {
@@ -122,7 +124,9 @@ async fn resume(ends: Ends, state: State, key: SigningKey, job: &str, quiet: boo
     let snapshot = open_snapshot(&ends, &plan).await?;
     state.audit(&key, job, Operation::Resumed).await?;
     let name = job.to_owned();
-    Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, quiet }.open_generation().await
+    Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, quiet }
+        .open_generation()
+        .await
 }
 
 /// A run that died after storing its certificate left the target's progress records and the last journal entry undone.
@@ -134,11 +138,8 @@ async fn finish_finished(ends: &Ends, state: &State, key: &SigningKey, history: 
         finish_target(ends, &plan, job, history).await?;
     }
     let (mut journal, _) = state.reopen(job, key).await?;
-    let finish = journal::Finish {
-        verdict: report.verdict,
-        certificate_sha256: certificate_sha256.clone(),
-        at: now_text(),
-    };
+    let finish =
+        journal::Finish { verdict: report.verdict, certificate_sha256: certificate_sha256.clone(), at: now_text() };
     journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")
 }
 
@@ -177,7 +178,8 @@ async fn cut(ends: &Ends, plan: &Plan, snapshot: &dyn Snapshot) -> Result<Vec<Sp
     let mut splits = Vec::new();
     for (index, planned) in plan.tables.iter().enumerate() {
         let found = ends.source_catalog.tables.iter().find(|table| table.name == planned.source);
-        let table = found.ok_or_else(|| Failure::internal("cutting tables", "a planned table is not in the catalog"))?;
+        let table =
+            found.ok_or_else(|| Failure::internal("cutting tables", "a planned table is not in the catalog"))?;
         let pieces = snapshot.pieces(table, sizing).await.doing(format!("cutting table \"{}\"", table.name))?;
         for piece in pieces {
             splits.push(Split {
@@ -272,8 +274,7 @@ impl Job {
         let predicate = certify::predicate(&self, &copied);
         let bytes = sensei_storage::evidence::issue(predicate, &self.key).doing("signing the certificate")?;
         let stored = self.journal.store_certificate(bytes.clone().into()).await.doing("storing the certificate")?;
-        let mut report =
-            JobReport::from_certificate(&bytes, self.state.certificate_name(&self.name), &self.name)?;
+        let mut report = JobReport::from_certificate(&bytes, self.state.certificate_name(&self.name), &self.name)?;
         if copied.differing.is_empty() {
             self.history.finished = copied.finished.clone();
             finish_target(&self.ends, &self.plan, &self.name, &self.history).await?;

@@ -28,6 +28,9 @@ pub const ROUND_ROWS_MAX: u64 = 1_000_000;
 /// Differing rows one round fetches whole.
 pub const FETCH_ROWS_MAX: u64 = 20_000;
 
+/// Rows `sensei repair` takes on at once; they are held in memory until their table is mended.
+pub const REPAIR_ROWS_MAX: u64 = 100_000;
+
 /// Differing rows the text report prints per table; `--report` has them all.
 pub const EXAMPLES_PER_TABLE_MAX: usize = 5;
 

@@ -8,8 +8,9 @@ macro_rules! pages {
 }
 
 pages!(
-    "S101", "S102", "S103", "S104", "S201", "S202", "S203", "S210", "S211", "S301", "S302", "S303", "S304", "S401",
-    "S402", "S403", "S601", "S901",
+    "P101", "P102", "P103", "P104", "P201", "P202", "P203", "P204", "P205", "P206", "P207", "P208", "P209", "S101",
+    "S102", "S103", "S104", "S201", "S202", "S203", "S210", "S211", "S301", "S302", "S303", "S304", "S401", "S402",
+    "S403", "S601", "S901",
 );
 
 /// The page of a code.
@@ -43,6 +44,13 @@ mod tests {
             let page = page(code).expect("listed");
             assert!(page.starts_with(&format!("# {code}: ")), "{code}");
             assert!(page.contains("## Why\n") && !remedy(code).is_empty(), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_problem_of_a_plan_has_a_page() {
+        for code in sensei_planner::Code::ALL {
+            assert!(page(code.as_str()).is_some(), "{}", code.as_str());
         }
     }
 }

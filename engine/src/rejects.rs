@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use sensei_storage::{Error, Fault, SplitId, evidence::sha256_hex};
 use sensei_storage::journal::Reject;
+use sensei_storage::{Error, Fault, SplitId, evidence::sha256_hex};
 use serde::Serialize;
 
 use crate::failure::{Doing, Result};
@@ -58,8 +58,7 @@ impl Rejects {
             std::collections::hash_map::Entry::Vacant(vacant) => vacant.insert(OpenFile::create(&self.folder, split)?),
         };
         for fault in faults {
-            let line =
-                Line { table, key: fault.key.as_deref(), column: &fault.column, reason: &fault.reason };
+            let line = Line { table, key: fault.key.as_deref(), column: &fault.column, reason: &fault.reason };
             serde_json::to_writer(&mut open.file, &line).map_err(|error| open_error(&open.path, error.into()))?;
             open.file.write_all(b"\n").map_err(|error| open_error(&open.path, error))?;
             open.rows += 1;

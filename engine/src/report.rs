@@ -127,18 +127,32 @@ impl JobReport {
 
     fn write_tables(&self, out: &mut String) {
         let width = self.tables.iter().map(|table| table.source.chars().count()).max().unwrap_or(0).max(5);
-        line(out, format_args!("{:width$} {:>12} {:>10} {:>12} {:>12}  verdict", "table", "read", "rejected", "written", "verified"));
+        line(
+            out,
+            format_args!(
+                "{:width$} {:>12} {:>10} {:>12} {:>12}  verdict",
+                "table", "read", "rejected", "written", "verified"
+            ),
+        );
         for table in &self.tables {
             let TableReport { source, rows_read, rows_rejected, rows_written, rows_verified, verdict, .. } = table;
             let mark = if *verdict == Verdict::Different { "DIFFERENT".to_owned() } else { verdict.to_string() };
-            line(out, format_args!("{source:width$} {rows_read:>12} {rows_rejected:>10} {rows_written:>12} {rows_verified:>12}  {mark}"));
+            line(
+                out,
+                format_args!(
+                    "{source:width$} {rows_read:>12} {rows_rejected:>10} {rows_written:>12} {rows_verified:>12}  {mark}"
+                ),
+            );
         }
     }
 
     fn write_verdict(&self, out: &mut String) {
         let rows: u64 = self.tables.iter().map(|table| table.rows_verified).sum();
         let earlier = if self.certified_earlier { " (certified by an earlier run; nothing was done now)" } else { "" };
-        line(out, format_args!("\n{}: {}, {} rows in {} tables{earlier}", self.job, self.verdict, rows, self.tables.len()));
+        line(
+            out,
+            format_args!("\n{}: {}, {} rows in {} tables{earlier}", self.job, self.verdict, rows, self.tables.len()),
+        );
         if self.resumes > 0 {
             line(out, format_args!("resumed {} times, {} splits copied again", self.resumes, self.recopied_splits));
         }
@@ -149,7 +163,12 @@ impl JobReport {
             line(out, format_args!("certificate: {certificate}"));
         }
         if self.verdict == Verdict::Different {
-            line(out, format_args!("list every differing row with `sensei verify PLAN --report FILE`, put them right with `sensei repair PLAN`"));
+            line(
+                out,
+                format_args!(
+                    "list every differing row with `sensei verify PLAN --report FILE`, put them right with `sensei repair PLAN`"
+                ),
+            );
         }
     }
 }

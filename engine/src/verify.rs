@@ -16,6 +16,7 @@ use crate::compare::{Collected, Comparison, Overview, Part, ranges};
 use crate::context::Ends;
 use crate::difference::{Differences, Kind, RowDifference};
 use crate::failure::{Doing, Failure, Result};
+use crate::limits::REPAIR_ROWS_MAX;
 use crate::lower::lower;
 use crate::progress::Progress;
 use crate::random;
@@ -55,22 +56,20 @@ pub async fn repair(options: &VerifyOptions, key: &SigningKey) -> Result<JobRepo
     let state = State::open(&checked.ends.file.state, checked.ends.state()?, &checked.ends.file.name)?;
     let (overview, comparison) = checked.overview(true, options.quiet).await?;
     let mut repairs: BTreeMap<u32, Mend> = BTreeMap::new();
-    let mut unreadable = 0;
+    let (mut differing, mut unreadable) = (0, 0);
     let rows = checked.rows(&overview);
     comparison
         .localise(&overview.differing, &rows, &mut |batch| {
             for row in batch {
+                differing += 1;
                 unreadable += u64::from(row.kind == Kind::Unreadable);
-                repairs.entry(row.table).or_default().add(row);
+                if differing <= REPAIR_ROWS_MAX {
+                    repairs.entry(row.table).or_default().add(row);
+                }
             }
         })
         .await?;
-    if unreadable > 0 {
-        return Err(Failure::usage(
-            format!("{unreadable} rows of the target cannot be read as their columns' types"),
-            "See them with `sensei verify`, correct or delete them in the target, then repair again.",
-        ));
-    }
+    refuse_what_cannot_be_mended(differing, unreadable)?;
     if !repairs.is_empty() {
         state.audit(key, &checked.plan.name, Operation::Repaired).await?;
     }
@@ -81,6 +80,22 @@ pub async fn repair(options: &VerifyOptions, key: &SigningKey) -> Result<JobRepo
         checked.ends.target.mend(target, &mend.locators, &mend.rows).await.doing(doing)?;
     }
     verify(options).await
+}
+
+fn refuse_what_cannot_be_mended(differing: u64, unreadable: u64) -> Result<()> {
+    if unreadable > 0 {
+        return Err(Failure::usage(
+            format!("{unreadable} rows of the target cannot be read as their columns' types"),
+            "See them with `sensei verify`, correct or delete them in the target, then repair again.",
+        ));
+    }
+    if differing > REPAIR_ROWS_MAX {
+        return Err(Failure::usage(
+            format!("{differing} rows differ, more than the {REPAIR_ROWS_MAX} that a repair takes on"),
+            "Set target.on_existing to truncate and copy again with `sensei run --fresh`.",
+        ));
+    }
+    Ok(())
 }
 
 /// What to do to one table.

@@ -67,13 +67,7 @@ fn check_jsonb(array: &ArrayRef, column: &str, system: System, faults: &mut RowF
     }
 }
 
-fn check_elements(
-    array: &ArrayRef,
-    element: &LogicalType,
-    column: &str,
-    system: System,
-    faults: &mut RowFaults,
-) {
+fn check_elements(array: &ArrayRef, element: &LogicalType, column: &str, system: System, faults: &mut RowFaults) {
     let list = array.as_list::<i32>();
     let mut inner = RowFaults::default();
     check_values(list.values(), element, column, system, &mut inner);

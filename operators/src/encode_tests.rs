@@ -61,11 +61,7 @@ fn vectors() {
     check(Date, "1970-01-02", expect!["011000000001000000000000000000000000000000"]);
     check(Timestamp, "1970-01-01 00:00:00.000001", expect!["011000000001000000000000000000000000000000"]);
     check(Interval, "P1M2DT0.000001S", expect!["01100000000100000002000000e803000000000000"]);
-    check(
-        Uuid,
-        "00112233-4455-6677-8899-aabbccddeeff",
-        expect!["011000000000112233445566778899aabbccddeeff"],
-    );
+    check(Uuid, "00112233-4455-6677-8899-aabbccddeeff", expect!["011000000000112233445566778899aabbccddeeff"]);
     check(Jsonb, r#"{"b":1.0,"a":2}"#, expect!["010d0000007b2261223a322c2262223a317d"]);
     check(Json, r#"{"b": 1}"#, expect!["01080000007b2262223a20317d"]);
     check(Array(Box::new(LogicalType::TEXT)), r#"["a",null]"#, expect!["010b0000000200000001010000006100"]);

@@ -60,19 +60,16 @@ impl Expression {
         if sql.len() > EXPRESSION_BYTES_MAX {
             return Err(ExpressionError::Invalid(format!("longer than {EXPRESSION_BYTES_MAX} bytes")));
         }
-        let columns = fields.iter().map(|field| ArrowField::new(&field.name, present::shown_type(&field.logical), true));
+        let columns =
+            fields.iter().map(|field| ArrowField::new(&field.name, present::shown_type(&field.logical), true));
         let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
         let df_schema = DFSchema::try_from(schema.clone()).map_err(invalid)?;
         let logical = plan(sql, &df_schema)?;
         refuse_unrepeatable(&logical)?;
         let used = used_columns(&logical, fields);
-        let physical = create_physical_expr(
-            &logical,
-            &df_schema,
-            &ExecutionProps::new(),
-            &PhysicalPlanningContext::default(),
-        )
-        .map_err(invalid)?;
+        let physical =
+            create_physical_expr(&logical, &df_schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
+                .map_err(invalid)?;
         let data_type = physical.data_type(&schema).map_err(invalid)?;
         let result = present::logical_type(&data_type).ok_or(ExpressionError::ResultType(data_type))?;
         Ok(Expression { physical, schema, fields: fields.to_vec(), used, result })

@@ -72,7 +72,9 @@ fn a_row_that_fails_is_a_fault_without_its_value() {
 fn refuses_what_cannot_be_verified_or_found() {
     check(
         "random()",
-        expect!["error: function \"random\" does not give the same value each time, so the result could not be verified"],
+        expect![
+            "error: function \"random\" does not give the same value each time, so the result could not be verified"
+        ],
     );
     check("n + 1 junk more", expect!["error: there is text after the end of the expression"]);
     let unknown = Expression::compile("Emial", &fields()).expect_err("no such column").to_string();

@@ -44,7 +44,8 @@ fn decimals(array: &ArrayRef, shown: &DataType, faults: &mut Vec<(usize, String)
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => usize::try_from(*scale).unwrap_or(0),
         _ => 0,
     };
-    let fits = |text: &str| text.split_once('.').is_none_or(|(_, fraction)| fraction.trim_end_matches('0').len() <= scale);
+    let fits =
+        |text: &str| text.split_once('.').is_none_or(|(_, fraction)| fraction.trim_end_matches('0').len() <= scale);
     let safe = CastOptions { safe: true, ..CastOptions::default() };
     let cast = cast_with_options(array, shown, &safe).expect("text casts to decimal");
     for (row, text) in array.as_string::<i32>().iter().enumerate() {
@@ -76,9 +77,10 @@ pub fn logical_type(data_type: &DataType) -> Option<LogicalType> {
         DataType::UInt64 => LogicalType::Decimal { precision: 20, scale: 0 },
         DataType::Float16 | DataType::Float32 => LogicalType::Float32,
         DataType::Float64 => LogicalType::Float64,
-        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) | DataType::Decimal256(p, s) => {
-            LogicalType::Decimal { precision: (*p).into(), scale: (*s).into() }
-        }
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
+        | DataType::Decimal256(p, s) => LogicalType::Decimal { precision: (*p).into(), scale: (*s).into() },
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => LogicalType::TEXT,
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => LogicalType::Bytes,
         DataType::Date32 => LogicalType::Date,

@@ -27,7 +27,8 @@ fn rows(values: &[(&str, Option<&str>)]) -> RecordBatch {
 fn check(filter: Option<&str>, columns: Vec<ColumnSpec>, values: &[(&str, Option<&str>)], expected: Expect) {
     let projection = Projection::compile(read(), vec![0], filter, columns, System::Postgresql).expect("compiles");
     let projected = projection.apply(Batch { rows: rows(values), faults: Vec::new() });
-    let mut out = format!("{} rows, {} filtered, lossy {:?}\n", projected.rows.num_rows(), projected.filtered, projected.lossy);
+    let mut out =
+        format!("{} rows, {} filtered, lossy {:?}\n", projected.rows.num_rows(), projected.filtered, projected.lossy);
     for fault in projected.faults {
         out += &format!("{:?} {}: {}\n", fault.key, fault.column, fault.reason);
     }
@@ -37,7 +38,8 @@ fn check(filter: Option<&str>, columns: Vec<ColumnSpec>, values: &[(&str, Option
 #[test]
 fn rows_that_do_not_fit_become_faults_with_their_key() {
     let narrow = column(Input::Column(0), LogicalType::Int64, field("id", LogicalType::Int16, false));
-    let short = column(Input::Column(1), LogicalType::TEXT, field("v", LogicalType::Text { max_chars: Some(3) }, false));
+    let short =
+        column(Input::Column(1), LogicalType::TEXT, field("v", LogicalType::Text { max_chars: Some(3) }, false));
     check(
         None,
         vec![narrow, short],
@@ -86,7 +88,12 @@ fn masks_are_stable_under_one_key_and_differ_under_another() {
 fn counts_rows_a_lossy_cast_changed() {
     let mut spec = column(Input::Column(1), LogicalType::Json, field("v", LogicalType::Jsonb, true));
     spec.lossy = true;
-    check(None, vec![spec], &[("1", Some(r#"{"a":1}"#)), ("2", Some(r#"{ "a": 1 }"#))], expect![[r#"
+    check(
+        None,
+        vec![spec],
+        &[("1", Some(r#"{"a":1}"#)), ("2", Some(r#"{ "a": 1 }"#))],
+        expect![[r#"
         2 rows, 0 filtered, lossy {"v": 1}
-    "#]]);
+    "#]],
+    );
 }

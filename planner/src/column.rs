@@ -207,7 +207,7 @@ impl Scope<'_, '_> {
     }
 
     fn pads(&self, target: &Column) -> bool {
-        self.context.target.system == System::Postgresql && is_blank_padded(&target.native)
+        self.context.target.system == System::Postgresql && postgres::is_blank_padded(&target.native)
     }
 
     /// The type text of a column that Sensei creates.

@@ -56,5 +56,5 @@ pub use propose::propose;
 pub use resolve::resolve;
 pub use schema::json_schema;
 pub use secret::Secret;
-pub use variables::substitute_text;
 pub use stages::{ReadyQueue, Stage, StageGraph, StageNode};
+pub use variables::substitute_text;

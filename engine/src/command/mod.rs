@@ -138,8 +138,9 @@ fn fail(failure: &Failure, output: Output) -> Exit {
 }
 
 fn log_to_stderr(cli: &Cli) -> Result<()> {
-    let filter = EnvFilter::try_new(&cli.log_level)
-        .map_err(|_| Failure::usage(format!("log level \"{}\" is not known", cli.log_level), "Use warn, info or debug."))?;
+    let filter = EnvFilter::try_new(&cli.log_level).map_err(|_| {
+        Failure::usage(format!("log level \"{}\" is not known", cli.log_level), "Use warn, info or debug.")
+    })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match cli.log_format {
         LogFormat::Text => builder.init(),

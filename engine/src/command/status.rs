@@ -31,7 +31,9 @@ pub async fn status(args: &StatusArgs, output: Output) -> Result<Exit> {
     let mut jobs = journal::jobs(store.clone(), prefix.clone()).await.doing(doing)?;
     if let Some(wanted) = &wanted {
         let newest = jobs.iter().rev().find(|job| *job == wanted || runs_plan(job, wanted)).cloned();
-        let missing = || Failure::usage(format!("there is no job of \"{wanted}\" in the state"), "List them with `sensei status`.");
+        let missing = || {
+            Failure::usage(format!("there is no job of \"{wanted}\" in the state"), "List them with `sensei status`.")
+        };
         jobs = vec![newest.ok_or_else(missing)?];
     }
     let mut statuses = Vec::new();

@@ -79,7 +79,8 @@ pub(super) async fn open(context: &LaneContext, grant: &Grant) -> Result<Destina
         table: table.target.clone(),
         replace,
     };
-    let begin = context.target.begin(write).await.doing(format!("opening table \"{}\" for writing", table.target.name))?;
+    let begin =
+        context.target.begin(write).await.doing(format!("opening table \"{}\" for writing", table.target.name))?;
     Ok(match begin {
         Begin::Writer(writer) => Destination::Writer(writer),
         Begin::Committed(commit) => Destination::Committed(commit),

@@ -85,7 +85,8 @@ impl Workers {
                 .map_err(|error| Failure::internal("starting a worker thread", error))?;
             workers.threads.push(thread);
             let doors = Doors { feed, committed, read_back };
-            let driver = Driver { context: context.clone(), enumerator: enumerator.clone(), events: events.clone(), doors };
+            let driver =
+                Driver { context: context.clone(), enumerator: enumerator.clone(), events: events.clone(), doors };
             workers.drivers.spawn(driver.run(received));
         }
         Ok(workers)
@@ -218,9 +219,9 @@ impl Driver {
             Request::ReadBack { lease, commit } => {
                 let table = lanes.get(&lease).ok_or_else(lost)?.work.grant.split.table as usize;
                 let (context, feed) = (self.context.clone(), self.doors.read_back.clone());
-                tasks.spawn(async move {
-                    lane::read_back(&context, &context.tables[table], lease, commit, &feed).await
-                });
+                tasks.spawn(
+                    async move { lane::read_back(&context, &context.tables[table], lease, commit, &feed).await },
+                );
             }
             Request::Reject { lease, faults, permit } => {
                 let work = lanes.get(&lease).ok_or_else(lost)?.work.clone();

@@ -71,13 +71,13 @@ impl Cell {
         let written = write(rows, self.requests.clone(), self.committed);
         let back = read_back(written.clone(), self.requests.clone(), self.read_back);
         let actual = digest(back, "DigestActual", self.hashers);
-        let known = written
-            .clone()
-            .flat_map(|written| written.committed.known.map(|digest| (written.committed.lease, digest)));
+        let known =
+            written.clone().flat_map(|written| written.committed.known.map(|digest| (written.committed.lease, digest)));
         let plus = as_differences(expected.clone());
         let minus = as_differences(actual.clone());
         let known = differences(known);
-        let difference = plus.as_collection().concat(minus.as_collection().negate()).concat(known.as_collection().negate());
+        let difference =
+            plus.as_collection().concat(minus.as_collection().negate()).concat(known.as_collection().negate());
         verdict(expected, actual, written, difference.consolidate(), self.requests);
     }
 }

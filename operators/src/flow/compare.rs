@@ -235,8 +235,7 @@ type Updates = (Vec<Update<(u32, u16), Difference>>, Vec<Update<((u32, u16), Row
 impl Sorter {
     fn updates(&self, feed: SideFeed, tallies: &mut Tallies, findings: &Outlet<Finding>) -> Updates {
         let SideFeed { side, table, batch, permit: _permit } = feed;
-        let fresh =
-            || Tally { table, side, rows: 0, filtered: 0, lossy: BTreeMap::new(), digest: Digest::ZERO };
+        let fresh = || Tally { table, side, rows: 0, filtered: 0, lossy: BTreeMap::new(), digest: Digest::ZERO };
         let tally = tallies.entry((table, side)).or_insert_with(fresh);
         let rows = match side {
             Side::Expected => self.expected(table, batch, tally, findings),

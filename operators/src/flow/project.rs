@@ -26,9 +26,7 @@ pub(crate) fn project<'scope>(
                 let mut session = output.session(&time);
                 for fed in data.drain(..) {
                     session.give(match fed {
-                        Fed::Close { table } => {
-                            Event::Close { table, counts: open.remove(&lease).unwrap_or_default() }
-                        }
+                        Fed::Close { table } => Event::Close { table, counts: open.remove(&lease).unwrap_or_default() },
                         Fed::Rows { table, batch, permit } => {
                             let projected = projections[table as usize].apply(batch);
                             let counts = open.entry(lease).or_default();

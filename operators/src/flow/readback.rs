@@ -53,7 +53,9 @@ pub(crate) fn read_back<'scope>(
                     Feed::Close { lease } => {
                         let state = open.remove(&lease).expect("a read-back closes once");
                         let counts = Counts { read: state.rows, ..Counts::default() };
-                        output.activate().give(&state.capability, &mut vec![Event::Close { table: state.table, counts }]);
+                        output
+                            .activate()
+                            .give(&state.capability, &mut vec![Event::Close { table: state.table, counts }]);
                     }
                 }
             }

@@ -10,9 +10,7 @@ use std::fmt::Write;
 use expect_test::Expect;
 use sensei_storage::{Catalog, Column, Field, ForeignKey, LogicalType, System, Table};
 
-use crate::{
-    Dialect, ExpressionTyper, Input, Plan, PlanFile, Problem, StageGraph, logical_type, resolve,
-};
+use crate::{Dialect, ExpressionTyper, Input, Plan, PlanFile, Problem, StageGraph, logical_type, resolve};
 
 /// The secret behind every variable whose name begins with `SECRET`; no output may show it.
 const SECRET: &str = "hunter2";
