@@ -22,9 +22,7 @@ const SCHEMA_DEFAULT: &str = "public";
 /// If the URL is not valid or names something that is not there. Servers are connected to on first use.
 pub fn open_source(endpoint: &Endpoint) -> Result<Arc<dyn Source>> {
     Ok(match endpoint.system()? {
-        System::Sqlite => {
-            Sqlite::open(Path::new(endpoint.location()), sqlite::Access::Read, endpoint.connections_max)?
-        }
+        System::Sqlite => Sqlite::open(Path::new(endpoint.location()), sqlite::Access::Read, endpoint.connections_max)?,
         System::Postgresql => postgres(endpoint)?,
         System::Csv => Arc::new(CsvFiles::open(endpoint.location(), &endpoint.csv)?),
         System::Parquet => Arc::new(ParquetFolder::open(endpoint.location(), crate::parquet::Access::Read)?),

@@ -15,7 +15,7 @@ use crate::types::LogicalType;
 /// The Arrow schema of batches with these fields.
 pub fn arrow_schema(fields: &[Field], locator: bool) -> SchemaRef {
     let columns = fields.iter().map(|field| ArrowField::new(&field.name, field.logical.carrier(), true));
-    let locator = locator.then(|| ArrowField::new(LOCATOR, LogicalType::TEXT.carrier(), false));
+    let locator = locator.then(|| ArrowField::new(LOCATOR, LogicalType::TEXT.carrier(), true));
     Arc::new(Schema::new(columns.chain(locator).collect::<Vec<_>>()))
 }
 

@@ -83,9 +83,10 @@ mod tests {
     fn every_name_that_sensei_writes_is_read_as_what_was_meant() {
         use LogicalType::*;
         let decimal = Decimal { precision: 10, scale: -2 };
-        let scalars = [Boolean, Int16, Int32, Int64, Float32, Float64, decimal, Numeric, LogicalType::TEXT, Bytes, Date]
-            .into_iter()
-            .chain([Text { max_chars: Some(7) }, Time, Timestamp, TimestampTz, Interval, Uuid, Json, Jsonb]);
+        let scalars =
+            [Boolean, Int16, Int32, Int64, Float32, Float64, decimal, Numeric, LogicalType::TEXT, Bytes, Date]
+                .into_iter()
+                .chain([Text { max_chars: Some(7) }, Time, Timestamp, TimestampTz, Interval, Uuid, Json, Jsonb]);
         for logical in scalars {
             assert_eq!(logical_type(&native_type(&logical)), Some(logical.clone()));
             let array = Array(Box::new(logical));
