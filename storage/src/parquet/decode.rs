@@ -82,6 +82,7 @@ impl Decoding {
             return Err(Error::Changed { what });
         }
         let mut row = footer.row_groups[..groups.start].iter().map(|(rows, _)| rows).sum::<u64>();
+        let end = row + footer.row_groups[groups.clone()].iter().map(|(rows, _)| rows).sum::<u64>();
         let path = self.file.path.clone();
         let file = StoreFile::new(self.folder.clone(), path, self.file.bytes, roots.len(), self.handle.clone());
         let failed = |error: &dyn std::fmt::Display| decode_error(&what, error, file.failure());
@@ -95,12 +96,16 @@ impl Decoding {
         let schema = arrow_schema(&scan.fields, scan.locator);
         loop {
             let decoded = guarded(&what, || reader.next().transpose().map_err(|error| failed(&error)))?;
-            let Some(decoded) = decoded else { return Ok(true) };
+            let Some(decoded) = decoded else { break };
             let batch = guarded(&what, || self.batch(&decoded, scan, &schema, row))?;
             row += decoded.num_rows() as u64;
             if batches.blocking_send(Ok(batch)).is_err() {
                 return Ok(false);
             }
+        }
+        match row == end {
+            true => Ok(true),
+            false => Err(Error::Corrupt { what, why: format!("it holds {row} rows, its index says {end}") }),
         }
     }
 
