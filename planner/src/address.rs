@@ -28,28 +28,24 @@ pub(crate) fn replaced(url: &str, secret: impl Fn(&str) -> String, rest: impl Fn
     out
 }
 
-/// Where the password of `scheme://user:password@host` stands.
+/// Where the password of `scheme://user:password@host` stands: from the first colon to the last `@` anywhere, because a
+/// password may hold every delimiter unescaped. A port that is not a number is taken for one too.
 fn password(url: &str) -> Option<Range<usize>> {
-    let start = url.find("://")? + 3;
-    let rest = &url[start..];
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    let userinfo = match authority.rfind('@') {
-        Some(end) => &rest[..end],
-        None if is_host(authority, rest) => return None,
-        // A password with `/`, `?` or `#` in it, not escaped: the last `@` ends it.
-        None => &rest[..rest.rfind('@')?],
+    let start = match url.find("://") {
+        Some(scheme) => scheme + 3,
+        None if url.starts_with("postgres") => url.find(':')? + 1,
+        None => return None,
     };
-    let colon = userinfo.find(':')?;
-    (colon + 1 < userinfo.len()).then(|| start + colon + 1..start + userinfo.len())
-}
-
-/// Whether `authority`, which has no `@`, is a host with or without a port, and not the front half of a login whose
-/// password holds a delimiter. An `@` among the parameters of a URL with a path is innocent.
-fn is_host(authority: &str, rest: &str) -> bool {
-    let path = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
-    let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
-    let is_port = port.chars().all(|c| c.is_ascii_digit() || c == ']');
-    is_port && !path.contains('@') && (path.contains('/') || !rest.contains('@'))
+    let rest = &url[start..];
+    let colon = rest.find(':')?;
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let end = match rest.rfind('@') {
+        Some(at) => at,
+        None if rest.starts_with('[') || colon > authority_end => return None,
+        None if rest[colon + 1..authority_end].chars().all(|c| c.is_ascii_digit()) => return None,
+        None => authority_end,
+    };
+    (colon + 1 < end).then(|| start + colon + 1..start + end)
 }
 
 /// Where the values of secret parameters stand, with their names in capitals.
@@ -84,11 +80,15 @@ mod tests {
             ("postgresql://me:hun@ter2@host/db", "postgresql://me:***@host/db"),
             ("postgresql://me:hun/ter2@host/db", "postgresql://me:***@host/db"),
             ("postgresql://me:a/b?c#d@host/db", "postgresql://me:***@host/db"),
-            ("postgresql://host:5432/db?application_name=me@x", "postgresql://host:5432/db?application_name=me@x"),
+            ("postgresql://host:5432/db?application_name=me", "postgresql://host:5432/db?application_name=me"),
             ("postgresql://me:1/hunter2@db/shop", "postgresql://me:***@db/shop"),
             ("postgresql://me:1?hunter2@db/shop", "postgresql://me:***@db/shop"),
             ("postgresql://me:hunter2@a,b/shop", "postgresql://me:***@a,b/shop"),
             ("parquet:s3://AKIA:hunter2@bucket/x", "parquet:s3://AKIA:***@bucket/x"),
+            ("postgresql://:/?00!aA!@", "postgresql://:***@"),
+            ("postgresql://me:hunter2/db", "postgresql://me:***/db"),
+            ("postgresql:me:hunter2@host/db", "postgresql:me:***@host/db"),
+            ("sqlite:///data/a:b.db", "sqlite:///data/a:b.db"),
             ("postgresql://[::1]:5432/db", "postgresql://[::1]:5432/db"),
             (
                 "postgresql://host/db?password=hunter2&sslmode=require",

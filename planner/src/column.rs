@@ -1,11 +1,10 @@
 //! One column of the plan: where its value comes from, what type it has on the way, and what it becomes.
 
-use sensei_storage::{Column, Field, LogicalType, System, Table};
+use sensei_storage::{Column, Field, LogicalType, System, Table, postgres};
 
 use crate::cast::{Cast, cast};
 use crate::file::ColumnFile;
 use crate::plan::MaskPlan;
-use crate::postgresql::{is_blank_padded, postgresql_type};
 use crate::problem::{Code, Problem, did_you_mean};
 use crate::settle::{Declared, Settled, declare, system_name, unknown_type};
 use crate::table::Scope;
@@ -251,9 +250,9 @@ impl Scope<'_, '_> {
         if self.context.source.system != System::Postgresql || native == target {
             return;
         }
-        if is_blank_padded(native) {
+        if postgres::is_blank_padded(native) {
             notes.push(format!("blank padding of {of}: \"{native}\" becomes {target}, its values keep their blanks"));
-        } else if postgresql_type(native) != column.logical {
+        } else if postgres::logical_type(native) != column.logical {
             notes.push(format!("type \"{native}\" of {of}: its values are carried as {target}"));
         }
     }

@@ -25,7 +25,6 @@ mod keys;
 mod logical;
 mod names;
 mod plan;
-mod postgresql;
 mod problem;
 mod propose;
 mod read;
@@ -52,7 +51,6 @@ pub use file::{
 };
 pub use logical::logical_type;
 pub use plan::{ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, Place, Plan, RejectsPlan, TablePlan};
-pub use postgresql::postgresql_type;
 pub use problem::{Code, Problem};
 pub use propose::propose;
 pub use resolve::resolve;

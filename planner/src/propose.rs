@@ -103,7 +103,10 @@ fn facts(table: &Table, exists: bool) -> String {
         None => "number of rows unknown".to_owned(),
     }];
     facts.extend(table.bytes_estimate.map(|bytes| format!("about {}", rounded(bytes))));
-    facts.push(format!("{} columns", table.columns.len()));
+    facts.push(match table.columns.len() {
+        1 => "1 column".to_owned(),
+        count => format!("{count} columns"),
+    });
     if table.primary_key.is_empty() {
         facts.push("no primary key".to_owned());
     }

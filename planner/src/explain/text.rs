@@ -19,7 +19,7 @@ pub(super) fn text(plan: &Plan, stages: &StageGraph) -> String {
     }
     let lossy = plan.lossy.iter().map(|lossy| format!("{:?}.{:?}: {}", lossy.table, lossy.column, lossy.rule));
     list(&mut out, "Declared losses and assumptions", lossy);
-    list(&mut out, "Not carried", plan.not_carried.iter().map(|object| object.escape_debug().to_string()));
+    list(&mut out, "Not carried", plan.not_carried.iter().map(|object| clean(object)));
     stage_list(&mut out, plan, stages);
     out
 }
@@ -102,18 +102,12 @@ fn one_table(out: &mut String, plan: &Plan, table: &TablePlan, node: Option<&Sta
     match table.target.primary_key.as_slice() {
         [] => out.push_str("  no primary key\n"),
         key => {
-            let _ = writeln!(out, "  primary key ({})", key.join(", ").escape_debug());
+            let _ = writeln!(out, "  primary key ({})", clean(&key.join(", ")));
         }
     }
     for key in &table.target.foreign_keys {
         let (columns, parents) = (key.columns.join(", "), key.parent_columns.join(", "));
-        let _ = writeln!(
-            out,
-            "  foreign key ({}) -> {:?} ({})",
-            columns.escape_debug(),
-            key.parent,
-            parents.escape_debug()
-        );
+        let _ = writeln!(out, "  foreign key ({}) -> {:?} ({})", clean(&columns), key.parent, clean(&parents));
     }
 }
 
@@ -137,7 +131,7 @@ fn input(table: &TablePlan, column: &ColumnPlan) -> String {
     match &column.input {
         Input::Column { index } => match table.read.get(*index) {
             Some(Field { name, native, logical, .. }) if native.is_empty() => format!("{name:?} (untyped, {logical})"),
-            Some(Field { name, native, .. }) => format!("{name:?} {}", native.escape_debug()),
+            Some(Field { name, native, .. }) => format!("{name:?} {}", clean(native)),
             None => "?".to_owned(),
         },
         Input::Expression { sql } => format!("{} ({})", one_line(sql), column.from),
@@ -146,7 +140,7 @@ fn input(table: &TablePlan, column: &ColumnPlan) -> String {
 
 fn output(table: &TablePlan, column: &ColumnPlan, field: &Field) -> String {
     let null = if field.nullable { "" } else { " not null" };
-    let mut out = format!("{:?} {}{null}", field.name, field.native.escape_debug());
+    let mut out = format!("{:?} {}{null}", field.name, clean(&field.native));
     let renamed = table.source_column(column).is_some_and(|name| name == field.name);
     if !renamed && table.source_column(column).is_some() {
         out.push_str("  [renamed]");
@@ -190,6 +184,11 @@ fn runs(positions: &[usize]) -> String {
         [first, second, .., last] if positions.len() > 4 => format!("{}, {} … {}", first + 1, second + 1, last + 1),
         _ => positions.iter().map(|position| (position + 1).to_string()).collect::<Vec<_>>().join(", "),
     }
+}
+
+/// Text on one line: control characters are shown as escapes.
+fn clean(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] }).collect()
 }
 
 fn one_line(sql: &str) -> String {

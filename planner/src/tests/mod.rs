@@ -3,7 +3,7 @@
 mod explain;
 mod files;
 mod propose;
-mod resolve;
+mod resolution;
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use expect_test::Expect;
 use sensei_storage::{Catalog, Column, Field, ForeignKey, LogicalType, System, Table};
 
 use crate::{
-    Dialect, ExpressionTyper, Input, Plan, PlanFile, Problem, StageGraph, logical_type, postgresql_type, resolve,
+    Dialect, ExpressionTyper, Input, Plan, PlanFile, Problem, StageGraph, logical_type, resolve,
 };
 
 /// The secret behind every variable whose name begins with `SECRET`; no output may show it.
@@ -187,7 +187,7 @@ impl Dialect for Tongue {
 
     fn logical_type(&self, native: &str) -> Option<LogicalType> {
         match self.0 {
-            System::Postgresql => postgresql_type(native),
+            System::Postgresql => sensei_storage::postgres::logical_type(native),
             _ => logical_type(native),
         }
     }

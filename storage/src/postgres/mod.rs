@@ -42,7 +42,7 @@ use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
 use crate::source::{Snapshot, Source};
 
-pub use self::names::{IDENTIFIER_BYTES_MAX, logical_type};
+pub use self::names::{IDENTIFIER_BYTES_MAX, is_blank_padded, logical_type};
 pub use self::types::native_type;
 
 /// One schema of a PostgreSQL database, as source or target.

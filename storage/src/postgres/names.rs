@@ -24,8 +24,8 @@ pub fn logical_type(native: &str) -> Option<LogicalType> {
         ("numeric" | "decimal", []) => Some(LogicalType::Numeric),
         ("numeric" | "decimal", [precision]) => decimal(*precision, 0),
         ("numeric" | "decimal", [precision, scale]) => decimal(*precision, *scale),
-        ("character varying" | "varchar", []) => Some(LogicalType::TEXT),
-        ("character" | "char" | "bpchar", []) => Some(LogicalType::Text { max_chars: Some(1) }),
+        ("character varying" | "varchar" | "bpchar", []) => Some(LogicalType::TEXT),
+        ("character" | "char", []) => Some(LogicalType::Text { max_chars: Some(1) }),
         ("character varying" | "varchar" | "character" | "char" | "bpchar", [chars]) => {
             Some(LogicalType::Text { max_chars: Some(u32::try_from(*chars).ok()?) })
         }
@@ -33,6 +33,12 @@ pub fn logical_type(native: &str) -> Option<LogicalType> {
         (name, [digits]) if (0..=6).contains(digits) => plain(name).filter(has_fraction_digits),
         _ => None,
     }
+}
+
+/// Whether the type fills values up with blanks (PostgreSQL manual 8.3).
+pub fn is_blank_padded(native: &str) -> bool {
+    let name = split_modifiers(&native.trim().to_lowercase()).map(|(name, _)| name);
+    matches!(name.as_deref(), Some("character" | "char" | "bpchar"))
 }
 
 fn decimal(precision: i64, scale: i64) -> Option<LogicalType> {
@@ -98,6 +104,9 @@ mod tests {
     fn modifiers_may_stand_inside_a_name() {
         assert_eq!(logical_type("timestamp(3) with time zone"), Some(LogicalType::TimestampTz));
         assert_eq!(logical_type("integer(3)"), None);
-        assert_eq!(logical_type("time with time zone"), None);
+        for native in ["time with time zone", "public.integer", "\"date\"", "tsvector", "integer[][]", ""] {
+            assert_eq!(logical_type(native), None, "{native}");
+        }
+        assert!(is_blank_padded("CHARACTER(5)") && !is_blank_padded("character varying(5)"));
     }
 }

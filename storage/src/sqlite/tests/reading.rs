@@ -204,15 +204,15 @@ async fn bad_files_get_clear_errors() {
     let fixture =
         Fixture::new(&format!("CREATE TABLE t(v TEXT); {SERIES} INSERT INTO t SELECT printf('%100d', i) FROM n"));
     let table = fixture.table("t").await;
-    let file = std::fs::OpenOptions::new().write(true).open(fixture.path()).unwrap();
-    file.set_len(40_960).unwrap();
-    let result = match fixture.open(Access::Read).snapshot(1).await {
-        Ok(snapshot) => {
-            snapshot.scan(scan(&table, Range::Whole)).await.unwrap().try_collect::<Vec<_>>().await.map(|_| ())
-        }
-        Err(error) => Err(error),
-    };
+    let mut bytes = std::fs::read(fixture.path()).unwrap();
+    bytes[40_960..81_920].fill(0xff);
+    std::fs::write(fixture.path(), &bytes).unwrap();
+    let snapshot = fixture.open(Access::Read).snapshot(1).await.unwrap();
+    let result: Result<Vec<Batch>> = snapshot.scan(scan(&table, Range::Whole)).await.unwrap().try_collect().await;
     assert!(matches!(result, Err(Error::Corrupt { .. })), "{result:?}");
+    drop(snapshot);
+    std::fs::write(fixture.path(), &bytes[..40_960]).unwrap();
+    assert!(matches!(Sqlite::open(&fixture.path(), Access::Read, 1).err(), Some(Error::Corrupt { .. })));
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn every_type_keeps_its_name_and_its_values() {
         wanted.push(vec![None]);
         let wanted: Vec<&[Option<&str>]> = wanted.iter().map(Vec::as_slice).collect();
         let written = rows(&fields, &wanted);
-        writing::load(&fixture.open(Access::Write), &table, &[written.clone()]).await;
+        writing::load(&fixture.open(Access::Write), &table, std::slice::from_ref(&written)).await;
 
         let found = fixture.table("t").await;
         assert_eq!(found.columns[0].logical, Some(without_length(&logical)), "{}", found.columns[0].native);
