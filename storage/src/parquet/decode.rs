@@ -58,6 +58,11 @@ pub(super) fn footer(folder: &ObjectFolder, file: &DataFile, handle: &Handle) ->
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         let row_groups: Vec<_> = groups.iter().map(|g| (count(g.num_rows()), count(g.compressed_size()))).collect();
         let rows = row_groups.iter().map(|(rows, _)| rows).sum();
+        let declared = count(metadata.metadata().file_metadata().num_rows());
+        if declared != rows {
+            let why = format!("its index names {declared} rows and its row groups {rows}");
+            return Err(Error::Corrupt { what: what.clone(), why });
+        }
         Ok(Footer { metadata, columns, rows, row_groups })
     })
 }

@@ -466,6 +466,29 @@ fn a_panic_while_decoding_is_corruption_of_the_file() {
     assert!(!is_guarded());
 }
 
+/// Damage anywhere in a file ends in rows, faults or an error, and never in the end of the process.
+#[test]
+fn any_flipped_bit_is_survived() {
+    let (_place, target) = local();
+    let (table, rows) = everything();
+    let folder = ObjectFolder::open("memory:").unwrap();
+    let damaged = ParquetFolder::over(folder.clone(), Some("t.parquet".to_owned()));
+    run(async {
+        let commit = write_split(&target, &table, 0, &[rows]).await.unwrap();
+        let Token::Parquet { path, .. } = commit.token else { panic!() };
+        let stored = target.folder.store.get(&target.folder.path(&path)).await.unwrap();
+        let good = stored.bytes().await.unwrap();
+        let mut refused = 0;
+        for index in (0..good.len()).step_by(7) {
+            let mut bytes = good.to_vec();
+            bytes[index] ^= 1u8 << (index % 8);
+            folder.store.put(&folder.path("t.parquet"), PutPayload::from(bytes)).await.unwrap();
+            refused += usize::from(read(&damaged, "t").await.is_err());
+        }
+        assert!(refused > good.len() / 7 / 10, "only {refused} of {} damaged files were refused", good.len() / 7);
+    });
+}
+
 /// Every file of the Parquet collections is read or refused; none panics past the guard or hangs.
 #[test]
 fn the_corpus_is_read_or_refused() {
