@@ -311,10 +311,14 @@ fn preparing_empties_a_table_once_per_job() {
         assert!(matches!(target.prepare(JOB, tables, OnExisting::Fail).await, Err(Error::Exists { .. })));
         assert!(matches!(target.prepare(JOB, tables, OnExisting::Append).await, Err(Error::Unsupported { .. })));
         target.prepare(JOB, tables, OnExisting::Truncate).await.unwrap();
-        assert!(target.occupied(&[table.name.clone()]).await.unwrap().is_empty());
+        assert!(target.occupied(std::slice::from_ref(&table.name)).await.unwrap().is_empty());
         write_split(&target, &table, 0, &[rows]).await.unwrap();
         target.prepare(JOB, tables, OnExisting::Truncate).await.unwrap();
-        assert_eq!(target.occupied(&[table.name.clone()]).await.unwrap(), ["everything"], "resuming empties nothing");
+        assert_eq!(
+            target.occupied(std::slice::from_ref(&table.name)).await.unwrap(),
+            ["everything"],
+            "resuming empties nothing"
+        );
         let named = |name: &str| TargetTable { name: name.to_owned(), ..table.clone() };
         assert!(target.prepare("other", &[named("a/b")], OnExisting::Fail).await.is_err());
         assert!(target.prepare("other", &[named("_x")], OnExisting::Fail).await.is_err());
