@@ -150,7 +150,7 @@ impl<'a> Copying<'a> {
                 *self.rejected_under_way.entry(work.grant.split.id).or_default() += faults.len() as u64;
                 self.check_rejects().await?;
             }
-            Event::Done { work, outcome } => self.done(work, outcome).await?,
+            Event::Done { work, outcome } => self.done(&work, *outcome).await?,
         }
         Ok(())
     }
@@ -174,7 +174,7 @@ impl<'a> Copying<'a> {
         settled.map(|(_, reject)| reject.rows).chain(self.rejected_under_way.values().copied()).sum()
     }
 
-    async fn done(&mut self, work: SplitWork, outcome: Outcome) -> Result<()> {
+    async fn done(&mut self, work: &SplitWork, outcome: Outcome) -> Result<()> {
         let split = &work.grant.split;
         let reject = self.rejects.finish(split.id)?;
         self.rejected_under_way.remove(&split.id);

@@ -138,9 +138,11 @@ async fn finish_finished(ends: &Ends, state: &State, key: &SigningKey, history: 
         finish_target(ends, &plan, job, history).await?;
     }
     let (mut journal, _) = state.reopen(job, key).await?;
+    journal.begin_generation().await.doing("ending the journal")?;
     let finish =
         journal::Finish { verdict: report.verdict, certificate_sha256: certificate_sha256.clone(), at: now_text() };
-    journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")
+    journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")?;
+    state.audit(key, job, Operation::Certified).await
 }
 
 async fn finish_target(ends: &Ends, plan: &Plan, job: &str, history: &History) -> Result<()> {
@@ -206,9 +208,11 @@ impl Job {
 
     async fn complete(mut self, watch: Stopwatch) -> Result<JobReport> {
         let outcome = self.walk().await;
-        if let Err(Failure::Interrupted) = &outcome {
-            let interruption = Interruption { at: now_text(), why: "stopped by a person".to_owned() };
-            self.journal.append(vec![Event::Interrupted(interruption)]).await.doing("writing the journal")?;
+        if let Err(failure) = &outcome {
+            let interruption = Interruption { at: now_text(), why: format!("{}: {failure}", failure.code()) };
+            if let Err(error) = self.journal.append(vec![Event::Interrupted(interruption)]).await {
+                tracing::warn!("the journal does not say why the job stopped: {error}");
+            }
         }
         let copied = outcome?;
         self.certify(copied, watch).await

@@ -53,6 +53,7 @@ impl State {
     pub async fn find(&self, plan_name: &str, key: &SigningKey) -> Result<Found> {
         let doing = "looking for an earlier run";
         let (store, prefix) = self.place();
+        journal::audit_log(store.clone(), prefix.clone()).await.doing("reading the audit log")?;
         let Some(job) = journal::latest_job(store.clone(), prefix.clone(), plan_name).await.doing(doing)? else {
             return Ok(Found::Nothing);
         };

@@ -43,10 +43,15 @@ fn primary(draft: &mut TableDraft<'_>) {
             draft.notes.push(format!("primary key of \"{}\": the target's table keeps its own", draft.table.name));
         }
         draft.plan.target.primary_key = if key.iter().all(written) { key.clone() } else { Vec::new() };
+        let carried = carried.ok().filter(|columns| !columns.is_empty());
+        draft.plan.identity = carried.unwrap_or_else(|| draft.plan.target.primary_key.clone());
         return;
     }
     match carried {
-        Ok(columns) => draft.plan.target.primary_key = columns,
+        Ok(columns) => {
+            draft.plan.identity.clone_from(&columns);
+            draft.plan.target.primary_key = columns;
+        }
         Err(why) => draft.notes.push(format!("primary key of \"{}\": {why}", draft.table.name)),
     }
 }

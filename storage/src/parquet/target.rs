@@ -6,10 +6,8 @@
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use futures::TryStreamExt;
-use object_store::ObjectStoreExt;
+
 use object_store::path::PathPart;
-use sha2::{Digest as _, Sha256};
 
 use super::listing::{DataFile, all_files};
 use super::manifest::{self, Manifest};
@@ -77,7 +75,7 @@ impl Target for ParquetFolder {
             return Err(Error::internal("Parquet target", "the commit is another system's"));
         };
         let file = DataFile::find(&self.folder, &path).await?;
-        self.check_file(&file, bytes, &sha256).await?;
+        file.check_content(&self.folder, bytes, &sha256).await?;
         Ok(decode_files(self.folder.clone(), vec![file], None, scan, None))
     }
 
@@ -97,7 +95,7 @@ impl Target for ParquetFolder {
             for named in &manifest.files {
                 let file = DataFile::find(&self.folder, &named.path).await?;
                 if file.bytes != named.bytes {
-                    return Err(altered(self.folder.object_name(&file.path), file.bytes, named.bytes));
+                    return Err(file.damaged(&self.folder, named.bytes));
                 }
             }
             manifest.write(&self.folder).await?;
@@ -122,27 +120,6 @@ impl ParquetFolder {
         }
         Ok(())
     }
-
-    async fn check_file(&self, file: &DataFile, bytes: u64, sha256: &str) -> Result<()> {
-        let what = self.folder.object_name(&file.path);
-        if file.bytes != bytes {
-            return Err(altered(what, file.bytes, bytes));
-        }
-        let error = |error| self.folder.error(&file.path, error);
-        let mut chunks = self.folder.store.get(&file.path).await.map_err(error)?.into_stream();
-        let mut hash = Sha256::new();
-        while let Some(chunk) = chunks.try_next().await.map_err(error)? {
-            hash.update(&chunk);
-        }
-        if hex::encode(hash.finalize()) != sha256 {
-            return Err(Error::Altered { what, why: "its SHA-256 is not the one it was committed with".to_owned() });
-        }
-        Ok(())
-    }
-}
-
-fn altered(what: String, found: u64, committed: u64) -> Error {
-    Error::Altered { what, why: format!("it holds {found} bytes, {committed} were committed") }
 }
 
 /// A table's name becomes a folder's.

@@ -207,7 +207,7 @@ fn a_tampered_part_is_found_before_a_row_of_it_is_read() {
             fs::write(&file, bytes).unwrap();
             let scan = scan_of(&table.name, &table.fields, Range::Whole);
             let error = target.read_back(scan, commit.clone()).await.err().expect("tampering is found");
-            assert!(matches!(error, Error::Altered { .. }) && error.to_string().contains("part-00000"), "{error}");
+            assert!(matches!(error, Error::Corrupt { .. }) && error.to_string().contains("part-00000"), "{error}");
         }
     });
 }
@@ -442,7 +442,7 @@ fn a_file_that_changes_under_a_snapshot_is_told() {
         let scan = snapshot.scan(scan_of(&table.name, &table.fields, Range::Whole)).await.unwrap();
         let read: Result<Vec<Batch>> = scan.try_collect().await;
         assert!(matches!(read, Err(Error::Changed { .. })), "{read:?}");
-        assert!(matches!(target.snapshot(1).await, Err(Error::Altered { .. })), "the manifest knows the size");
+        assert!(matches!(target.snapshot(1).await, Err(Error::Corrupt { .. })), "the manifest knows the size");
     });
 }
 
