@@ -13,7 +13,7 @@ use crate::clock::{Stopwatch, now_text};
 use crate::context::Ends;
 use crate::copying::{Copied, Copying};
 use crate::failure::{Doing, Failure, Result};
-use crate::limits::SPLITS_PER_TABLE_MAX;
+use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, SPLITS_PER_TABLE_MAX};
 use crate::lower::{LoweredTable, lower};
 use crate::random;
 use crate::report::JobReport;
@@ -256,11 +256,37 @@ impl Job {
         Ok(())
     }
 
-    async fn prepare(&self) -> Result<()> {
+    async fn prepare(&mut self) -> Result<()> {
         let tables: Vec<_> = self.plan.tables.iter().map(|table| table.target.clone()).collect();
         let target = &self.ends.target;
         target.prepare(&self.name, &tables, self.plan.on_existing).await.doing("preparing the target")?;
-        target.fence(&self.name, self.generation).await.doing("fencing earlier runs off the target")
+        target.fence(&self.name, self.generation).await.doing("fencing earlier runs off the target")?;
+        self.reopen_lost().await
+    }
+
+    /// Opens splits again that the journal has and the target does not: it was restored, failed over, or lost its last
+    /// transactions in a crash.
+    async fn reopen_lost(&mut self) -> Result<()> {
+        let finished = &self.history.finished;
+        let known: Vec<_> = finished.iter().map(|(split, checkpoint)| (*split, checkpoint.commit.clone())).collect();
+        if known.is_empty() {
+            return Ok(());
+        }
+        let still = self.ends.target.committed(&self.name, &known).await.doing("comparing target and journal")?;
+        let why = "the target no longer has its commit";
+        let lost: Vec<SplitId> =
+            known.into_iter().map(|(split, _)| split).filter(|split| !still.contains(split)).collect();
+        for some in lost.chunks(CHECKPOINTS_PER_EPOCH_MAX) {
+            let events = some.iter().map(|split| Event::SplitReopened { split: *split, why: why.to_owned() }).collect();
+            self.journal.append(events).await.doing("writing the journal")?;
+        }
+        for split in lost {
+            tracing::warn!("split {} is copied again: {why}", split.0);
+            self.history.finished.remove(&split);
+            self.history.rejects.remove(&split);
+            self.history.reopened += 1;
+        }
+        Ok(())
     }
 
     async fn add_primary_key(&self, table: usize) -> Result<()> {

@@ -1,5 +1,6 @@
 //! What every connector that can be written offers. Every target is a source too: what was written is read back.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -43,6 +44,10 @@ pub trait Target: Source {
 
     /// Declares `generation` the only one that may write for `job`. Writers of older generations fail from now on.
     async fn fence(&self, job: &str, generation: u64) -> Result<()>;
+
+    /// Of the commits `known` of `job`, the splits whose commit the target still has. One that was restored, failed over
+    /// or lost its last transactions in a crash has fewer than the journal says.
+    async fn committed(&self, job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>>;
 
     /// Opens a writer for one split, or says that the split is committed already.
     async fn begin(&self, write: Write) -> Result<Begin>;

@@ -4,6 +4,8 @@
 //! split, so a split written twice is there once; the journal remembers which were committed; and the manifest, which
 //! names every file with its hash, is what makes rows count.
 
+use std::collections::HashSet;
+
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 
@@ -16,6 +18,7 @@ use super::{ParquetFolder, WRITERS_MAX, decode_files, marker};
 use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
+use crate::split::SplitId;
 use crate::target::{Begin, Commit, OnExisting, Target, Token, Write};
 
 #[async_trait]
@@ -57,6 +60,24 @@ impl Target for ParquetFolder {
 
     async fn fence(&self, job: &str, generation: u64) -> Result<()> {
         marker::fence(&self.folder, job, generation).await
+    }
+
+    /// A part counts if it is there with the bytes it was committed with.
+    async fn committed(&self, _job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>> {
+        let mut still = HashSet::new();
+        for (split, commit) in known {
+            let Token::Parquet { path, bytes, sha256 } = &commit.token else { continue };
+            let checked = match DataFile::find(&self.folder, path).await {
+                Ok(file) => file.check_content(&self.folder, *bytes, sha256).await,
+                Err(error) => Err(error),
+            };
+            match checked {
+                Ok(()) => still.insert(*split),
+                Err(Error::Missing { .. } | Error::Corrupt { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(still)
     }
 
     async fn begin(&self, write: Write) -> Result<Begin> {

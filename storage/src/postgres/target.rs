@@ -1,5 +1,7 @@
 //! The [`Target`] side of [`Postgres`]: each method in its own module but the short ones.
 
+use std::collections::HashSet;
+
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 
@@ -11,6 +13,7 @@ use super::{Postgres, bookkeeping, table};
 use crate::catalog::TargetTable;
 use crate::error::Result;
 use crate::source::{Batches, Scan};
+use crate::split::SplitId;
 use crate::target::{Begin, Commit, OnExisting, Target, Write};
 
 #[async_trait]
@@ -40,6 +43,14 @@ impl Target for Postgres {
         bookkeeping::fence(&session, job, generation).await?;
         session.park(Tag::FREE);
         Ok(())
+    }
+
+    async fn committed(&self, job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>> {
+        let session = self.session().await?;
+        let found = bookkeeping::commits(&session, job).await?;
+        session.park(Tag::FREE);
+        let still = known.iter().filter(|(split, commit)| found.get(split) == Some(commit));
+        Ok(still.map(|(split, _)| *split).collect())
     }
 
     async fn begin(&self, write: Write) -> Result<Begin> {

@@ -1,5 +1,6 @@
 //! SQLite as a target: tables, fence, writers, reading back, and leaving the file as a user expects it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -17,6 +18,7 @@ use super::{Sqlite, blocking, progress};
 use crate::catalog::{Field, ForeignKey, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
+use crate::split::SplitId;
 use crate::target::{Begin, Commit, OnExisting, Target, Token, Write};
 use crate::types::LogicalType;
 
@@ -88,6 +90,22 @@ impl Target for Sqlite {
                 stands if stands > generation => Err(Error::Fenced { job, mine: generation }),
                 _ => Ok(()),
             }
+        })
+        .await
+    }
+
+    async fn committed(&self, job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>> {
+        let (job, known) = (job.to_owned(), known.to_vec());
+        self.writing(move |connection, file| {
+            let sql = |error| classify(file.name(), error);
+            progress::enter(connection, &job).map_err(sql)?;
+            let mut still = HashSet::new();
+            for (split, commit) in known {
+                if progress::committed(connection, &job, split).map_err(sql)? == Some(commit) {
+                    still.insert(split);
+                }
+            }
+            Ok(still)
         })
         .await
     }
