@@ -97,7 +97,7 @@ fn lower_table(plan: &Plan, table: &TablePlan, masks: &MaskKeys, key: [u8; 32]) 
         target: Arc::new(table.target.clone()),
         projection,
         hasher: hasher(plan, table, key),
-        locate_source: key_positions.is_empty() && plan.source.system != System::Parquet,
+        locate_source: table.source_key.is_empty() && plan.source.system != System::Parquet,
     })
 }
 

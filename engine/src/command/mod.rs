@@ -7,9 +7,10 @@ mod plan;
 mod run;
 mod status;
 
+use std::io::IsTerminal;
+
 use clap::{CommandFactory, Parser};
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::{CertificateCommand, Cli, Command, ExplainFormat, LogFormat, Output};
 use crate::failure::{Exit, Failure, Result};
@@ -19,9 +20,7 @@ use crate::{interrupt, pages, runtime};
 pub fn main() -> Exit {
     runtime::end_process_on_panic();
     let cli = Cli::parse();
-    if let Err(failure) = log_to_stderr(&cli) {
-        return fail(&failure, cli.output);
-    }
+    log_to_stderr(&cli);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -154,7 +153,7 @@ fn fail(failure: &Failure, output: Output) -> Exit {
     exit
 }
 
-fn log_to_stderr(cli: &Cli) -> Result<()> {
+fn log_to_stderr(cli: &Cli) {
     let filter = EnvFilter::try_new(&cli.log_level).map_err(|_| {
         Failure::usage(format!("log level \"{}\" is not known", cli.log_level), "Use warn, info or debug.")
     })?;
@@ -163,5 +162,4 @@ fn log_to_stderr(cli: &Cli) -> Result<()> {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
     }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::{Output, StatusArgs};
 use crate::command::present;
-use crate::context::{open_state, read_plan_file};
+use crate::context::{existing_state, read_plan_file};
 use crate::failure::{Doing, Exit, Failure, Result};
 
 #[derive(Serialize)]
@@ -59,9 +59,9 @@ fn place(args: &StatusArgs) -> Result<(sensei_storage::ObjectFolder, Option<Stri
     match &args.plan_or_job {
         Some(name) if Path::new(name).is_file() => {
             let file = read_plan_file(Path::new(name))?;
-            Ok((open_state(&file.state)?, Some(file.name)))
+            Ok((existing_state(&file.state)?, Some(file.name)))
         }
-        wanted => Ok((open_state(&args.state)?, wanted.clone())),
+        wanted => Ok((existing_state(&args.state)?, wanted.clone())),
     }
 }
 

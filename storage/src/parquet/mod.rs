@@ -116,6 +116,12 @@ impl Source for ParquetFolder {
         }
     }
 
+    async fn identity(&self) -> Result<String> {
+        let folder = std::path::Path::new(&self.folder.name);
+        let folder = folder.canonicalize().map_or_else(|_| self.folder.name.clone(), |path| path.display().to_string());
+        Ok(format!("parquet {folder}"))
+    }
+
     async fn catalog(&self) -> Result<Catalog> {
         let listing = self.list().await?;
         let mut tables = Vec::new();

@@ -33,10 +33,15 @@ const ACTIONS: [&str; 5] = ["NO ACTION", "RESTRICT", "SET NULL", "SET DEFAULT", 
 
 impl Sqlite {
     pub(super) fn writer(&self) -> Result<Arc<Mutex<Connection>>> {
-        self.writer.clone().ok_or_else(|| Error::Invalid {
-            what: self.file.name().to_owned(),
-            why: "it was opened for reading".to_owned(),
-        })
+        if let Some(writer) = self.writer.get() {
+            return Ok(writer.clone());
+        }
+        if self.access == Access::Read {
+            let why = "it was opened for reading".to_owned();
+            return Err(Error::Invalid { what: self.file.name().to_owned(), why });
+        }
+        let connection = self.file.connect(Access::Write)?;
+        Ok(self.writer.get_or_init(|| Arc::new(Mutex::new(connection))).clone())
     }
 
     /// Runs a blocking call on the connection that writes, once no writer is open.
@@ -59,7 +64,7 @@ impl Target for Sqlite {
     async fn occupied(&self, tables: &[String]) -> Result<Vec<String>> {
         let (file, mut tables) = (self.file.clone(), tables.to_vec());
         blocking(move || {
-            let connection = file.connect(Access::Read)?;
+            let connection = file.connect_or_empty()?;
             let mut failure = None;
             tables.retain(|table| has_rows(&connection, table).map_err(|error| failure = Some(error)).unwrap_or(false));
             failure.map_or(Ok(tables), |error| Err(classify(file.name(), error)))
