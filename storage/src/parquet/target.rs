@@ -19,7 +19,7 @@ use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
 use crate::split::SplitId;
-use crate::target::{Begin, Commit, OnExisting, Target, Token, Write};
+use crate::target::{Begin, Commit, OnExisting, Standing, Target, Token, Write};
 
 #[async_trait]
 impl Target for ParquetFolder {
@@ -98,6 +98,11 @@ impl Target for ParquetFolder {
         let file = DataFile::find(&self.folder, &path).await?;
         file.check_content(&self.folder, bytes, &sha256).await?;
         Ok(decode_files(self.folder.clone(), vec![file], None, scan, None))
+    }
+
+    /// Only what the manifest names is visible.
+    async fn standing(&self, _table: &str, _commits: &[Commit]) -> Result<Option<Standing>> {
+        Ok(None)
     }
 
     /// Parquet has no keys; the manifest names them.

@@ -19,7 +19,7 @@ use crate::catalog::{Field, ForeignKey, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
 use crate::split::SplitId;
-use crate::target::{Begin, Commit, OnExisting, Target, Token, Write};
+use crate::target::{Begin, Commit, OnExisting, Standing, Target, Token, Write};
 use crate::types::LogicalType;
 
 /// SQLite has one write lock per file.
@@ -136,6 +136,17 @@ impl Target for Sqlite {
             let view = connection.unchecked_transaction().map_err(|error| classify(file.name(), error))?;
             scan::run(&view, &scan, Rows::RowIds(&rowids), emit)
         }))
+    }
+
+    async fn standing(&self, table: &str, commits: &[Commit]) -> Result<Option<Standing>> {
+        let (file, table) = (self.file.clone(), table.to_owned());
+        let ours = commits.iter().map(|commit| commit.rows).sum();
+        blocking(move || {
+            let rows = schema::count(&file.connect(Access::Read)?, &table);
+            let rows = rows.map_err(|error| classify(format!("table {}", quoted(&table)), error))?;
+            Ok(Some(Standing { rows, ours }))
+        })
+        .await
     }
 
     /// A created table has its primary key from the start, and SQLite cannot add one to a table it found.
