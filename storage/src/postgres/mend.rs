@@ -34,7 +34,7 @@ impl Postgres {
 /// triggers act, and whether something would act, or fail to, even where they are silenced. Deferrable keys are checked
 /// by triggers.
 const EFFECTS: &str = "\
-    WITH tree AS (SELECT $1::oid AS oid UNION SELECT relid FROM pg_catalog.pg_partition_tree($1::oid::regclass)), \
+    WITH tree AS (SELECT $1::oid AS oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree($1::oid::regclass)), \
     keys AS (SELECT k.contype, k.condeferrable, k.conrelid FROM pg_catalog.pg_constraint k, tree \
         WHERE tree.oid IN (k.conrelid, k.confrelid)), \
     triggers AS (SELECT t.tgenabled FROM pg_catalog.pg_trigger t JOIN tree ON tree.oid = t.tgrelid \
