@@ -81,7 +81,7 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
     let rule = |column: &str| format!("tables: {{ rules: [{{ table: customer, columns: {{ name: {column} }} }}] }}");
     let cases = [
         ("verifi: full".to_owned(), "verifi", "verify"),
-        ("rejects: { maximum: 3 }".to_owned(), "maximum", "max"),
+        ("rejects: { maxx: 3 }".to_owned(), "maxx", "max"),
         (rule("{ exprs: \"1\" }"), "exprs", "expr"),
     ];
     for (more, unknown, nearest) in cases {
@@ -387,9 +387,9 @@ fn csv_with_invalid_text_or_ragged_lines_is_rejected_by_line() {
         assert_eq!(letters[0], ["'1a'"]);
     }
     let sensei = Sensei::new();
-    sensei.write("t.csv", "id,v\n1,a\n2,\"never closed\n");
+    sensei.write("t.csv", "id,v\n1,a\n2,\"hush-hush\n");
     sensei.write("plan.yaml", plan("csv:t.csv", "sqlite:out.db", ""));
-    refused(&sensei, &["run", "plan.yaml"], 5, "S401", &["t.csv", "line 3"]).hides("never closed\n");
+    refused(&sensei, &["run", "plan.yaml"], 5, "S401", &["t.csv", "line 3"]).hides("hush");
 }
 
 /// A folder `pq` with the shop as Parquet, written by Sensei, and a plan that reads it.

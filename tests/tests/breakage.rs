@@ -56,8 +56,8 @@ impl Disk {
     /// `None`, after saying so, where this machine does not let us mount one.
     fn mount(folder: PathBuf, size: &str) -> Option<Disk> {
         fs::create_dir_all(&folder).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&folder);
-        match mounted.output() {
+        let options = ["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"];
+        match Command::new("mount").args(options).arg(&folder).output() {
             Ok(output) if output.status.success() => Some(Disk(folder)),
             refused => {
                 say(&format!("SKIPPED: no small disk to fill, mounting takes the superuser: {refused:?}"));
