@@ -361,6 +361,10 @@ fn the_signing_key_is_made_once_and_is_private() {
 
     // A key of one's own, by file and by environment.
     let own: PathBuf = sensei.write("own.pem", &key);
+    let careless = ["run", "plan.yaml", "--signing-key", "own.pem"];
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o644)).unwrap();
+    sensei.run(&careless).expect(2).says("own.pem").says("chmod 600").hides("PRIVATE");
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o600)).unwrap();
     let public = sensei.path(".config/sensei/signing-key.pub.pem").display().to_string();
     let by_file = shop().env("SENSEI_SIGNING_KEY_FILE", own.display().to_string());
     let by_text = shop().env("SENSEI_SIGNING_KEY", String::from_utf8(key).unwrap());

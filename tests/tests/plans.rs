@@ -293,10 +293,11 @@ const TYPES: &str = "
     CREATE TABLE loose(v text);
     INSERT INTO loose VALUES ('same'), ('same'), (NULL), ('');";
 
-/// What both ends of a chain must agree on, in words that do not depend on column types.
+/// What both ends of a chain must agree on, in words that do not depend on column types. Adding 0 folds -0, as row-v1
+/// does: SQLite has none.
 const CONTENT: [&str; 3] = [
     "SELECT id::uuid, name, price::numeric(20,4), active::boolean, tags, doc::jsonb, born::date, at::time, seen::timestamptz,
-       made::timestamp, encode(raw, 'hex'), small, mid, big, f4::real, f8 FROM item ORDER BY id",
+       made::timestamp, encode(raw, 'hex'), small, mid, big, f4::real + 0, f8 FROM item ORDER BY id",
     "SELECT a, b, v FROM pair ORDER BY a, b",
     "SELECT v FROM loose ORDER BY v",
 ];
@@ -364,7 +365,7 @@ fn postgresql_over_tls_is_verified_in_full() {
     let elsewhere = place.replace("localhost", "127.0.0.1");
     for (place, options) in [(&elsewhere, full.as_str()), (&place, "sslmode=verify-full")] {
         sensei.write("plan.yaml", with(place, options));
-        sensei.run(&["check", "plan.yaml"]).expect(5).says("certificate").hides("hush");
+        sensei.run(&["check", "plan.yaml"]).expect(2).says("certificate").hides("hush");
     }
     sensei.write("plan.yaml", with(&elsewhere, &full.replace("verify-full", "verify-ca")));
     sensei.run(&["check", "plan.yaml"]);
