@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sensei_operators::{
-    BUCKETS_PER_TABLE, Buckets, Comparer, Finding, InletSender, Pass, Side, SideFeed, Tally, inlet,
+    BUCKETS_PER_TABLE, Buckets, Comparer, Finding, InletSender, Pass, RowHash, Side, SideFeed, Tally, inlet,
 };
 use sensei_storage::{Commit, Fault, Range, Sizing, Snapshot, Target};
 use tokio::sync::{Semaphore, mpsc};
@@ -45,6 +45,9 @@ pub(crate) struct Comparison {
     /// Whether rows of the actual side carry their address, for repair.
     pub locate: bool,
 }
+
+/// Rows one side has more of, by bucket.
+type Surplus = BTreeMap<(u32, u16), Vec<(RowHash, i64)>>;
 
 /// What the first pass found.
 #[derive(Debug, Default)]
@@ -144,7 +147,7 @@ impl Comparison {
     ) -> Result<()> {
         for round in rounds(buckets, rows) {
             let parts = self.parts_of(&round.iter().map(|(table, _)| *table).collect());
-            let mut surplus: BTreeMap<(u32, u16), Vec<([u64; 2], i64)>> = BTreeMap::new();
+            let mut surplus: Surplus = BTreeMap::new();
             let mut unreadable = Vec::new();
             self.pass(Pass::Rows(Arc::new(round)), &parts, None, &mut |finding| match finding {
                 Finding::Row { bucket, hash, surplus: count } => surplus.entry(bucket).or_default().push((hash, count)),
@@ -160,7 +163,7 @@ impl Comparison {
         Ok(())
     }
 
-    async fn fetch(&self, wanted: BTreeMap<(u32, [u64; 2]), i64>) -> Result<Vec<RowDifference>> {
+    async fn fetch(&self, wanted: BTreeMap<(u32, RowHash), i64>) -> Result<Vec<RowDifference>> {
         let wanted = Arc::new(wanted);
         let parts = self.parts_of(&wanted.keys().map(|(table, _)| *table).collect());
         let mut rows = Vec::new();
@@ -320,8 +323,8 @@ fn rounds(buckets: &Buckets, rows: &BTreeMap<u32, u64>) -> Vec<Buckets> {
 
 /// Groups differing rows so that one fetch stays within [`FETCH_ROWS_MAX`]; the rows of one bucket stay together,
 /// since the two versions of a changed row are among them.
-fn fetches(surplus: BTreeMap<(u32, u16), Vec<([u64; 2], i64)>>) -> Vec<BTreeMap<(u32, [u64; 2]), i64>> {
-    let mut fetches: Vec<BTreeMap<(u32, [u64; 2]), i64>> = Vec::new();
+fn fetches(surplus: Surplus) -> Vec<BTreeMap<(u32, RowHash), i64>> {
+    let mut fetches: Vec<BTreeMap<(u32, RowHash), i64>> = Vec::new();
     for ((table, _), rows) in surplus {
         let full = fetches.last().is_none_or(|fetch| (fetch.len() + rows.len()) as u64 > FETCH_ROWS_MAX);
         if full {

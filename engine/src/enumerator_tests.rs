@@ -57,3 +57,16 @@ async fn closing_ends_the_wait_for_splits_under_way() {
     let (granted, ()) = tokio::join!(enumerator.next(), async { enumerator.close() });
     assert!(granted.is_none());
 }
+
+#[tokio::test]
+async fn nothing_is_copied_while_something_is_rechecked() {
+    let enumerator = LocalEnumerator::new(vec![
+        Grant { split: split(0, 9), work: Work::Copy },
+        Grant { split: split(1, 1), work: Work::Recheck(checkpoint(1)) },
+    ]);
+    assert_eq!(enumerator.next().await.map(|grant| grant.split.id), Some(SplitId(1)));
+    let waits = tokio::time::timeout(std::time::Duration::from_millis(20), enumerator.next()).await;
+    assert!(waits.is_err(), "the copy waits for the recheck");
+    enumerator.complete(SplitId(1), false);
+    assert_eq!(enumerator.next().await.map(|grant| grant.split.id), Some(SplitId(0)));
+}

@@ -162,6 +162,8 @@ impl Comparer {
 }
 
 type Update<D, R> = (D, u64, R);
+type BucketUpdate = Update<(u32, u16), Difference>;
+type RowUpdate = Update<((u32, u16), RowHash), i64>;
 
 fn build(scope: Scope<'_, u64>, inlet: Inlet<SideFeed>, sorter: Sorter, findings: Outlet<Finding>) {
     let (buckets, rows) = sort(scope, inlet, sorter, findings.clone());
@@ -174,8 +176,8 @@ fn build(scope: Scope<'_, u64>, inlet: Inlet<SideFeed>, sorter: Sorter, findings
     });
 }
 
-type BucketUpdates<'scope> = StreamVec<'scope, u64, Update<(u32, u16), Difference>>;
-type RowUpdates<'scope> = StreamVec<'scope, u64, Update<((u32, u16), RowHash), i64>>;
+type BucketUpdates<'scope> = StreamVec<'scope, u64, BucketUpdate>;
+type RowUpdates<'scope> = StreamVec<'scope, u64, RowUpdate>;
 
 /// The entry operator: brings the expected side into target form and turns rows of both sides into updates.
 fn sort<'scope>(
@@ -230,7 +232,7 @@ struct Sorter {
 }
 
 type Tallies = BTreeMap<(u32, Side), Tally>;
-type Updates = (Vec<Update<(u32, u16), Difference>>, Vec<Update<((u32, u16), RowHash), i64>>);
+type Updates = (Vec<BucketUpdate>, Vec<RowUpdate>);
 
 impl Sorter {
     fn updates(&self, feed: SideFeed, tallies: &mut Tallies, findings: &Outlet<Finding>) -> Updates {
@@ -277,13 +279,7 @@ fn bucket_of(identity: &[u8; 32]) -> u16 {
     (prefix(identity) % u64::from(BUCKETS_PER_TABLE)) as u16
 }
 
-fn by_bucket(
-    hasher: &RowHasher,
-    rows: &RecordBatch,
-    side: Side,
-    table: u32,
-    total: &mut Digest,
-) -> Vec<Update<(u32, u16), Difference>> {
+fn by_bucket(hasher: &RowHasher, rows: &RecordBatch, side: Side, table: u32, total: &mut Digest) -> Vec<BucketUpdate> {
     let identities = hasher.identities(rows);
     let mut digests: BTreeMap<u16, Digest> = BTreeMap::new();
     hasher.for_each(rows, |row, hash| {
@@ -302,13 +298,7 @@ fn row_hash(hash: &[u8; 32]) -> RowHash {
     [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])]
 }
 
-fn by_row(
-    hasher: &RowHasher,
-    rows: &RecordBatch,
-    side: Side,
-    table: u32,
-    wanted: &Buckets,
-) -> Vec<Update<((u32, u16), RowHash), i64>> {
+fn by_row(hasher: &RowHasher, rows: &RecordBatch, side: Side, table: u32, wanted: &Buckets) -> Vec<RowUpdate> {
     let identities = hasher.identities(rows);
     let sign = if side == Side::Expected { 1 } else { -1 };
     let mut updates = Vec::new();

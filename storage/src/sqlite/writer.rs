@@ -96,8 +96,10 @@ fn run(
         return Ok(None);
     }
     let rowid = writable_rowid(&transaction, &write.table)?;
-    if let Some(Commit { token: Token::Sqlite { rowids }, .. }) = earlier {
-        delete_runs(&transaction, &write.table, &rowid, &rowids).map_err(sql)?;
+    if let Some(Commit { rows, token: Token::Sqlite { rowids } }) = earlier {
+        if delete_runs(&transaction, &write.table, &rowid, &rowids).map_err(sql)? != rows {
+            return Err(Error::Changed { what });
+        }
         progress::forget(&transaction, &write.job, write.split).map_err(sql)?;
     }
     if opened.send(None).is_err() {
@@ -149,18 +151,20 @@ pub(super) fn table_name(table: &TargetTable) -> String {
     format!("table {}", quoted(&table.name))
 }
 
+/// Deletes the rows in `runs` and says how many there were.
 fn delete_runs(
     transaction: &Transaction<'_>,
     table: &TargetTable,
     rowid: &str,
     runs: &[(i64, i64)],
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<u64> {
     let sql = format!("DELETE FROM main.{} WHERE {rowid} BETWEEN ?1 AND ?2", quoted(&table.name));
     let mut delete = transaction.prepare(&sql)?;
+    let mut deleted = 0;
     for run in runs {
-        delete.execute([run.0, run.1])?;
+        deleted += delete.execute([run.0, run.1])? as u64;
     }
-    Ok(())
+    Ok(deleted)
 }
 
 /// Inserts what arrives. Returns the announced count and what was inserted, or `None` if the sender went away.

@@ -79,6 +79,49 @@ async fn a_replacement_that_fails_keeps_the_first_commit() {
 }
 
 #[tokio::test]
+async fn a_split_is_not_written_anew_once_its_rows_were_touched() {
+    let (db, target, batches) = setup().await;
+    let first = fill(db.writer(&target, 0).await, &batches).await.expect("a commit");
+    db.run("UPDATE dst SET x = 'changed' WHERE id = 7").await;
+    let error = db.postgres.begin(write(&target, 0, true)).await.err().expect("a row was changed");
+    assert!(matches!(&error, Error::Changed { what } if what == "table \"dst\""), "{error}");
+    assert_eq!(db.number("SELECT count(*) FROM dst").await, 20000);
+    assert_eq!(read_back(&db, &first).await.len(), 19999);
+}
+
+#[tokio::test]
+async fn a_split_is_not_written_anew_where_that_would_reach_other_rows() {
+    let (db, target, batches) = setup().await;
+    fill(db.writer(&target, 0).await, &batches).await.expect("a commit");
+    db.run("ALTER TABLE dst ADD PRIMARY KEY (id)").await;
+    for action in ["CASCADE", "SET NULL", "SET DEFAULT"] {
+        db.run(&format!(
+            "DROP TABLE IF EXISTS child; CREATE TABLE child (d int REFERENCES dst ON DELETE {action}); \
+             INSERT INTO child VALUES (1)"
+        ))
+        .await;
+        let error = db.postgres.begin(write(&target, 0, true)).await.err().expect("refused");
+        assert!(matches!(&error, Error::Unsupported { why, .. } if why.contains("--fresh")), "{error}");
+        assert_eq!(db.number("SELECT count(*) FROM child WHERE d = 1").await, 1);
+    }
+    db.run("DROP TABLE child").await;
+    assert!(matches!(db.begin(&target, 0, true).await, Begin::Writer(_)));
+}
+
+#[tokio::test]
+async fn a_table_is_counted_beside_what_was_committed() {
+    let (db, target, batches) = setup().await;
+    let one = fill(db.writer(&target, 1).await, &batches[..1]).await.expect("a commit");
+    let two = fill(db.writer(&target, 2).await, &batches[1..]).await.expect("a commit");
+    db.run("INSERT INTO dst VALUES (-1, 'stranger'); UPDATE dst SET x = 'changed' WHERE id IN (1, 2)").await;
+    let of_one = db.postgres.standing("dst", std::slice::from_ref(&one)).await.expect("counted").expect("known");
+    assert_eq!(of_one, crate::Standing { rows: 20001, ours: one.rows - 2 });
+    let of_both = db.postgres.standing("dst", &[one, two]).await.expect("counted").expect("known");
+    assert_eq!(of_both, crate::Standing { rows: 20001, ours: 19998 });
+    assert!(matches!(db.postgres.standing("gone", &[]).await, Err(Error::Missing { .. })));
+}
+
+#[tokio::test]
 async fn a_wrong_count_commits_nothing() {
     let (db, target, batches) = setup().await;
     let mut writer = db.writer(&target, 0).await;

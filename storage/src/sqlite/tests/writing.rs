@@ -121,6 +121,29 @@ async fn replace_takes_the_place_of_the_earlier_commit_only() {
 }
 
 #[tokio::test]
+async fn a_split_is_not_written_anew_once_its_rows_were_touched() {
+    let (fixture, target, table) = job(&[]).await;
+    let commit = commit_split(&target, write(&table, 0, 1), &[numbered(&table, [1, 2, 3])]).await.unwrap();
+    fixture.connect().execute_batch("DELETE FROM t WHERE id = 2").unwrap();
+    let again = Write { replace: true, ..write(&table, 0, 1) };
+    let error = target.begin(again).await.err().expect("a row is gone");
+    assert!(matches!(&error, Error::Changed { what } if what == "table \"t\""), "{error}");
+    assert_eq!(fixture.query::<i64>("SELECT count(*) FROM t"), 2);
+    assert_eq!(read_back(&target, &table, &commit).await.len(), 2, "its record stays");
+}
+
+#[tokio::test]
+async fn a_table_is_counted_beside_what_was_committed() {
+    let (fixture, target, table) = job(&[]).await;
+    let one = commit_split(&target, write(&table, 0, 1), &[numbered(&table, [1, 2])]).await.unwrap();
+    let two = commit_split(&target, write(&table, 1, 1), &[numbered(&table, [3])]).await.unwrap();
+    fixture.connect().execute_batch("INSERT INTO t VALUES (9, 'stranger')").unwrap();
+    let standing = target.standing("t", &[one, two]).await.unwrap();
+    assert_eq!(standing, Some(crate::Standing { rows: 4, ours: 3 }));
+    assert!(matches!(target.standing("gone", &[]).await, Err(Error::Missing { .. })));
+}
+
+#[tokio::test]
 async fn an_older_generation_is_fenced_off() {
     let (_fixture, target, table) = job(&[]).await;
     target.fence(JOB, 2).await.unwrap();
