@@ -463,3 +463,71 @@ fn nothing_is_copied_from_an_empty_source_without_a_word() {
         NOTHING
     );
 }
+
+#[test]
+fn missing_privileges_are_named() {
+    let (sensei, server) = (shop(""), Server::shared());
+    server.create_database("privileges");
+    server.psql(
+        "privileges",
+        "CREATE TABLE vault(id int PRIMARY KEY); INSERT INTO vault VALUES (1); CREATE ROLE guest LOGIN",
+    );
+    let guest = server.url("privileges").replace("postgres@", "guest@");
+    for (source, target, object) in
+        [(guest.as_str(), "sqlite:out.db", "vault"), ("sqlite:shop.db", &guest, "privileges")]
+    {
+        sensei.write("plan.yaml", plan(source, target, ""));
+        refused(&sensei, &["run", "plan.yaml"], 5, "S103", &["permission denied", object]);
+        let checked = sensei.run(&["check", "plan.yaml", "--output", "json"]);
+        assert_eq!(checked.code, Some(2), "check finds it beforehand: {checked:?}");
+        assert!(checked.json()["blockers"].to_string().contains(object), "{checked:?}");
+    }
+    assert_eq!(server.psql("privileges", "SELECT count(*) FROM pg_stat_user_tables"), "1");
+}
+
+#[test]
+fn a_constraint_of_the_target_refuses_whole_splits() {
+    let (sensei, server) = (shop(""), Server::shared());
+    server.create_database("constraint");
+    server.psql(
+        "constraint",
+        "CREATE TABLE customer(id bigint PRIMARY KEY, name text NOT NULL CHECK (name <> 'Bo'), email text)",
+    );
+    sensei.write("plan.yaml", plan("sqlite:shop.db", &server.url("constraint"), ""));
+    refused(&sensei, &["run", "plan.yaml"], 4, "S303", &["\"customer\"", "\"customer_name_check\""])
+        .hides("Bo")
+        .hides("Ada");
+    assert_eq!(server.psql("constraint", "SELECT count(*) FROM customer"), "0", "none of its rows");
+    server.psql("constraint", "ALTER TABLE customer DROP CONSTRAINT customer_name_check");
+    let report = sensei.run(&["run", "plan.yaml", "--output", "json"]).expect(0).json();
+    assert_eq!((&report["verdict"], &report["job"]), (&"equivalent".into(), &"job-1".into()));
+    assert_eq!(counts(&report, "customer"), [2, 0, 2, 2]);
+}
+
+#[test]
+fn rows_that_are_there_already_are_not_replaced() {
+    let (sensei, server) = (shop(""), Server::shared());
+    server.create_database("twice");
+    server.psql("twice", "CREATE TABLE customer(id bigint PRIMARY KEY, name text NOT NULL, email text)");
+    server.psql("twice", "INSERT INTO customer VALUES (2, 'mine', NULL)");
+    let text = plan("sqlite:shop.db", &server.url("twice"), "");
+    sensei.write("plan.yaml", text.replacen("twice\" }", "twice\", on_existing: append }", 1));
+    refused(&sensei, &["run", "plan.yaml"], 4, "S303", &["\"customer\"", "\"customer_pkey\""]).hides("mine");
+    assert_eq!(server.psql("twice", "SELECT * FROM customer"), "2|mine|∅");
+}
+
+#[test]
+fn folders_that_cannot_be_used_are_named() {
+    let sensei = shop("state: ./taken");
+    sensei.write("taken", "a file");
+    refused(&sensei, &["run", "plan.yaml"], 5, "S101", &["\"./taken\""]);
+    let sensei = shop("rejects: { to: ./taken }");
+    sensei.write("taken", "a file");
+    sensei.sqlite("shop.db", "INSERT INTO orders VALUES (4, 2, 'hush')");
+    let outcome = sensei.run(&["run", "plan.yaml"]).says("\"./taken").hides("hush");
+    assert!(matches!(outcome.code, Some(2 | 5)), "{outcome:?}");
+    std::fs::remove_file(sensei.path("taken")).unwrap();
+    sensei.run(&["run", "plan.yaml"]).expect(4).says("error[S304]");
+    let lines = std::fs::read_dir(sensei.path("taken/job-1")).unwrap().count();
+    assert_eq!(lines, 1);
+}

@@ -286,3 +286,31 @@ fn a_changed_source_schema_is_refused_unless_fresh() {
     let report = sensei.run(&[&RUN[..], &["--fresh", "--output", "json"]].concat()).expect(0).json();
     assert_eq!((&report["job"], &report["verdict"]), (&"job-2".into(), &"equivalent".into()));
 }
+
+#[test]
+fn keys_are_there_after_a_stop_and_after_a_fresh_start() {
+    let server = Server::shared();
+    for (database, fresh) in [("resumed", None), ("restarted", Some("--fresh"))] {
+        server.create_database(database);
+        let sensei = Sensei::new();
+        sensei.sqlite(
+            "src.db",
+            "CREATE TABLE a(id INTEGER PRIMARY KEY); CREATE TABLE b(a INTEGER REFERENCES a(id), n INTEGER, PRIMARY KEY(a, n));
+             INSERT INTO a VALUES (1); INSERT INTO b VALUES (1, 1), (1, 'none')",
+        );
+        let with = |max: u32| {
+            let text = plan("sqlite:src.db", &server.url(database), &format!("rejects: {{ max: {max} }}"));
+            text.replace(&format!("/{database}\""), &format!("/{database}\", on_existing: truncate"))
+        };
+        sensei.write("plan.yaml", with(0));
+        sensei.run(&RUN).expect(4).says("error[S304]");
+        sensei.write("plan.yaml", with(1));
+        let command: Vec<&str> = RUN.into_iter().chain(fresh).collect();
+        sensei.run(&command).expect(0);
+        let keys = "SELECT conrelid::regclass, contype FROM pg_constraint
+                    WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f') ORDER BY 1, 2";
+        assert_eq!(server.psql(database, keys), "a|p\nb|f\nb|p", "{database}");
+        let left = "SELECT count(*) FROM pg_namespace WHERE nspname = 'sensei'";
+        assert_eq!(server.psql(database, left), "0", "{database}: no progress tables are left");
+    }
+}
