@@ -32,9 +32,9 @@ fn rows(count: u32) -> String {
     )
 }
 
-/// Waits until a started job has written a checkpoint or two.
+/// Waits until a started job has written its first checkpoint: 64 splits of 64 KiB at the latest.
 fn under_way(sensei: &Sensei, running: &mut Running) {
-    let epoch = sensei.path("sensei-state/jobs/job-1/epochs/00000003.json");
+    let epoch = sensei.path("sensei-state/jobs/job-1/epochs/00000002.json");
     let found = Deadline::after(UNDER_WAY_MAX).wait_for(|| (epoch.exists() || !running.is_running()).then_some(()));
     assert!(found.is_some() && running.is_running(), "the job is not under way: {}", running.stderr());
 }
@@ -118,7 +118,7 @@ fn a_full_disk_under_the_state_keeps_what_was_committed() {
 fn a_target_that_dies_midway_is_taken_up_again() {
     let sensei = Sensei::new();
     let mut server = Server::start();
-    sensei.sqlite("src.db", &rows(600_000));
+    sensei.sqlite("src.db", &rows(250_000));
     sensei.write("plan.yaml", plan("sqlite:src.db", &server.url("postgres"), ""));
     let mut running = sensei.spawn(&RUN);
     under_way(&sensei, &mut running);
@@ -130,7 +130,7 @@ fn a_target_that_dies_midway_is_taken_up_again() {
     goes_on(&sensei, 1);
     assert_eq!(
         server.psql("postgres", "SELECT count(*), min(id), max(id), count(DISTINCT v) FROM t"),
-        "600000|1|600000|600000"
+        "250000|1|250000|250000"
     );
     assert_eq!(server.psql("postgres", "SELECT count(*) FROM pg_namespace WHERE nspname = 'sensei'"), "0");
 }
@@ -139,7 +139,7 @@ fn a_target_that_dies_midway_is_taken_up_again() {
 fn a_source_that_dies_midway_is_taken_up_again() {
     let sensei = Sensei::new();
     let mut server = Server::start();
-    let fill = "INSERT INTO t SELECT i, lpad(i::text, 60, '0') FROM generate_series(1, 600000) i";
+    let fill = "INSERT INTO t SELECT i, lpad(i::text, 60, '0') FROM generate_series(1, 250000) i";
     server.psql("postgres", &format!("CREATE TABLE t(id int PRIMARY KEY, v text); {fill}; ANALYZE t; CHECKPOINT"));
     sensei.write("plan.yaml", plan(&server.url("postgres"), "sqlite:out.db", ""));
     let mut running = sensei.spawn(&RUN);
@@ -149,13 +149,13 @@ fn a_source_that_dies_midway_is_taken_up_again() {
     server.restart();
     goes_on(&sensei, 1);
     let rows = sensei.sqlite_rows("out.db", "SELECT count(*), min(id), max(id), count(DISTINCT v) FROM t");
-    assert_eq!(rows, [["600000", "1", "600000", "600000"]]);
+    assert_eq!(rows, [["250000", "1", "250000", "250000"]]);
 }
 
 #[test]
 fn two_runs_at_once_do_not_meet() {
     let sensei = Sensei::new();
-    sensei.sqlite("src.db", &rows(600_000));
+    sensei.sqlite("src.db", &rows(400_000));
     sensei.write("plan.yaml", plan("sqlite:src.db", "sqlite:out.db", ""));
     let mut first = sensei.spawn(&[&RUN[..], &["--output", "json"]].concat());
     under_way(&sensei, &mut first);
@@ -164,7 +164,7 @@ fn two_runs_at_once_do_not_meet() {
     }
     let report = first.wait().expect(0).json();
     assert_eq!((&report["verdict"], &report["resumes"]), (&"equivalent".into(), &0.into()));
-    assert_eq!(sensei.sqlite_rows("out.db", "SELECT count(*) FROM t"), [["600000"]]);
+    assert_eq!(sensei.sqlite_rows("out.db", "SELECT count(*) FROM t"), [["400000"]]);
     assert_eq!(fs::read_dir(sensei.path("sensei-state/jobs")).unwrap().count(), 1);
 }
 
