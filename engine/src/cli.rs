@@ -88,7 +88,10 @@ pub enum Command {
     )]
     Status(StatusArgs),
     /// Read or check evidence, offline
-    #[command(subcommand, after_help = "Example:\n  sensei certificate verify certificate.json --public-key signing-key.pub.pem")]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sensei certificate verify certificate.json --public-key signing-key.pub.pem"
+    )]
     Certificate(CertificateCommand),
     /// Print the JSON Schema of the plan file, for editors
     #[command(after_help = "Example:\n  sensei schema > plan.schema.json")]

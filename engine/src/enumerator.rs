@@ -68,7 +68,8 @@ struct State {
 impl LocalEnumerator {
     /// Grants `grants`, largest estimate first.
     pub fn new(mut grants: Vec<Grant>) -> LocalEnumerator {
-        grants.sort_by_key(|grant| (!grant.is_recheck(), std::cmp::Reverse(grant.split.bytes_estimate), grant.split.id));
+        grants
+            .sort_by_key(|grant| (!grant.is_recheck(), std::cmp::Reverse(grant.split.bytes_estimate), grant.split.id));
         let state = State { pending: grants.into(), outstanding: BTreeMap::new(), closed: false };
         LocalEnumerator { state: Mutex::new(state), changed: Notify::new() }
     }

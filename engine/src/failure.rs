@@ -127,7 +127,9 @@ impl Failure {
     /// of again.
     pub fn summary(&self) -> String {
         match self {
-            Failure::Storage { doing, .. } | Failure::Internal { doing, .. } => format!("{} while {doing}", self.code()),
+            Failure::Storage { doing, .. } | Failure::Internal { doing, .. } => {
+                format!("{} while {doing}", self.code())
+            }
             Failure::Usage { .. } | Failure::Plan(_) => self.code().to_owned(),
             Failure::TooManyRejects { .. } | Failure::Interrupted => format!("{}: {self}", self.code()),
         }

@@ -365,9 +365,12 @@ impl Job {
         self.journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")?;
         self.state.audit(&self.key, &self.name, Operation::Certified).await?;
         report.differences = differences;
-        report.notes.extend(copied.disturbed.iter().map(|(table, disturbance)| {
-            disturbance.explain(&self.plan.tables[*table as usize].target.name)
-        }));
+        report.notes.extend(
+            copied
+                .disturbed
+                .iter()
+                .map(|(table, disturbance)| disturbance.explain(&self.plan.tables[*table as usize].target.name)),
+        );
         report.elapsed_seconds = watch.elapsed().as_secs_f64();
         report.certified_earlier = false;
         Ok(report)

@@ -29,15 +29,16 @@ pub(crate) fn refuse_in_sql(node: &Node, problems: &mut Vec<Problem>) {
     match &node.value {
         Value::Scalar { .. } => {}
         Value::List(items) => items.iter().for_each(|item| refuse_in_sql(item, problems)),
-        Value::Map(entries) => entries.iter().for_each(|(key, value)| {
-            match &value.value {
-                Value::Scalar { text, .. } if STORED.contains(&key.text.as_str()) && text.contains("${") => problems.push(
-                    Problem::new(Code::Variable, format!("`{}` cannot use a variable", key.text))
-                        .why(format!("{}: SQL is stored in the journal as it is, and its variables with it.", value.at.sentence()))
-                        .hint("Write the value itself, or use a mask if it is a secret."),
-                ),
-                _ => refuse_in_sql(value, problems),
-            }
+        Value::Map(entries) => entries.iter().for_each(|(key, value)| match &value.value {
+            Value::Scalar { text, .. } if STORED.contains(&key.text.as_str()) && text.contains("${") => problems.push(
+                Problem::new(Code::Variable, format!("`{}` cannot use a variable", key.text))
+                    .why(format!(
+                        "{}: SQL is stored in the journal as it is, and its variables with it.",
+                        value.at.sentence()
+                    ))
+                    .hint("Write the value itself, or use a mask if it is a secret."),
+            ),
+            _ => refuse_in_sql(value, problems),
         }),
     }
 }

@@ -111,7 +111,8 @@ impl Source for Postgres {
     /// The cluster's own number (manual 9.28.11), the database and the schema. A standby has its primary's number, and
     /// holds its rows.
     async fn identity(&self) -> Result<String> {
-        const SQL: &str = "SELECT system_identifier::text, current_database()::text FROM pg_catalog.pg_control_system()";
+        const SQL: &str =
+            "SELECT system_identifier::text, current_database()::text FROM pg_catalog.pg_control_system()";
         let session = self.session().await?;
         let row = session.query_one(SQL, &[]).await.map_err(|error| session.failure("the server's identity", error))?;
         let (system, database): (String, String) = (row.get(0), row.get(1));
