@@ -268,7 +268,8 @@ fn timestamp(random: &mut Random, kind: &str) -> String {
 
 fn interval(random: &mut Random) -> String {
     let mut part = |width: u32| integer(random, width);
-    let (months, days, microseconds) = (part(32), part(32), part(63));
+    // An Arrow interval counts nanoseconds in 64 bits.
+    let (months, days, microseconds) = (part(32), part(32), part(54));
     match months.len() % 3 {
         0 => format!("{days} days"),
         1 => format!("{months} months {microseconds} us"),
