@@ -117,8 +117,14 @@ fn move_and_compare(source: &Server, target: &Server, database: &str, random: &m
     });
     let sensei = Sensei::new();
     let [from, to] = [source, target].map(|server| server.url(database));
-    let plan = format!("version: 1\nname: move\nsource: {{ url: \"{from}\" }}\ntarget: {{ url: \"{to}\" }}\n");
-    sensei.write("plan.yaml", plan);
+    let (split, workers) = (random.pick(&["8KiB", "40KiB", "64MiB"]), 1 + random.below(3));
+    sensei.write(
+        "plan.yaml",
+        format!(
+            "version: 1\nname: move\nsource: {{ url: \"{from}\" }}\ntarget: {{ url: \"{to}\" }}\n\
+             limits: {{ split: {split}, workers: {workers} }}\n"
+        ),
+    );
     let outcome = sensei.run(&["run", "plan.yaml", "--output", "json"]);
     assert_eq!(outcome.code, Some(0), "{create}{}\n{outcome:?}", rejects(&sensei));
     assert_eq!(outcome.json()["verdict"], "equivalent", "{create}");

@@ -49,9 +49,9 @@ impl Pair {
         self.sensei.write("plan.yaml", text);
     }
 
-    /// The plan from database to database.
+    /// The plan from database to database, with `more` lines.
     pub fn plan_postgres(&self, more: &str) {
-        self.plan(&format!("{{ url: \"{}\"{more} }}", self.server.url(&self.target)), "");
+        self.plan(&format!("{{ url: \"{}\" }}", self.server.url(&self.target)), more);
     }
 
     /// Copies, and insists on success.
@@ -175,7 +175,8 @@ fn what_means_the_same_raises_no_alarm() {
 #[test]
 fn repair_puts_everything_right() {
     let pair = Pair::new("repair");
-    pair.plan_postgres("");
+    // Many splits, so that rows move from one to another.
+    pair.plan_postgres("limits: { split: 8KiB }");
     pair.copy();
     pair.server.psql(&pair.target, include_str!("mixed.sql"));
     let (code, _, findings) = pair.verify();
@@ -188,4 +189,38 @@ fn repair_puts_everything_right() {
         let rows = format!("SELECT r::text FROM {table} r ORDER BY r::text COLLATE \"C\"");
         assert_eq!(pair.server.psql(&pair.source, &rows), pair.server.psql(&pair.target, &rows), "{table}");
     }
+}
+
+#[test]
+fn renamed_computed_and_masked_columns_are_named_as_the_target_names_them() {
+    let mut pair = Pair::new("renamed");
+    pair.sensei = Sensei::new().env("MASK_KEY", "a long secret");
+    pair.plan_postgres(
+        "tables: { include: [pair], rules: [ { table: pair, into: couples, where: \"a <> 2\", columns: { \
+         v: { into: value, expr: \"upper(v)\" }, c: { into: id }, n: { drop: true }, \
+         w: { mask: { keyed_hash: { key: \"${MASK_KEY}\" } } } } } ] }",
+    );
+    pair.copy();
+    pair.server.psql(
+        &pair.target,
+        "UPDATE couples SET value = lower(value) WHERE a = 1 AND b = 'k1' AND id::text LIKE 'c4ca%';
+         UPDATE couples SET w = 'w3' WHERE a = 3 AND b = 'k3' AND id::text LIKE 'eccb%';
+         INSERT INTO couples VALUES (2, 'k2', '00000000-0000-0000-0000-000000000000', 'left out', NULL)",
+    );
+    let report = pair.sensei.path("report.jsonl");
+    pair.sensei.run(&["verify", "plan.yaml", "--report", "report.jsonl"]).expect(3).hides("a long secret");
+    let mut found: Vec<Finding> = std::fs::read_to_string(report)
+        .unwrap()
+        .lines()
+        .map(|line| Finding::of(&serde_json::from_str(line).unwrap()))
+        .collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            Finding::changed("a=1, b=k1, id=c4ca4238-a0b9-2382-0dcc-509a6f75849b", &["value"]),
+            Finding::changed("a=3, b=k3, id=eccbc87e-4b5c-e2fe-2830-8fd9f2a7baf3", &["w"]),
+            Finding::extra("a=2, b=k2, id=00000000-0000-0000-0000-000000000000"),
+        ]
+    );
 }

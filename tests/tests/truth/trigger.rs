@@ -12,7 +12,7 @@ fn with_trigger(name: &str, table: &str, body: &str) -> Pair {
     let function = format!("CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;");
     let trigger = format!("CREATE TRIGGER change BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION change();");
     pair.server.psql(&pair.target, &format!("{tables} {pairs} {heap} {function} {trigger}"));
-    pair.plan_postgres(", on_existing: append");
+    pair.plan(&format!("{{ url: \"{}\", on_existing: append }}", pair.server.url(&pair.target)), "");
     pair
 }
 
