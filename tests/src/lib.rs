@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`Sensei`] runs the binary in a folder of its own, [`postgres::Server`] is a PostgreSQL on a
 //! private socket, [`s3::Server`] an S3 API on loopback, [`corpora`] finds databases that others wrote, [`tpch`]
-//! makes large tables.
+//! makes large tables, [`Random`] chooses.
 //!
 //! **Invariant:** nothing here outlives the process that started it, even when that process is killed, and nothing
 //! waits without a [`Deadline`].
@@ -10,9 +10,11 @@
 pub mod corpora;
 mod deadline;
 pub mod postgres;
+mod random;
 pub mod s3;
 mod sensei;
 pub mod tpch;
 
 pub use deadline::Deadline;
+pub use random::Random;
 pub use sensei::{Outcome, Running, Sensei};
