@@ -50,13 +50,15 @@ fn supersede(pair: Pair, rounds: u64) {
     for round in 0..rounds {
         let after = draw.below(SPLITS);
         let suspended = (0..ATTEMPTS_MAX).find_map(|attempt| {
-            let wishes = Wishes { bucket: Some("evidence"), ..Wishes::default() };
+            let wishes = Wishes { bucket: Some("evidence"), own_source: true, ..Wishes::default() };
             let name = format!("round-{round}-{attempt}");
             let ground = Ground::new(&servers, pair, &name, wishes).envs(store.variables());
             suspend_midway(&ground, &servers.target, pair, after).map(|older| (ground, older))
         });
         let (ground, older) = suspended.expect("a run lasts long enough to be suspended");
-        ground.check(&servers, ground.spawn().wait());
+        // Were the older run to write now, its rows would be others than the newer run's.
+        ground.change_source(&servers, &mut draw);
+        ground.check_verdict(&servers, ground.spawn().wait());
         older.wake();
         older.wait().expect(SUPERSEDED);
         ground.check(&servers, ground.spawn().wait());

@@ -28,6 +28,17 @@ const TABLES: &str = "
     INSERT INTO lines SELECT id, k, 'what ' || id FROM orders, (SELECT 1 AS k UNION ALL SELECT 2) AS ks WHERE id % 4 = 0;
     INSERT INTO notes SELECT customer % 50, 'note ' || customer % 10 FROM orders WHERE id < 10000;";
 
+/// What is in two of the target's tables before the first run, where a round asks for it.
+const BEFORE: &str = "
+    CREATE TABLE orders (id bigint PRIMARY KEY, customer bigint NOT NULL, note text, payload BYTES);
+    CREATE TABLE notes (a bigint, b text);
+    INSERT INTO orders VALUES (-1, 0, 'before', NULL), (-2, 0, NULL, NULL);
+    INSERT INTO notes VALUES (-1, 'before'), (-1, 'before');";
+
+/// The rows of [`BEFORE`] as [`ROWS`] shows them.
+const BEFORE_ROWS: [(&str, &str); 4] =
+    [("orders", "-1|0|before|∅"), ("orders", "-2|0|∅|∅"), ("notes", "-1|before"), ("notes", "-1|before")];
+
 /// Each table with one text per row, in words that both systems understand.
 const ROWS: [(&str, &str); 3] = [
     ("orders", "id || '|' || customer || '|' || coalesce(note, '∅') || '|' || coalesce(HEX, '∅')"),
@@ -71,6 +82,18 @@ impl Servers {
     }
 }
 
+/// What becomes of rows that are in the target before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Before {
+    /// There are none.
+    #[default]
+    Nothing,
+    /// They go.
+    Truncate,
+    /// They stay.
+    Append,
+}
+
 /// What a plan says beside its ends.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wishes {
@@ -78,6 +101,8 @@ pub struct Wishes {
     pub quiesced: bool,
     /// The source is this copy's own, to be written to.
     pub own_source: bool,
+    /// Rows in the target before; not for Parquet.
+    pub before: Before,
     /// Bucket of the state; a local folder without.
     pub bucket: Option<&'static str>,
 }
@@ -87,6 +112,7 @@ pub struct Ground {
     pub sensei: Sensei,
     pair: Pair,
     source: String,
+    before: Before,
     /// Database of the target, and name of the copy.
     pub name: String,
 }
@@ -100,15 +126,21 @@ impl Ground {
             sensei: sensei.env("XDG_CONFIG_HOME", config),
             pair,
             source: "original".into(),
+            before: wishes.before,
             name: name.into(),
         };
         let source = ground.make_source(servers, wishes.own_source);
         let target = ground.make_target(servers);
         let state = wishes.bucket.map_or("./sensei-state".to_owned(), |bucket| format!("s3://{bucket}/{name}"));
         let quiesced = wishes.quiesced;
+        let on_existing = match wishes.before {
+            Before::Nothing => "fail",
+            Before::Truncate => "truncate",
+            Before::Append => "append",
+        };
         let plan = format!(
             "version: 1\nname: copy\nsource: {{ url: \"{source}\", quiesced: {quiesced} }}\n\
-             target: {{ url: \"{target}\" }}\nstate: \"{state}\"\nlimits: {{ workers: 2, split: 48KiB }}\n"
+             target: {{ url: \"{target}\", on_existing: {on_existing} }}\nstate: \"{state}\"\nlimits: {{ workers: 2, split: 48KiB }}\n"
         );
         ground.sensei.write("plan.yaml", plan);
         ground
@@ -137,6 +169,12 @@ impl Ground {
     fn make_target(&self, servers: &Servers) -> String {
         if self.pair.writes_postgres() {
             servers.target.create_database(&self.name);
+        }
+        if self.before != Before::Nothing {
+            match self.pair.writes_postgres() {
+                true => drop(servers.target.psql(&self.name, &BEFORE.replace("BYTES", "bytea"))),
+                false => drop(self.sensei.sqlite("target.db", &BEFORE.replace("BYTES", "blob"))),
+            }
         }
         match self.pair {
             Pair::SqliteToSqlite => "sqlite:target.db".to_owned(),
@@ -188,10 +226,17 @@ impl Ground {
     /// that nothing else is left behind. Returns the report.
     #[track_caller]
     pub fn check(&self, servers: &Servers, outcome: Outcome) -> Value {
+        let report = self.check_verdict(servers, outcome);
+        self.check_remains(servers);
+        report
+    }
+
+    /// As [`Ground::check`], while another run may still have its own things lying about.
+    #[track_caller]
+    pub fn check_verdict(&self, servers: &Servers, outcome: Outcome) -> Value {
         let report = outcome.expect(0).json();
         assert_eq!(report["verdict"], "equivalent", "{}: {report}", self.name);
         self.check_rows(servers);
-        self.check_remains(servers);
         let certificate = report["certificate"].as_str().expect("a run ends with a certificate");
         if !certificate.starts_with("s3://") {
             let key = "config/sensei/signing-key.pub.pem";
@@ -204,10 +249,14 @@ impl Ground {
     fn check_rows(&self, servers: &Servers) {
         let reread = (self.pair == Pair::PostgresToParquet).then(|| self.reread_parquet());
         for (table, row) in ROWS {
-            let expected = match self.pair.reads_postgres() {
+            let mut expected = match self.pair.reads_postgres() {
                 true => postgres_rows(&servers.source, &self.source, table, row),
                 false => sqlite_rows(&self.sensei, "source.db", table, row),
             };
+            if self.before == Before::Append {
+                expected.extend(BEFORE_ROWS.iter().filter(|(of, _)| *of == table).map(|(_, row)| (*row).to_owned()));
+                expected.sort();
+            }
             let actual = match &reread {
                 Some(reread) => sqlite_rows(reread, "reread.db", table, row),
                 None if self.pair.writes_postgres() => postgres_rows(&servers.target, &self.name, table, row),
@@ -297,7 +346,7 @@ fn postgres_rows(server: &Server, database: &str, table: &str, row: &str) -> Vec
 }
 
 fn sqlite_rows(sensei: &Sensei, file: &str, table: &str, row: &str) -> Vec<String> {
-    let row = row.replace("HEX", "hex(payload)");
+    let row = row.replace("HEX", "CASE WHEN payload IS NOT NULL THEN hex(payload) END");
     let rows = sensei.sqlite_rows(file, &format!("SELECT {row} FROM {table}")).concat();
     let mut rows: Vec<String> = rows.iter().map(|row| row.trim_matches('\'').to_owned()).collect();
     rows.sort();

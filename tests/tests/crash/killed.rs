@@ -2,12 +2,13 @@
 
 use sensei_tests::Draw;
 
-use crate::ground::{Ground, Pair, Servers, Wishes};
+use crate::ground::{Before, Ground, Pair, Servers, Wishes};
 
 /// A run is killed at most so often before it may end.
 const KILLS_MAX: u64 = 3;
 
-/// Makes copies until `wanted` of them have been killed at least once; every second one from a quiesced source.
+/// Makes copies until `wanted` of them have been killed at least once; every second one from a quiesced source, every
+/// second one into tables that have rows.
 fn kill_rounds(pair: Pair, wanted: u64) {
     let seed = Draw::seed();
     eprintln!("{pair:?}: SENSEI_SEED={seed}");
@@ -20,7 +21,13 @@ fn kill_rounds(pair: Pair, wanted: u64) {
         if killed_runs == wanted {
             break;
         }
-        let wishes = Wishes { quiesced: round % 2 == 1, ..Wishes::default() };
+        let before = match round % 6 {
+            _ if pair == Pair::PostgresToParquet => Before::Nothing,
+            2 | 3 => Before::Truncate,
+            5 => Before::Append,
+            _ => Before::Nothing,
+        };
+        let wishes = Wishes { quiesced: round % 2 == 1, before, ..Wishes::default() };
         let ground = Ground::new(&servers, pair, &format!("round-{round}"), wishes);
         let kills = 1 + draw.below(KILLS_MAX);
         let (outcome, killed) = ground.run_killed(&mut draw, whole, kills, |_| ());
