@@ -46,7 +46,7 @@ pub enum Failure {
         error: Error,
     },
     /// The plan cannot be carried out as written.
-    #[error("the plan has {} problem(s)", .0.len())]
+    #[error("the plan cannot be carried out: {} found", crate::report::counted(.0.len() as u64, "problem"))]
     Plan(Vec<Problem>),
     /// A wrong argument or setting.
     #[error("{what}")]

@@ -17,6 +17,7 @@ use crate::failure::{Doing, Failure, Result};
 use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, SPLITS_PER_TABLE_MAX};
 use crate::lower::{LoweredTable, lower};
 use crate::random;
+use crate::rejects::Rejects;
 use crate::report::JobReport;
 use crate::state::{Found, State, identity};
 use crate::{certify, compare};
@@ -371,6 +372,9 @@ impl Job {
                 .iter()
                 .map(|(table, disturbance)| disturbance.explain(&self.plan.tables[*table as usize].target.name)),
         );
+        let rejected = !copied.rejects.is_empty();
+        report.rejects =
+            rejected.then(|| Rejects::new(&self.plan.rejects.to, &self.name).folder().display().to_string());
         report.elapsed_seconds = watch.elapsed().as_secs_f64();
         report.certified_earlier = false;
         Ok(report)

@@ -28,6 +28,8 @@ pub struct JobReport {
     pub resumes: u64,
     /// Splits copied again because their source had changed.
     pub recopied_splits: u64,
+    /// Folder with the reasons of rejected rows; `null` if none were rejected or it is not known.
+    pub rejects: Option<String>,
     /// Differing rows, by table.
     pub differences: Vec<Differences>,
     /// Objects of the source that were not carried over.
@@ -71,6 +73,7 @@ impl JobReport {
             certified_earlier: false,
             resumes: 0,
             recopied_splits: 0,
+            rejects: None,
             differences: Vec::new(),
             not_carried: Vec::new(),
             lossy: Vec::new(),
@@ -113,6 +116,13 @@ impl JobReport {
 
     /// The page for people.
     pub fn text(&self) -> String {
+        let mut out = self.claims();
+        self.write_verdict(&mut out);
+        out
+    }
+
+    /// The page without its conclusion.
+    pub fn claims(&self) -> String {
         let mut out = String::new();
         self.write_tables(&mut out);
         for differences in &self.differences {
@@ -121,7 +131,6 @@ impl JobReport {
         write_list(&mut out, "Declared losses", &self.lossy);
         write_list(&mut out, "Not carried over", &self.not_carried);
         write_list(&mut out, "Notes", &self.notes);
-        self.write_verdict(&mut out);
         out
     }
 
@@ -149,12 +158,14 @@ impl JobReport {
     fn write_verdict(&self, out: &mut String) {
         let rows: u64 = self.tables.iter().map(|table| table.rows_verified).sum();
         let earlier = if self.certified_earlier { " (certified by an earlier run; nothing was done now)" } else { "" };
-        line(
-            out,
-            format_args!("\n{}: {}, {} rows in {} tables{earlier}", self.job, self.verdict, rows, self.tables.len()),
-        );
+        let (rows, tables) = (counted(rows, "row"), counted(self.tables.len() as u64, "table"));
+        line(out, format_args!("\n{}: {}, {rows} in {tables}{earlier}", self.job, self.verdict));
         if self.resumes > 0 {
-            line(out, format_args!("resumed {} times, {} splits copied again", self.resumes, self.recopied_splits));
+            let (resumes, splits) = (counted(self.resumes, "time"), counted(self.recopied_splits, "split"));
+            line(out, format_args!("resumed {resumes}, {splits} copied again"));
+        }
+        if let Some(rejects) = &self.rejects {
+            line(out, format_args!("rejected rows, with reasons: {rejects}"));
         }
         if !self.certified_earlier {
             line(out, format_args!("took {:.1} s", self.elapsed_seconds));
@@ -186,6 +197,11 @@ impl TableReport {
             verdict: facts.verdict,
         }
     }
+}
+
+/// `1 row`, `2 rows`.
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {

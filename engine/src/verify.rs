@@ -21,7 +21,7 @@ use crate::localise::{Depth, Located};
 use crate::lower::lower;
 use crate::progress::Progress;
 use crate::random;
-use crate::report::{JobReport, TableReport};
+use crate::report::{JobReport, TableReport, counted};
 use crate::state::State;
 
 /// What `sensei verify` and `sensei repair` were asked.
@@ -76,12 +76,25 @@ pub async fn repair(options: &VerifyOptions, key: &SigningKey) -> Result<JobRepo
         state.audit(key, &checked.plan.name, Operation::Repaired).await?;
     }
     drop(comparison);
+    let mut notes = Vec::new();
     for (table, mend) in repairs {
         let target = &checked.plan.tables[table as usize].target;
         let doing = format!("repairing table \"{}\"", target.name);
         checked.ends.target.mend(target, &mend.locators, &mend.rows).await.doing(doing)?;
+        let (taken, put) = (mend.locators.len() as u64, mend.rows.len() as u64);
+        notes.push(format!(
+            "repaired table \"{}\": {} taken out, {} put in",
+            target.name,
+            counted(taken, "row"),
+            counted(put, "row")
+        ));
     }
-    verify(options).await
+    if !notes.is_empty() {
+        notes.push("A certificate of an earlier run describes the target before this repair.".to_owned());
+    }
+    let mut report = verify(options).await?;
+    report.notes.extend(notes);
+    Ok(report)
 }
 
 fn refuse_what_cannot_be_mended(differing: u64, unreadable: u64) -> Result<()> {

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 /// The URL with every secret replaced by `***`, or the text as it is if there is none.
 pub(crate) fn without_secrets(url: &str) -> String {
-    replaced(url, |_| "***".to_owned(), str::to_owned)
+    replaced(url, |_, _| "***".to_owned(), str::to_owned)
 }
 
-/// The URL with every secret replaced by `secret(kind)` and the rest passed through `rest`. The kind is `PASSWORD`, or
+/// The URL with every secret replaced by `secret(kind, text)` and the rest passed through `rest`. The kind is `PASSWORD`, or
 /// the parameter's name in capitals.
-pub(crate) fn replaced(url: &str, secret: impl Fn(&str) -> String, rest: impl Fn(&str) -> String) -> String {
+pub(crate) fn replaced(url: &str, secret: impl Fn(&str, &str) -> String, rest: impl Fn(&str) -> String) -> String {
     let mut found = parameters(url);
     found.extend(password(url).map(|range| (range, "PASSWORD".to_owned())));
     found.sort_by_key(|(range, _)| range.start);
@@ -21,7 +21,7 @@ pub(crate) fn replaced(url: &str, secret: impl Fn(&str) -> String, rest: impl Fn
             continue;
         }
         out.push_str(&rest(&url[done..range.start]));
-        out.push_str(&secret(&kind));
+        out.push_str(&secret(&kind, &url[range.clone()]));
         done = range.end;
     }
     out.push_str(&rest(&url[done..]));

@@ -38,12 +38,17 @@ fn primary(draft: &mut TableDraft<'_>) {
         .collect();
     if let Some(existing) = draft.existing {
         let written = |name: &String| draft.plan.target.fields.iter().any(|field| field.name == *name);
+        let carried = carried.ok().filter(|columns| !columns.is_empty());
+        if let (true, Some(columns)) = (existing.primary_key.is_empty(), &carried) {
+            draft.plan.identity.clone_from(columns);
+            draft.plan.target.primary_key.clone_from(columns);
+            return;
+        }
         let key = &existing.primary_key;
-        if !source_key.is_empty() && carried.as_ref().is_ok_and(|carried| carried != key) {
+        if !source_key.is_empty() && carried.as_ref().is_some_and(|carried| carried != key) {
             draft.notes.push(format!("primary key of \"{}\": the target's table keeps its own", draft.table.name));
         }
         draft.plan.target.primary_key = if key.iter().all(written) { key.clone() } else { Vec::new() };
-        let carried = carried.ok().filter(|columns| !columns.is_empty());
         draft.plan.identity = carried.unwrap_or_else(|| draft.plan.target.primary_key.clone());
         return;
     }

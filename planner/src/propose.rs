@@ -41,13 +41,23 @@ pub fn propose(source_url: &str, target_url: &str, source: &Catalog, target: &Ca
 
 fn place(out: &mut String, side: &str, url: &str, catalog: &Catalog) {
     let capitals = side.to_ascii_uppercase();
-    let url = address::replaced(url, |kind| format!("${{SENSEI_{capitals}_{kind}}}"), |rest| rest.replace('$', "$$"));
+    let hidden = |kind: &str, secret: &str| match is_variable(secret) {
+        true => secret.to_owned(),
+        false => format!("${{SENSEI_{capitals}_{kind}}}"),
+    };
+    let url = address::replaced(url, hidden, |rest| rest.replace('$', "$$"));
     let version = comment(&catalog.version);
     let _ = writeln!(out, "{side}:                   # {} {version}", system_name(catalog.system));
     let _ = writeln!(out, "  url: {}", quoted(&url));
     if let Some(schema) = catalog.schema.as_ref().filter(|_| catalog.system == System::Postgresql) {
         let _ = writeln!(out, "  schema: {}", text(schema));
     }
+}
+
+/// Whether the text is one `${NAME}` and nothing else: the user's own way of keeping a secret.
+fn is_variable(text: &str) -> bool {
+    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
 }
 
 fn tables(out: &mut String, source: &Catalog, target: &Catalog) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sensei_storage::Error;
-use sensei_storage::evidence::{self, PublicKey, Report};
+use sensei_storage::evidence::{self, Predicate, PublicKey, Report};
 use serde::Serialize;
 
 use crate::cli::{CertificateVerify, Output};
@@ -35,10 +35,31 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 /// Prints what a certificate claims, if it is whole.
 pub fn show(path: &Path, output: Output) -> Result<Exit> {
     let bytes = read(path)?;
-    let report = JobReport::from_certificate(&bytes, path.display().to_string(), "certificate")?;
-    let statement = evidence::verify(&bytes, None).statement;
-    present(&statement, || report.text(), output)?;
+    let checked = evidence::verify(&bytes, None);
+    let claims = checked.statement.as_ref().map(|statement| statement.predicate.clone());
+    let job = claims.as_ref().map_or("", |claims| claims.job.as_str());
+    let report = JobReport::from_certificate(&bytes, path.display().to_string(), job)?;
+    let facts = || claims.as_ref().map_or(String::new(), |claims| facts(claims, checked.signer.as_deref()));
+    present(&checked.statement, || facts() + &report.claims(), output)?;
     Ok(Exit::Done)
+}
+
+fn facts(claims: &Predicate, signer: Option<&str>) -> String {
+    format!(
+        "job:      {} (plan {}, {})\nsource:   {}\ntarget:   {}\nfrom:     {}\nuntil:    {}\nengine:   sensei {}, {}\nsigner:   {}\nverdict:  {} ({})\n\n",
+        claims.job,
+        claims.plan_name,
+        claims.plan_sha256,
+        claims.source.description,
+        claims.target.description,
+        claims.started_at,
+        claims.finished_at,
+        claims.engine_version,
+        claims.row_encoding,
+        signer.unwrap_or("unknown"),
+        claims.verdict,
+        serde_json::to_value(claims.mode).ok().and_then(|mode| mode.as_str().map(str::to_owned)).unwrap_or_default(),
+    )
 }
 
 /// Checks a certificate.

@@ -38,7 +38,7 @@ pub async fn check(path: &Path, output: Output) -> Result<Exit> {
     let ends = Ends::connect(path).await?;
     let plan = ends.resolve(&[])?;
     let checked = examine(&ends, &plan).await?;
-    present(&checked, || checked.text(), output)?;
+    present(&checked, || checked.text(path), output)?;
     Ok(if checked.ready { Exit::Done } else { Exit::Usage })
 }
 
@@ -75,7 +75,7 @@ impl CheckedTable {
 }
 
 impl Checked {
-    fn text(&self) -> String {
+    fn text(&self, plan: &Path) -> String {
         let mut out = format!("source: {}\ntarget: {}\n\n", self.source, self.target);
         let width = self.tables.iter().map(|table| table.source.chars().count()).max().unwrap_or(0).max(5);
         let _ = writeln!(out, "{:width$} {:>12} {:>12}  key", "table", "rows (est.)", "MB (est.)");
@@ -89,7 +89,10 @@ impl Checked {
         list(&mut out, "Declared losses", self.lossy.iter().map(lossy));
         list(&mut out, "Not carried over", self.not_carried.iter().cloned());
         list(&mut out, "Blockers", self.blockers.iter().cloned());
-        out += if self.ready { "\nready: sensei run\n" } else { "\nnot ready: settle the blockers first\n" };
+        match self.ready {
+            true => out += &format!("\nready: sensei run {}\n", plan.display()),
+            false => out += "\nnot ready: settle the blockers first\n",
+        }
         out
     }
 }

@@ -71,7 +71,7 @@ impl Status {
             (Some(finish), _, _) => finish.verdict.to_string(),
             (None, Some(_), _) => "certified, target not completed: run it again".to_owned(),
             (None, None, Some(stop)) => format!("stopped at {} ({}): run it again", stop.at, stop.why),
-            (None, None, None) => "running, or cut off".to_owned(),
+            (None, None, None) => "not finished: running, or cut off; run it again to go on".to_owned(),
         };
         Status {
             job,

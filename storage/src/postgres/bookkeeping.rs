@@ -77,11 +77,13 @@ pub(super) async fn fence(session: &Session, job: &str, generation: u64) -> Resu
         session.run(OBJECT, FENCE_WAIT).await?;
         match session.execute(FENCE, &[&job, &mine]).await {
             Ok(0) => return Err(Error::Fenced { job: job.to_owned(), mine: generation }),
-            Ok(_) => return session.run(OBJECT, "COMMIT").await,
+            Ok(_) => {
+                session.run(OBJECT, "COMMIT").await?;
+                return end_older(session, job, mine).await;
+            }
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                 session.run(OBJECT, "ROLLBACK").await?;
-                let ended = session.query(TERMINATE, &[&job_name(job), &mine]).await;
-                ended.map_err(|error| session.failure("sessions of older writers", error))?;
+                end_older(session, job, mine).await?;
             }
             Err(error) => return Err(session.failure(OBJECT, error)),
         }
@@ -91,6 +93,13 @@ pub(super) async fn fence(session: &Session, job: &str, generation: u64) -> Resu
         why: "a writer of an older generation would not end".to_owned(),
         source: None,
     })
+}
+
+/// Ends the sessions of older generations, those that read back too: one that is suspended would hold its locks for
+/// ever, and the next generation's keys would wait for them.
+async fn end_older(session: &Session, job: &str, mine: i64) -> Result<()> {
+    let ended = session.query(TERMINATE, &[&job_name(job), &mine]).await;
+    ended.map_err(|error| session.failure("sessions of older writers", error)).map(|_| ())
 }
 
 /// Checks inside a writer's transaction that its generation is still the newest, and holds off newer fences until the

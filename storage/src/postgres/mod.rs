@@ -29,7 +29,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
@@ -52,6 +52,8 @@ pub struct Postgres {
     /// Turns for writers; one connection is always left for reading back.
     writers: Arc<Semaphore>,
     writers_max: usize,
+    /// What sessions that read back call themselves once a generation is fenced, so that a newer one can end them.
+    generation: Mutex<Option<String>>,
 }
 
 impl Postgres {
@@ -71,7 +73,7 @@ impl Postgres {
         let pool = Pool::new(Address::parse(url)?, connections_max)?;
         let writers_max = pool.connections_max() - 1;
         let writers = Arc::new(Semaphore::new(writers_max));
-        Ok(Arc::new(Postgres { pool, schema: schema.to_owned(), writers, writers_max }))
+        Ok(Arc::new(Postgres { pool, schema: schema.to_owned(), writers, writers_max, generation: Mutex::new(None) }))
     }
 
     async fn session(&self) -> Result<Session> {

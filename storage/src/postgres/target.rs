@@ -5,16 +5,27 @@ use std::collections::{BTreeSet, HashSet};
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 
-use super::connection::Tag;
+use super::connection::{Session, Tag};
 use super::scan::{After, Query};
-use super::sql::qualified;
+use super::sql::{literal, qualified};
 use super::writer::{of_commit, writing_transaction};
 use super::{Postgres, bookkeeping, table};
 use crate::catalog::TargetTable;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
 use crate::split::SplitId;
 use crate::target::{Begin, Commit, OnExisting, Standing, Target, Write};
+
+impl Postgres {
+    /// Makes the session known as one of the fenced generation.
+    async fn name_generation(&self, session: &Session) -> Result<()> {
+        let name = self.generation.lock().map_err(|error| Error::internal("the fence", error))?.clone();
+        match name {
+            Some(name) => session.run("the session", &format!("SET application_name = {}", literal(&name))).await,
+            None => Ok(()),
+        }
+    }
+}
 
 #[async_trait]
 impl Target for Postgres {
@@ -42,6 +53,8 @@ impl Target for Postgres {
         let session = self.session().await?;
         bookkeeping::fence(&session, job, generation).await?;
         session.park(Tag::FREE);
+        let name = bookkeeping::writer_name(job, generation);
+        *self.generation.lock().map_err(|error| Error::internal("the fence", error))? = Some(name);
         Ok(())
     }
 
@@ -59,6 +72,7 @@ impl Target for Postgres {
 
     async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches> {
         let session = self.session().await?;
+        self.name_generation(&session).await?;
         let relation = self.relation(&session, &scan.table).await?;
         let query = Query::new(&relation, &scan)?;
         let (hinted, rest) = of_commit(&relation, &commit)?;
