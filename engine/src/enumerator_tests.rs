@@ -9,7 +9,8 @@ fn split(id: u32, bytes_estimate: u64) -> Split {
 }
 
 fn checkpoint(id: u32) -> Box<Checkpoint> {
-    let commit = Commit { rows: 0, token: Token::Sqlite { rowids: Vec::new() } };
+    let commit =
+        Commit { rows: 0, token: Token::Sqlite { job: String::new(), split: id, rowids_sha256: String::new() } };
     Box::new(Checkpoint {
         split: SplitId(id),
         generation: 1,

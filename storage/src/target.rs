@@ -52,7 +52,7 @@ pub trait Target: Source {
     /// Opens a writer for one split, or says that the split is committed already.
     async fn begin(&self, write: Write) -> Result<Begin>;
 
-    /// Streams the rows a commit wrote, as they stand now, whoever changed them since.
+    /// Streams the rows a commit wrote, as they stand now, whoever changed them since. Works until [`Target::finish`].
     async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches>;
 
     /// How a table stands beside `commits`, all that this job made of it. Under `Fail` and `Truncate` the table is the
@@ -110,7 +110,7 @@ pub trait Writer: Send {
     async fn commit(self: Box<Self>, rows: u64) -> Result<Commit>;
 }
 
-/// Proof of one committed split, enough to find its rows again.
+/// Proof of one committed split, enough to find its rows again until [`Target::finish`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// Rows committed.
@@ -143,10 +143,15 @@ pub enum Token {
         /// Block after the last.
         end_block: u64,
     },
-    /// SQLite: inclusive runs of rowids.
+    /// SQLite: the progress record in the file, which lists the rowids, since gaps can make that list as long as the
+    /// rows are many. Good until [`Target::finish`] drops the record.
     Sqlite {
-        /// Runs, ascending.
-        rowids: Vec<(i64, i64)>,
+        /// The job.
+        job: String,
+        /// The split.
+        split: u32,
+        /// SHA-256 of the list as it is stored, hex.
+        rowids_sha256: String,
     },
     /// Parquet: one file, relative to the endpoint.
     Parquet {

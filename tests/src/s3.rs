@@ -3,9 +3,13 @@
 //! Objects live in the server's memory. It honours what Sensei relies on, checked in `tests/harness.rs`: conditional
 //! create (412 on an existing key, one winner in a race), multipart upload, listing by prefix.
 
+mod proxy;
+
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+
+pub use proxy::{Loss, Proxy, Then};
 
 /// Serves until its standard input ends; writes its port first.
 const LAUNCHER: &str = include_str!("s3/serve.py");
@@ -51,9 +55,14 @@ impl Server {
 
     /// The environment that leads any AWS client here: endpoint, credentials, region.
     pub fn variables(&self) -> Vec<(String, String)> {
+        Server::variables_of(&self.endpoint())
+    }
+
+    /// As [`Server::variables`], leading to another endpoint such as [`Proxy::endpoint`].
+    pub fn variables_of(endpoint: &str) -> Vec<(String, String)> {
         [
-            ("AWS_ENDPOINT", self.endpoint()),
-            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_ENDPOINT", endpoint.to_owned()),
+            ("AWS_ENDPOINT_URL", endpoint.to_owned()),
             ("AWS_ALLOW_HTTP", "true".to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),

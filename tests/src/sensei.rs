@@ -156,6 +156,16 @@ impl Running {
         signal("INT", self.child.id());
     }
 
+    /// Stops its clock (SIGSTOP), as a paused machine or a long swap would.
+    pub fn suspend(&self) {
+        signal("STOP", self.child.id());
+    }
+
+    /// Lets it go on (SIGCONT) after [`Running::suspend`].
+    pub fn wake(&self) {
+        signal("CONT", self.child.id());
+    }
+
     /// True while it runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child can be waited for").is_none()

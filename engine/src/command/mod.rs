@@ -154,10 +154,9 @@ fn fail(failure: &Failure, output: Output) -> Exit {
 }
 
 fn log_to_stderr(cli: &Cli) {
-    let filter = EnvFilter::try_new(&cli.log_level).map_err(|_| {
-        Failure::usage(format!("log level \"{}\" is not known", cli.log_level), "Use warn, info or debug.")
-    })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let builder =
+        tracing_subscriber::fmt().with_max_level(cli.log_level).with_ansi(colours).with_writer(std::io::stderr);
     match cli.log_format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

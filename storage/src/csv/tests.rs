@@ -1,3 +1,5 @@
+//! Tests of reading CSV.
+
 use std::fs;
 
 use arrow_array::Array;

@@ -4,8 +4,8 @@
 //! damaged, encrypted or of a kind not understood is an error that names it, never a panic and never other data.
 //! Timestamps stored as 12-byte integers are read to the microsecond; what they hold below that is not seen.
 //!
-//! As a target, `{table}/part-{split}.parquet` holds the rows of one split, and `{table}/_manifest.json`, written last,
-//! makes the table visible. Dates and timestamps keep PostgreSQL's infinities as the extreme integers.
+//! As a target, `{table}/part-{split}-{generation}.parquet` holds the rows of one split, and `{table}/_manifest.json`,
+//! written last, makes the table visible. Dates and timestamps keep PostgreSQL's infinities as the extreme integers.
 //!
 //! **Invariant:** a table's manifest is created once and names every file with size and SHA-256.
 

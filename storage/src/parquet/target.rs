@@ -1,8 +1,8 @@
 //! A folder of Parquet files as a target. See the module's head for the layout.
 //!
-//! There is no transaction across objects. A split's file appears at once and complete, under a name fixed by the
-//! split, so a split written twice is there once; the journal remembers which were committed; and the manifest, which
-//! names every file with its hash, is what makes rows count.
+//! There is no transaction across objects. A split's file appears at once and complete, under a name fixed by split and
+//! generation; the journal remembers which were committed; and the manifest, which names every file with its hash, is
+//! what makes rows count. A split written by two generations has two files, of which the manifest names one.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use object_store::path::PathPart;
 
 use super::listing::{DataFile, all_files};
 use super::manifest::{self, Manifest};
-use super::part::PartWriter;
+use super::part::{PartWriter, is_part_name};
 use super::{ParquetFolder, WRITERS_MAX, decode_files, marker};
 use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
@@ -125,6 +125,7 @@ impl Target for ParquetFolder {
                 }
             }
             manifest.write(&self.folder).await?;
+            self.remove_leftovers(&manifest).await?;
         }
         marker::remove(&self.folder, job).await
     }
@@ -138,6 +139,17 @@ impl Target for ParquetFolder {
 }
 
 impl ParquetFolder {
+    /// Deletes the parts that older generations wrote and `manifest` does not name.
+    async fn remove_leftovers(&self, manifest: &Manifest) -> Result<()> {
+        let named: HashSet<_> = manifest.files.iter().map(|file| file.path.as_str()).collect();
+        for file in all_files(&self.folder, &self.folder.path(&manifest.table)).await? {
+            if !named.contains(file.name.as_str()) && file.path.filename().is_some_and(is_part_name) {
+                marker::delete(&self.folder, &file.path).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes the manifest first, so that a table is never visible with files missing.
     async fn empty(&self, table: &str) -> Result<()> {
         marker::delete(&self.folder, &manifest::path(&self.folder, table)).await?;

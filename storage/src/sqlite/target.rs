@@ -19,7 +19,7 @@ use crate::catalog::{Field, ForeignKey, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
 use crate::split::SplitId;
-use crate::target::{Begin, Commit, OnExisting, Standing, Target, Token, Write};
+use crate::target::{Begin, Commit, OnExisting, Standing, Target, Write};
 use crate::types::LogicalType;
 
 /// SQLite has one write lock per file.
@@ -120,21 +120,15 @@ impl Target for Sqlite {
     }
 
     async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches> {
-        let Token::Sqlite { rowids } = commit.token else {
-            return Err(Error::Invalid {
-                what: "the commit".to_owned(),
-                why: "it was made by another system".to_owned(),
-            });
-        };
         let closed = |error| Error::internal("SQLite read back", error);
         let permit = self.readers.clone().acquire_owned().await.map_err(closed)?;
         let file = self.file.clone();
         Ok(scan::stream(move |emit| {
             let _permit = permit;
             let connection = file.connect(Access::Read)?;
-            // One transaction, so that all runs are read in one state.
+            // One transaction, so that the record and all runs are read in one state.
             let view = connection.unchecked_transaction().map_err(|error| classify(file.name(), error))?;
-            scan::run(&view, &scan, Rows::RowIds(&rowids), emit)
+            scan::run(&view, &scan, Rows::RowIds(&progress::runs(&view, &commit)?), emit)
         }))
     }
 

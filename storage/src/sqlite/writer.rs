@@ -15,7 +15,7 @@ use super::scan::no_rowid;
 use super::schema::{self, Address};
 use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
-use crate::target::{Begin, Commit, Token, Write, Writer};
+use crate::target::{Begin, Commit, Write, Writer};
 
 /// Batches accepted and not yet inserted.
 const BATCHES_MAX: usize = 2;
@@ -90,14 +90,15 @@ fn run(
     let sql = |error| classify(&what, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
     check_fence(&transaction, write)?;
-    let earlier = progress::committed(&transaction, &write.job, write.split).map_err(sql)?;
-    if earlier.is_some() && !write.replace {
-        let _ = opened.send(earlier);
-        return Ok(None);
-    }
-    let rowid = writable_rowid(&transaction, &write.table)?;
-    if let Some(Commit { rows, token: Token::Sqlite { rowids } }) = earlier {
-        if delete_runs(&transaction, &write.table, &rowid, &rowids).map_err(sql)? != rows {
+    let earlier = progress::find(&transaction, &write.job, write.split).map_err(sql)?;
+    if let Some(earlier) = earlier {
+        if !write.replace {
+            let _ = opened.send(Some(earlier.commit));
+            return Ok(None);
+        }
+        let rowid = writable_rowid(&transaction, &write.table)?;
+        let deleted = delete_runs(&transaction, &write.table, &rowid, &earlier.runs()?).map_err(sql)?;
+        if deleted != earlier.commit.rows {
             return Err(Error::Changed { what });
         }
         progress::forget(&transaction, &write.job, write.split).map_err(sql)?;
@@ -111,9 +112,10 @@ fn run(
         return Err(Error::Internal { what, why });
     }
     let rowids = inserted.runs();
-    progress::record(&transaction, &write.job, write.split, &write.table.name, expected, &rowids).map_err(sql)?;
+    let commit = progress::record(&transaction, &write.job, write.split, &write.table.name, expected, &rowids);
+    let commit = commit.map_err(sql)?;
     let committed = transaction.commit();
-    settle(&connection, write, committed, Commit { rows: expected, token: Token::Sqlite { rowids } })
+    settle(&connection, write, committed, commit)
 }
 
 /// A failed COMMIT may still have reached the disk; the progress record knows.

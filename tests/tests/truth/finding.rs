@@ -1,0 +1,61 @@
+//! One line of a comparison's report.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+/// A differing row, as reports name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    kind: String,
+    key: Option<String>,
+    columns: Vec<String>,
+}
+
+impl Finding {
+    pub fn missing(key: &str) -> Finding {
+        Finding { kind: "missing".to_owned(), key: Some(key.to_owned()), columns: vec![] }
+    }
+
+    pub fn extra(key: &str) -> Finding {
+        Finding { kind: "extra".to_owned(), key: Some(key.to_owned()), columns: vec![] }
+    }
+
+    pub fn changed(key: &str, columns: &[&str]) -> Finding {
+        let columns = columns.iter().map(|&column| column.to_owned()).collect();
+        Finding { kind: "changed".to_owned(), key: Some(key.to_owned()), columns }
+    }
+
+    /// A cell of the target that is no value of its column's type.
+    pub fn unreadable(key: &str, column: &str) -> Finding {
+        Finding { kind: "unreadable".to_owned(), key: Some(key.to_owned()), columns: vec![column.to_owned()] }
+    }
+
+    /// `kind` in a table without a key.
+    pub fn keyless(kind: &str) -> Finding {
+        Finding { kind: kind.to_owned(), key: None, columns: vec![] }
+    }
+
+    /// Reads what `{kind, key, columns}` says.
+    pub fn of(line: &Value) -> Finding {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        Finding {
+            kind: text(&line["kind"]).unwrap(),
+            key: text(&line["key"]),
+            columns: line["columns"].as_array().unwrap().iter().filter_map(text).collect(),
+        }
+    }
+}
+
+/// The report at `path`: table of the target and row, sorted.
+pub fn read_report(path: &Path) -> Vec<(String, Finding)> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let line = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["source"], line["target"], "names are kept in these plans");
+        (line["target"].as_str().unwrap().to_owned(), Finding::of(&line))
+    };
+    let mut findings: Vec<(String, Finding)> = text.lines().map(line).collect();
+    findings.sort();
+    findings
+}

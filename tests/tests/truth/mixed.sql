@@ -1,0 +1,12 @@
+UPDATE every SET c_text = c_text || ' ', c_double = 'NaN' WHERE id IN (3, 5, 7);
+UPDATE every SET c_ints = NULL, c_tstzs = '{}' WHERE id BETWEEN 100 AND 105;
+DELETE FROM every WHERE id IN (9, 1002, 1004);
+UPDATE every SET id = 4242 WHERE id = 11;
+INSERT INTO every (id, c_text) VALUES (5000, 'new'), (5001, NULL);
+DELETE FROM pair WHERE a = 3;
+UPDATE pair SET v = w, w = v WHERE a = 4;
+UPDATE pair SET b = upper(b) WHERE a = 5;
+DELETE FROM heap WHERE n = 7;
+DELETE FROM heap WHERE v IS NULL;
+INSERT INTO heap VALUES ('row 9', 9, '2020-01-10'), ('new', 1, NULL), (NULL, NULL, '2020-01-01');
+UPDATE heap SET v = v || ' ' WHERE n = 20;
