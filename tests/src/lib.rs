@@ -18,6 +18,6 @@ mod sensei;
 pub mod tpch;
 
 pub use deadline::Deadline;
-pub use random::Random;
 pub use draw::Draw;
+pub use random::Random;
 pub use sensei::{Outcome, Running, Sensei};
