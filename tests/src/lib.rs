@@ -3,14 +3,13 @@
 //! In reading order: [`Sensei`] runs the binary in a folder of its own, [`postgres::Server`] is a PostgreSQL on a
 //! private socket, [`s3::Server`] an S3 API on loopback, [`corpora`] finds databases that others wrote, [`tpch`]
 //! makes large tables, [`Random`] chooses.
-//! makes large tables, [`Draw`] makes choices that a seed repeats.
+//! makes large tables.
 //!
 //! **Invariant:** nothing here outlives the process that started it, even when that process is killed, and nothing
 //! waits without a [`Deadline`].
 
 pub mod corpora;
 mod deadline;
-mod draw;
 pub mod postgres;
 mod random;
 pub mod s3;
@@ -18,6 +17,5 @@ mod sensei;
 pub mod tpch;
 
 pub use deadline::Deadline;
-pub use draw::Draw;
 pub use random::Random;
 pub use sensei::{Outcome, Running, Sensei};

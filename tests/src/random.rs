@@ -1,6 +1,7 @@
 //! Repeatable randomness: every test that uses it prints its seed, and `SENSEI_SEED` runs it again with the same one.
 
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 /// A sequence of numbers that its seed alone decides (SplitMix64).
 #[derive(Clone, Debug)]
@@ -43,6 +44,11 @@ impl Random {
     pub fn below(&mut self, bound: usize) -> usize {
         assert!(bound > 0, "nothing lies below 0");
         (self.bits() % bound as u64) as usize
+    }
+
+    /// A duration from zero to `longest`, which is less than an age.
+    pub fn moment(&mut self, longest: Duration) -> Duration {
+        longest.mul_f64((self.bits() >> 11) as f64 / (1_u64 << 53) as f64)
     }
 
     /// True once in `times`.

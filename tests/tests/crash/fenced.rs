@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use sensei_tests::postgres::Server;
-use sensei_tests::{Deadline, Draw, Running, s3};
+use sensei_tests::{Deadline, Random, Running, s3};
 
 use crate::ground::{Ground, Pair, Servers, Wishes, files};
 
@@ -12,15 +12,15 @@ use crate::ground::{Ground, Pair, Servers, Wishes, files};
 const SUPERSEDED: i32 = 7;
 
 /// Splits after which the older run is suspended: drawn below this.
-const SPLITS: u64 = 30;
+const SPLITS: usize = 30;
 
 /// How often a run may be over before it could be suspended.
 const ATTEMPTS_MAX: usize = 5;
 
 /// Splits committed so far, as far as the target shows.
-fn committed(ground: &Ground, target: &Server, pair: Pair) -> u64 {
+fn committed(ground: &Ground, target: &Server, pair: Pair) -> usize {
     match pair {
-        Pair::PostgresToParquet => files(&ground.sensei.path("target")).len() as u64,
+        Pair::PostgresToParquet => files(&ground.sensei.path("target")).len(),
         _ => {
             let count = target.try_psql(&ground.name, "SELECT count(*) FROM sensei.progress");
             count.ok().and_then(|count| count.parse().ok()).unwrap_or(0)
@@ -29,7 +29,7 @@ fn committed(ground: &Ground, target: &Server, pair: Pair) -> u64 {
 }
 
 /// Starts a run and suspends it once some splits are committed; `None` if it was over before.
-fn suspend_midway(ground: &Ground, target: &Server, pair: Pair, after: u64) -> Option<Running> {
+fn suspend_midway(ground: &Ground, target: &Server, pair: Pair, after: usize) -> Option<Running> {
     let mut running = ground.spawn();
     let ready = Deadline::after(Duration::from_secs(60)).wait_for(|| {
         let ready = committed(ground, target, pair) > after;
@@ -41,14 +41,12 @@ fn suspend_midway(ground: &Ground, target: &Server, pair: Pair, after: u64) -> O
 }
 
 fn supersede(pair: Pair, rounds: u64) {
-    let seed = Draw::seed();
-    eprintln!("{pair:?}: SENSEI_SEED={seed}");
-    let mut draw = Draw::new(seed);
+    let mut random = Random::announced(&format!("{pair:?}"));
     let servers = Servers::start();
     let store = s3::Server::start();
     store.create_bucket("evidence");
     for round in 0..rounds {
-        let after = draw.below(SPLITS);
+        let after = random.below(SPLITS);
         let suspended = (0..ATTEMPTS_MAX).find_map(|attempt| {
             let wishes = Wishes { bucket: Some("evidence"), own_source: true, ..Wishes::default() };
             let name = format!("round-{round}-{attempt}");
@@ -57,7 +55,7 @@ fn supersede(pair: Pair, rounds: u64) {
         });
         let (ground, older) = suspended.expect("a run lasts long enough to be suspended");
         // Were the older run to write now, its rows would be others than the newer run's.
-        ground.change_source(&servers, &mut draw);
+        ground.change_source(&servers, &mut random);
         ground.check_verdict(&servers, ground.spawn().wait());
         older.wake();
         older.wait().expect(SUPERSEDED);

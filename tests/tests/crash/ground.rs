@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use sensei_tests::postgres::Server;
-use sensei_tests::{Draw, Outcome, Running, Sensei};
+use sensei_tests::{Outcome, Random, Running, Sensei};
 use serde_json::Value;
 
 /// The command that is killed and repeated.
 const RUN: [&str; 4] = ["run", "plan.yaml", "--output", "json"];
 
+/// A run that takes longer hangs: some hundred times what it needs on an idle machine.
+const TIME_MAX: Duration = Duration::from_secs(60);
+
 /// Rows of `orders`; `lines` has as many.
-pub const ORDERS: u64 = 16_000;
+pub const ORDERS: usize = 16_000;
 
 /// Splits that the plan's split size must make at the least, for kills to fall between.
 const SPLITS_MIN: usize = 20;
@@ -123,7 +126,7 @@ impl Ground {
         let sensei = Sensei::new();
         let config = sensei.path("config").display().to_string();
         let mut ground = Ground {
-            sensei: sensei.env("XDG_CONFIG_HOME", config),
+            sensei: sensei.time_max(TIME_MAX).env("XDG_CONFIG_HOME", config),
             pair,
             source: "original".into(),
             before: wishes.before,
@@ -203,13 +206,13 @@ impl Ground {
     /// itself. Returns how, and how often it was killed.
     pub fn run_killed(
         &self,
-        draw: &mut Draw,
+        random: &mut Random,
         whole: Duration,
-        kills: u64,
-        mut between: impl FnMut(&mut Draw),
-    ) -> (Outcome, u64) {
+        kills: usize,
+        mut between: impl FnMut(&mut Random),
+    ) -> (Outcome, usize) {
         for killed in 0..kills {
-            let moment = draw.moment(whole);
+            let moment = random.moment(whole);
             let running = self.spawn();
             std::thread::sleep(moment);
             let outcome = running.kill9();
@@ -217,7 +220,7 @@ impl Ground {
                 return (outcome, killed);
             }
             eprintln!("{}: killed after {moment:?}", self.name);
-            between(draw);
+            between(random);
         }
         (self.spawn().wait(), kills)
     }
@@ -315,9 +318,9 @@ impl Ground {
     }
 
     /// Writes to the source: rows changed, lost and new, in the middle and at the end.
-    pub fn change_source(&self, servers: &Servers, draw: &mut Draw) {
-        let (first, hit, new) = (draw.below(2 * ORDERS), draw.below(97), 2 * draw.below(ORDERS) + 1);
-        let last = first + draw.below(400);
+    pub fn change_source(&self, servers: &Servers, random: &mut Random) {
+        let (first, hit, new) = (random.below(2 * ORDERS), random.below(97), 2 * random.below(ORDERS) + 1);
+        let last = first + random.below(400);
         let sql = format!(
             "UPDATE orders SET note = coalesce(note, '') || ' changed {hit}' WHERE customer = {hit};
              UPDATE lines SET what = 'changed {new}' WHERE order_id % 1009 = {hit};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sensei_tests::Draw;
+use sensei_tests::Random;
 
 use crate::ground::{Ground, Pair, Servers, Wishes};
 
@@ -12,9 +12,7 @@ const ROUNDS: u64 = 8;
 
 #[test]
 fn a_server_that_dies_is_waited_for_or_named() {
-    let seed = Draw::seed();
-    eprintln!("SENSEI_SEED={seed}");
-    let mut draw = Draw::new(seed);
+    let mut random = Random::announced("lost");
     let mut servers = Servers::start();
     let pair = Pair::PostgresToPostgres;
     let whole = Ground::new(&servers, pair, "whole", Wishes::default()).whole(&servers);
@@ -23,7 +21,7 @@ fn a_server_that_dies_is_waited_for_or_named() {
         let wishes = Wishes { quiesced: round % 4 < 2, ..Wishes::default() };
         let ground = Ground::new(&servers, pair, &format!("round-{round}"), wishes);
         let running = ground.spawn();
-        let moment = draw.moment(whole.mul_f64(0.5)) + whole.mul_f64(0.3);
+        let moment = random.moment(whole.mul_f64(0.5)) + whole.mul_f64(0.3);
         std::thread::sleep(moment);
         let lost = if round % 4 == 2 { &mut servers.source } else { &mut servers.target };
         eprintln!("round {round}: server {} is killed after {moment:?}", lost.pid());
