@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use tracing::level_filters::LevelFilter;
 
 /// Moves data between databases and proves that it arrived.
 #[derive(Debug, Parser)]
@@ -15,9 +16,9 @@ pub struct Cli {
     /// How log lines are printed on stderr
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// Least severity that is logged: error, warn, info, debug or trace
-    #[arg(long, global = true, default_value = "warn", env = "SENSEI_LOG")]
-    pub log_level: String,
+    /// Least severity that is logged: off, error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", env = "SENSEI_LOG")]
+    pub log_level: LevelFilter,
     /// Show no progress
     #[arg(long, short, global = true)]
     pub quiet: bool,
@@ -87,9 +88,13 @@ pub enum Command {
     )]
     Status(StatusArgs),
     /// Read or check evidence, offline
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sensei certificate verify certificate.json --public-key signing-key.pub.pem"
+    )]
     Certificate(CertificateCommand),
     /// Print the JSON Schema of the plan file, for editors
+    #[command(after_help = "Example:\n  sensei schema > plan.schema.json")]
     Schema,
     /// Explain an error code
     #[command(after_help = "Example:\n  sensei error S101")]
@@ -202,6 +207,7 @@ pub struct StatusArgs {
 #[derive(Debug, Subcommand)]
 pub enum CertificateCommand {
     /// Print what a certificate claims
+    #[command(after_help = "Example:\n  sensei certificate show sensei-state/jobs/shop-1/certificate.json")]
     Show(CertificateFile),
     /// Check that nothing in it was changed and nothing in it contradicts itself
     #[command(after_help = "Example:\n  sensei certificate verify certificate.json --public-key signing-key.pub.pem")]

@@ -1,21 +1,21 @@
-//! Compares source and target as they stand, in passes: buckets, rows of differing buckets, the rows themselves.
+//! Compares source and target as they stand, pass by pass over both; here the first, which finds the buckets that
+//! differ. What differs in them is found in `localise`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use sensei_operators::{
-    BUCKETS_PER_TABLE, Buckets, Comparer, Finding, InletSender, Pass, Side, SideFeed, Tally, inlet,
-};
+use sensei_operators::{BUCKETS_PER_TABLE, Comparer, Finding, InletSender, Pass, Side, SideFeed, Tally, inlet};
 use sensei_storage::{Commit, Fault, Range, Sizing, Snapshot, Target};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::copying::Copied;
-use crate::difference::{Differences, RowDifference, classify};
+use crate::difference::{Differences, Kind};
 use crate::failure::{Doing, Failure, Result};
 use crate::job::Job;
-use crate::limits::{FETCH_ROWS_MAX, IN_FLIGHT_SHARE, ROUND_ROWS_MAX, SCANS_PER_SIDE_MAX};
+use crate::limits::{IN_FLIGHT_SHARE, SCANS_PER_SIDE_MAX};
+use crate::localise::{Depth, Located};
 use crate::lower::LoweredTable;
 use crate::progress::Progress;
 use crate::runtime::{LaneBudget, pump};
@@ -44,6 +44,8 @@ pub(crate) struct Comparison {
     pub memory_bytes: u64,
     /// Whether rows of the actual side carry their address, for repair.
     pub locate: bool,
+    /// Show no progress.
+    pub quiet: bool,
 }
 
 /// What the first pass found.
@@ -52,7 +54,41 @@ pub(crate) struct Overview {
     pub tallies: BTreeMap<(u32, Side), Tally>,
     pub rejected: BTreeMap<u32, Vec<Fault>>,
     pub rejected_rows: BTreeMap<u32, u64>,
-    pub differing: Buckets,
+    /// Rows of the target that cannot be decoded, by table. They take no part in digests.
+    pub unreadable: BTreeMap<u32, u64>,
+    /// Buckets that differ, and by how many rows the expected side has more. A table that differs by nothing but
+    /// unreadable rows has one, so that its rows are looked at.
+    pub differing: BTreeMap<(u32, u16), i64>,
+}
+
+impl Overview {
+    /// Whether the two sides of a table hold the same rows, and nothing that is not a row.
+    pub fn is_equal(&self, table: u32) -> bool {
+        let digest = |side| self.tallies.get(&(table, side)).map(|tally| tally.digest).unwrap_or_default();
+        let differs = self.differing.range((table, 0)..=(table, u16::MAX)).next().is_some();
+        !differs && !self.unreadable.contains_key(&table) && digest(Side::Expected) == digest(Side::Actual)
+    }
+
+    /// Rows of both sides by table, to size further passes.
+    pub fn rows(&self) -> BTreeMap<u32, u64> {
+        let mut rows = BTreeMap::new();
+        for ((table, _), tally) in &self.tallies {
+            *rows.entry(*table).or_insert(u64::from(BUCKETS_PER_TABLE)) += tally.rows;
+        }
+        rows
+    }
+
+    /// What all rows of a table are where one side has none at all.
+    pub fn one_sided(&self, table: u32) -> Option<(Kind, u64)> {
+        let rows = |side| self.tallies.get(&(table, side)).map_or(0, |tally| tally.rows);
+        match (rows(Side::Expected), rows(Side::Actual)) {
+            _ if self.unreadable.contains_key(&table) => None,
+            (0, 0) => None,
+            (expected, 0) => Some((Kind::Missing, expected)),
+            (0, actual) => Some((Kind::Extra, actual)),
+            _ => None,
+        }
+    }
 }
 
 impl Part {
@@ -73,14 +109,12 @@ impl Part {
 /// Finds the rows by which the differing splits of a run differ.
 pub(crate) async fn within_splits(job: &Job, copied: &Copied) -> Result<Vec<Differences>> {
     let mut parts = Vec::new();
-    let mut buckets = Buckets::new();
-    let mut rows = BTreeMap::new();
+    let mut rows: BTreeMap<u32, u64> = BTreeMap::new();
     for split in &copied.differing {
         let split = &job.history.opening.splits[split.0 as usize];
         let checkpoint = &copied.finished[&split.id];
         parts.push(Part::Source(split.table, split.range.clone()));
         parts.push(Part::Commit(split.table, checkpoint.commit.clone()));
-        buckets.extend((0..BUCKETS_PER_TABLE).map(|bucket| (split.table, bucket)));
         *rows.entry(split.table).or_default() += checkpoint.rows_read + checkpoint.rows_written;
     }
     let target = job.ends.target.snapshot(1).await.doing("opening a snapshot of the target")?;
@@ -95,9 +129,15 @@ pub(crate) async fn within_splits(job: &Job, copied: &Copied) -> Result<Vec<Diff
         target_scans: job.plan.limits.target_connections as usize,
         memory_bytes: job.plan.limits.memory_bytes,
         locate: false,
+        quiet: job.quiet,
     };
+    let expected = |(index, table): (usize, &LoweredTable)| {
+        (table.source.clone(), rows.get(&(index as u32)).copied().unwrap_or(0))
+    };
+    let expected: Vec<_> = job.tables.iter().enumerate().map(expected).collect();
+    let overview = comparison.overview(&mut Progress::new("comparing differing splits", &expected, job.quiet)).await?;
     let mut found = Collected::new(job.tables.clone());
-    comparison.localise(&buckets, &rows, &mut |batch| found.take(&batch)).await?;
+    comparison.localise(&overview, Depth::Examples, &mut |located| found.take(&located)).await?;
     Ok(found.finish())
 }
 
@@ -116,9 +156,10 @@ impl Comparison {
     /// The first pass: counts, digests, and which buckets differ.
     pub async fn overview(&self, progress: &mut Progress) -> Result<Overview> {
         let mut overview = Overview::default();
-        self.pass(Pass::Buckets, &self.parts, Some(progress), &mut |finding| match finding {
-            Finding::Bucket { bucket, .. } => {
-                overview.differing.insert(bucket);
+        let moved = &mut |table, rows, bytes| progress.moved(table, rows, bytes);
+        self.pass(Pass::Buckets, &self.parts, moved, &mut |finding| match finding {
+            Finding::Bucket { bucket, difference } => {
+                overview.differing.insert(bucket, difference.rows);
             }
             Finding::Tally(tally) => add_tally(&mut overview.tallies, tally),
             Finding::Rejected { table, fault } => {
@@ -128,61 +169,29 @@ impl Comparison {
                     kept.push(fault);
                 }
             }
-            Finding::Row { .. } | Finding::Fetched { .. } | Finding::Undecodable { .. } => {}
+            Finding::Undecodable { table, .. } => *overview.unreadable.entry(table).or_default() += 1,
+            Finding::Row { .. } | Finding::Fetched { .. } => {}
         })
         .await?;
+        for &table in overview.unreadable.keys() {
+            if overview.differing.range((table, 0)..=(table, u16::MAX)).next().is_none() {
+                overview.differing.insert((table, 0), 0);
+            }
+        }
         Ok(overview)
     }
 
-    /// The second and third pass over `buckets`, in rounds that bound memory. `rows`: rows of both sides per table,
-    /// to size the rounds. Differing rows are given to `take`, round by round.
-    pub async fn localise(
-        &self,
-        buckets: &Buckets,
-        rows: &BTreeMap<u32, u64>,
-        take: &mut dyn FnMut(Vec<RowDifference>),
-    ) -> Result<()> {
-        for round in rounds(buckets, rows) {
-            let parts = self.parts_of(&round.iter().map(|(table, _)| *table).collect());
-            let mut surplus: BTreeMap<(u32, u16), Vec<([u64; 2], i64)>> = BTreeMap::new();
-            let mut unreadable = Vec::new();
-            self.pass(Pass::Rows(Arc::new(round)), &parts, None, &mut |finding| match finding {
-                Finding::Row { bucket, hash, surplus: count } => surplus.entry(bucket).or_default().push((hash, count)),
-                Finding::Undecodable { table, fault } => unreadable.push((table, fault)),
-                _ => {}
-            })
-            .await?;
-            take(unreadable.into_iter().map(|(table, fault)| RowDifference::unreadable(table, fault)).collect());
-            for wanted in fetches(surplus) {
-                take(self.fetch(wanted).await?);
-            }
-        }
-        Ok(())
-    }
-
-    async fn fetch(&self, wanted: BTreeMap<(u32, [u64; 2]), i64>) -> Result<Vec<RowDifference>> {
-        let wanted = Arc::new(wanted);
-        let parts = self.parts_of(&wanted.keys().map(|(table, _)| *table).collect());
-        let mut rows = Vec::new();
-        self.pass(Pass::Fetch(wanted.clone()), &parts, None, &mut |finding| {
-            if let Finding::Fetched { table, side, hash, row } = finding {
-                rows.push((table, side, hash, row));
-            }
-        })
-        .await?;
-        Ok(classify(&self.tables, &wanted, rows))
-    }
-
-    fn parts_of(&self, tables: &BTreeSet<u32>) -> Vec<Part> {
+    /// The parts of these tables.
+    pub fn parts_of(&self, tables: &BTreeSet<u32>) -> Vec<Part> {
         self.parts.iter().filter(|part| tables.contains(&part.table())).cloned().collect()
     }
 
-    /// Scans `parts` once, everything found going to `take`.
-    async fn pass(
+    /// Scans `parts` once, everything found going to `take`; `moved` hears of table, rows and bytes that were read.
+    pub async fn pass(
         &self,
         pass: Pass,
         parts: &[Part],
-        mut progress: Option<&mut Progress>,
+        moved: &mut (dyn FnMut(u32, u64, u64) + Send),
         take: &mut (dyn FnMut(Finding) + Send),
     ) -> Result<()> {
         let (findings, mut found) = mpsc::unbounded_channel();
@@ -195,9 +204,9 @@ impl Comparison {
             findings,
         };
         let graph = tokio::task::spawn_blocking(move || comparer.run());
-        let (moved, mut moves) = mpsc::unbounded_channel();
-        let mut scans = self.start_scans(parts, senders, &moved);
-        drop(moved);
+        let (mover, mut moves) = mpsc::unbounded_channel();
+        let mut scans = self.start_scans(parts, senders, &mover);
+        drop(mover);
         let mut open = true;
         while open || !scans.is_empty() {
             tokio::select! {
@@ -205,11 +214,7 @@ impl Comparison {
                     Some(finding) => take(finding),
                     None => open = false,
                 },
-                Some((table, rows, bytes)) = moves.recv() => {
-                    if let Some(progress) = progress.as_deref_mut() {
-                        progress.moved(table, rows, bytes);
-                    }
-                }
+                Some((table, rows, bytes)) = moves.recv() => moved(table, rows, bytes),
                 Some(joined) = scans.join_next() => {
                     joined.unwrap_or_else(|error| Err(Failure::internal("scanning", error)))?;
                 }
@@ -301,40 +306,6 @@ fn add_tally(tallies: &mut BTreeMap<(u32, Side), Tally>, tally: Tally) {
     }
 }
 
-/// Groups buckets so that the hashes of one round stay within [`ROUND_ROWS_MAX`].
-fn rounds(buckets: &Buckets, rows: &BTreeMap<u32, u64>) -> Vec<Buckets> {
-    let mut rounds = vec![Buckets::new()];
-    let mut held = 0;
-    for bucket in buckets {
-        let expected = rows.get(&bucket.0).copied().unwrap_or(0) / u64::from(BUCKETS_PER_TABLE) + 1;
-        if held + expected > ROUND_ROWS_MAX {
-            rounds.push(Buckets::new());
-            held = 0;
-        }
-        held += expected;
-        rounds.last_mut().expect("never empty").insert(*bucket);
-    }
-    rounds.retain(|round| !round.is_empty());
-    rounds
-}
-
-/// Groups differing rows so that one fetch stays within [`FETCH_ROWS_MAX`]; the rows of one bucket stay together,
-/// since the two versions of a changed row are among them.
-fn fetches(surplus: BTreeMap<(u32, u16), Vec<([u64; 2], i64)>>) -> Vec<BTreeMap<(u32, [u64; 2]), i64>> {
-    let mut fetches: Vec<BTreeMap<(u32, [u64; 2]), i64>> = Vec::new();
-    for ((table, _), rows) in surplus {
-        let full = fetches.last().is_none_or(|fetch| (fetch.len() + rows.len()) as u64 > FETCH_ROWS_MAX);
-        if full {
-            fetches.push(BTreeMap::new());
-        }
-        fetches
-            .last_mut()
-            .expect("just made sure")
-            .extend(rows.into_iter().map(|(hash, count)| ((table, hash), count)));
-    }
-    fetches
-}
-
 /// Gathers differences per table: counts of all, examples of some, and all of them into the report file.
 pub(crate) struct Collected {
     tables: Arc<Vec<LoweredTable>>,
@@ -353,15 +324,23 @@ impl Collected {
         Ok(self)
     }
 
-    pub fn take(&mut self, rows: &[RowDifference]) {
-        for row in rows {
-            let table = &self.tables[row.table as usize];
-            let fresh = || Differences::new(&table.source, &table.target.name);
-            self.by_table.entry(row.table).or_insert_with(fresh).add(row);
-            if let Some(report) = &mut self.report {
-                report.add(&table.source, &table.target.name, row);
+    pub fn take(&mut self, located: &Located) {
+        match located {
+            Located::Row(row) => {
+                self.of(row.table).add(row);
+                let table = &self.tables[row.table as usize];
+                if let Some(report) = &mut self.report {
+                    report.add(&table.source, &table.target.name, row);
+                }
             }
+            Located::OneSided { table, kind, rows } => *self.of(*table).counts.entry(*kind).or_default() += rows,
+            Located::Counted { table, counted } => self.of(*table).counted = *counted,
         }
+    }
+
+    fn of(&mut self, index: u32) -> &mut Differences {
+        let table = &self.tables[index as usize];
+        self.by_table.entry(index).or_insert_with(|| Differences::new(&table.source, &table.target.name))
     }
 
     pub fn finish(self) -> Vec<Differences> {
@@ -377,26 +356,5 @@ impl Collected {
             report.finish()?;
         }
         Ok(self.finish())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rounds_stay_within_their_bound_and_lose_no_bucket() {
-        let buckets: Buckets = (0..BUCKETS_PER_TABLE).map(|bucket| (3, bucket)).collect();
-        let rows = BTreeMap::from([(3, 10 * ROUND_ROWS_MAX)]);
-        let rounds = rounds(&buckets, &rows);
-        assert!(rounds.len() >= 10 && rounds.len() <= 12, "{}", rounds.len());
-        assert_eq!(rounds.into_iter().flatten().collect::<Buckets>(), buckets);
-    }
-
-    #[test]
-    fn a_bucket_is_never_torn_between_fetches() {
-        let many = |start: u64| (0..FETCH_ROWS_MAX * 2 / 3).map(|n| ([start, n], 1)).collect::<Vec<_>>();
-        let fetches = fetches(BTreeMap::from([((0, 0), many(0)), ((0, 1), many(1))]));
-        assert_eq!(fetches.iter().map(BTreeMap::len).collect::<Vec<_>>(), [many(0).len(), many(1).len()]);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sensei_planner::{CsvFile, Plan, PlanFile, StageGraph, resolve};
+use sensei_planner::{Code, CsvFile, Plan, PlanFile, Problem, StageGraph, resolve};
 use sensei_storage::{
     Catalog, CsvOptions, Endpoint, Error, ObjectFolder, SecretText, Source, Target, open_source, open_target,
 };
@@ -57,6 +57,7 @@ impl Ends {
         let file = read_plan_file(path)?;
         let source = open_source(&source_endpoint(&file)).doing("opening the source")?;
         let target = open_target(&target_endpoint(&file)).doing("opening the target")?;
+        refuse_one_place(source.as_ref(), target.as_ref()).await?;
         let source_catalog = source.catalog().await.doing("reading the source's catalog")?;
         let target_catalog = target.catalog().await.doing("reading the target's catalog")?;
         Ok(Ends { file, source, target, source_catalog, target_catalog })
@@ -85,6 +86,26 @@ impl Ends {
     pub fn state(&self) -> Result<ObjectFolder> {
         open_state(&self.file.state)
     }
+}
+
+/// However differently the two URLs are written: truncating the target would empty the source.
+async fn refuse_one_place(source: &dyn Source, target: &dyn Target) -> Result<()> {
+    let here = source.identity().await.doing("looking at the source")?;
+    if here != target.identity().await.doing("looking at the target")? {
+        return Ok(());
+    }
+    let problem = Problem::new(Code::Place, "source and target are the same place")
+        .why("Both URLs lead to the same tables.")
+        .hint("Name another database, schema or file as the target.");
+    Err(Failure::Plan(vec![problem]))
+}
+
+/// Opens a state folder or bucket that is there.
+///
+/// # Errors
+/// `Missing` if there is none.
+pub fn existing_state(url: &str) -> Result<ObjectFolder> {
+    ObjectFolder::existing(url).doing("opening the state")
 }
 
 /// Opens the state folder or bucket, creating a folder that is not there.

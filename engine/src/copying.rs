@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sensei_operators::Outcome;
-use sensei_storage::journal::{Checkpoint, Event as JournalEvent, Reject};
-use sensei_storage::{Split, SplitId, VerifyMode};
+use sensei_storage::journal::{Checkpoint, Event as JournalEvent, History, Reject};
+use sensei_storage::{Begin, Split, SplitId, Standing, VerifyMode, Write};
 use tokio::sync::mpsc;
 
 use crate::enumerator::{Enumerator, Grant, LocalEnumerator, Work};
@@ -29,6 +29,28 @@ pub(crate) struct Copied {
     pub rejects: BTreeMap<SplitId, Reject>,
     /// Splits copied again because their source had changed.
     pub recopied: u64,
+    /// Tables, by index, that somebody else changed while the job ran.
+    pub disturbed: BTreeMap<u32, Disturbance>,
+}
+
+/// A target table that does not hold exactly what the job wrote.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Disturbance {
+    /// What it holds.
+    pub standing: Standing,
+    /// Rows the job wrote.
+    pub written: u64,
+}
+
+impl Disturbance {
+    /// Says so, for people.
+    pub fn explain(&self, table: &str) -> String {
+        format!(
+            "table \"{table}\" was changed by something else while the job ran: it holds {} rows, {} were written, and {} of \
+             those stand as they were; look for triggers and other writers, and list the rows with `sensei verify`",
+            self.standing.rows, self.written, self.standing.ours
+        )
+    }
 }
 
 pub(crate) struct Copying<'a> {
@@ -50,7 +72,8 @@ impl<'a> Copying<'a> {
             finished: job.history.finished.clone(),
             rejects: job.history.rejects.clone(),
             recopied: job.history.reopened,
-            differing: Vec::new(),
+            differing: known_to_differ(&job.history),
+            disturbed: BTreeMap::new(),
         };
         let tables = job.plan.tables.len();
         let mut splits_of = vec![0; tables];
@@ -132,7 +155,7 @@ impl<'a> Copying<'a> {
 
     /// Under a quiesced source, splits finished earlier are not looked at again.
     fn count_inherited(&mut self) {
-        if !self.job.plan.quiesced {
+        if !trusts_checkpoints(self.job) {
             return;
         }
         for split in self.copied.finished.keys() {
@@ -150,7 +173,7 @@ impl<'a> Copying<'a> {
                 *self.rejected_under_way.entry(work.grant.split.id).or_default() += faults.len() as u64;
                 self.check_rejects().await?;
             }
-            Event::Done { work, outcome } => self.done(work, outcome).await?,
+            Event::Done { work, outcome } => self.done(&work, *outcome).await?,
         }
         Ok(())
     }
@@ -174,15 +197,14 @@ impl<'a> Copying<'a> {
         settled.map(|(_, reject)| reject.rows).chain(self.rejected_under_way.values().copied()).sum()
     }
 
-    async fn done(&mut self, work: SplitWork, outcome: Outcome) -> Result<()> {
+    async fn done(&mut self, work: &SplitWork, outcome: Outcome) -> Result<()> {
         let split = &work.grant.split;
         let reject = self.rejects.finish(split.id)?;
         self.rejected_under_way.remove(&split.id);
         let sound = outcome.difference.is_zero();
         if !sound && work.inherited {
             // Committed by an earlier run under another snapshot: the source has changed since.
-            self.reopen(split);
-            return Ok(());
+            return self.reopen(split).await;
         }
         self.enumerator.complete(split.id, false);
         let checkpoint = self.checkpoint(split, &work.grant.work, outcome);
@@ -193,6 +215,7 @@ impl<'a> Copying<'a> {
         }
         self.pending.push(JournalEvent::SplitDone(checkpoint.clone()));
         self.copied.finished.insert(split.id, checkpoint);
+        self.copied.differing.retain(|differing| *differing != split.id);
         if !sound {
             self.copied.differing.push(split.id);
         }
@@ -205,14 +228,37 @@ impl<'a> Copying<'a> {
         Ok(())
     }
 
-    fn reopen(&mut self, split: &Split) {
+    /// Takes a split's rows out of the target and has it copied anew, once everything to be rechecked was: a key that
+    /// moved from one split to another must be gone from the first before it arrives in the second.
+    async fn reopen(&mut self, split: &Split) -> Result<()> {
         self.copied.finished.remove(&split.id);
         self.copied.rejects.remove(&split.id);
+        self.copied.differing.retain(|differing| *differing != split.id);
         self.copied.recopied += 1;
         self.reopened.insert(split.id);
         let why = "the source changed since it was committed".to_owned();
         self.pending.push(JournalEvent::SplitReopened { split: split.id, why });
+        self.flush().await?;
+        self.retract(split).await?;
         self.enumerator.complete(split.id, true);
+        Ok(())
+    }
+
+    /// Replaces what a split committed by nothing.
+    async fn retract(&self, split: &Split) -> Result<()> {
+        let table = &self.job.tables[split.table as usize];
+        let doing = || format!("taking rows back from table \"{}\"", table.target.name);
+        let write = Write {
+            job: self.job.name.clone(),
+            generation: self.job.generation,
+            split: split.id,
+            table: table.target.clone(),
+            replace: true,
+        };
+        match self.job.ends.target.begin(write).await.doing(doing())? {
+            Begin::Writer(writer) => writer.commit(0).await.doing(doing()).map(|_| ()),
+            Begin::Committed(_) => Err(Failure::internal(doing(), "the target kept what it should replace")),
+        }
     }
 
     fn checkpoint(&self, split: &Split, work: &Work, outcome: Outcome) -> Checkpoint {
@@ -246,13 +292,26 @@ impl<'a> Copying<'a> {
     }
 }
 
+/// Whether splits finished earlier need no second look: the plan says that nobody writes to the source. Under masks they
+/// do, since nothing in the journal tells whether the key is still the same.
+fn trusts_checkpoints(job: &Job) -> bool {
+    let masked = job.plan.tables.iter().flat_map(|table| &table.columns).any(|column| column.mask.is_some());
+    job.plan.quiesced && !masked
+}
+
+/// Splits an earlier run finished and found different.
+fn known_to_differ(history: &History) -> Vec<SplitId> {
+    let differs = |checkpoint: &&Checkpoint| checkpoint.actual.is_some_and(|actual| actual != checkpoint.expected);
+    history.finished.values().filter(differs).map(|checkpoint| checkpoint.split).collect()
+}
+
 /// What is left to do: splits never finished, and, unless the source is quiesced, those finished under a snapshot that
 /// is gone.
 fn grants(job: &Job) -> Vec<Grant> {
     let grant = |split: &Split| {
         let work = match job.history.finished.get(&split.id) {
             None => Work::Copy,
-            Some(_) if job.plan.quiesced => return None,
+            Some(_) if trusts_checkpoints(job) => return None,
             Some(checkpoint) => Work::Recheck(Box::new(checkpoint.clone())),
         };
         Some(Grant { split: split.clone(), work })

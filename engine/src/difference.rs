@@ -1,14 +1,14 @@
 //! Differing rows by key: missing, extra, changed, and by which columns. Reports name keys and columns, never values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
+use sensei_operators::Side;
 use sensei_operators::encode::RowEncoder;
-use sensei_operators::{RowHash, Side};
 use sensei_storage::{Error, Fault, LOCATOR, text};
 use serde::Serialize;
 
@@ -30,19 +30,21 @@ pub enum Kind {
     Unreadable,
 }
 
-/// One differing row.
+/// One differing row, or several equal ones.
 #[derive(Clone, Debug)]
 pub struct RowDifference {
     /// Index of the table in the plan.
     pub table: u32,
     /// How it differs.
     pub kind: Kind,
+    /// Equal rows that differ so.
+    pub copies: u64,
     /// Its key as `column=value, …`; `None` where the table has no key.
     pub key: Option<String>,
     /// Differing target columns; empty where the whole row is on one side only.
     pub columns: Vec<String>,
-    /// What the target should hold, once per missing copy; for repair.
-    pub expected: Vec<RecordBatch>,
+    /// What the target should hold in each copy; for repair.
+    pub expected: Option<RecordBatch>,
     /// Addresses of what the target holds instead; for repair.
     pub locators: Vec<String>,
 }
@@ -51,82 +53,103 @@ impl RowDifference {
     /// A row of the target that cannot be decoded.
     pub fn unreadable(table: u32, fault: Fault) -> RowDifference {
         let Fault { key, column, .. } = fault;
-        RowDifference { table, kind: Kind::Unreadable, key, columns: vec![column], expected: vec![], locators: vec![] }
+        let (kind, columns) = (Kind::Unreadable, vec![column]);
+        RowDifference { table, kind, copies: 1, key, columns, expected: None, locators: Vec::new() }
     }
 }
 
-/// A row fetched whole: table, side, hash and the row alone in its batch.
-pub type Fetched = (u32, Side, RowHash, RecordBatch);
-
-/// Rows of one identity on both sides.
-#[derive(Default)]
-struct Group {
-    expected: Vec<RecordBatch>,
-    actual: Vec<RecordBatch>,
+/// A row fetched whole.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Index of its table.
+    pub table: u32,
+    /// The side it is from.
+    pub side: Side,
+    /// The row alone in its batch.
+    pub row: RecordBatch,
+    /// Equal rows it stands for.
+    pub copies: u64,
 }
 
-/// Pairs fetched rows by key. `wanted`: by how many copies each row's sides differ.
-pub fn classify(
-    tables: &[LoweredTable],
-    wanted: &BTreeMap<(u32, RowHash), i64>,
-    rows: Vec<Fetched>,
-) -> Vec<RowDifference> {
-    let mut left: BTreeMap<(u32, RowHash), u64> =
-        wanted.iter().map(|(row, surplus)| (*row, surplus.unsigned_abs())).collect();
+/// Rows of one identity on both sides, with their copies.
+#[derive(Default)]
+struct Group {
+    expected: Vec<(RecordBatch, u64)>,
+    actual: Vec<(RecordBatch, u64)>,
+}
+
+/// Pairs fetched rows by key.
+pub fn classify(tables: &[LoweredTable], rows: Vec<Fetched>) -> Vec<RowDifference> {
     let mut groups: BTreeMap<(u32, [u8; 32]), Group> = BTreeMap::new();
-    for (table, side, hash, row) in rows {
-        // Of several equal copies only as many differ as one side has more.
-        let Some(count) = left.get_mut(&(table, hash)).filter(|count| **count > 0) else { continue };
-        *count -= 1;
+    for Fetched { table, side, row, copies } in rows {
         let identity = tables[table as usize].hasher.identities(&row)[0];
         let group = groups.entry((table, identity)).or_default();
         match side {
-            Side::Expected => group.expected.push(row),
-            Side::Actual => group.actual.push(row),
+            Side::Expected => group.expected.push((row, copies)),
+            Side::Actual => group.actual.push((row, copies)),
         }
     }
     groups.into_iter().flat_map(|((table, _), group)| differences(table, &tables[table as usize], group)).collect()
 }
 
+/// As many rows as both sides have are changed, the rest is missing or extra.
 fn differences(index: u32, table: &LoweredTable, group: Group) -> Vec<RowDifference> {
     let mut differences = Vec::new();
-    let mut actual = group.actual.into_iter();
-    for expected in group.expected {
-        differences.push(match actual.next() {
-            Some(actual) => changed(index, table, expected, &actual),
-            None => one_sided(index, table, Kind::Missing, &expected),
-        });
+    let mut actual = VecDeque::from(group.actual);
+    for (expected, mut copies) in group.expected {
+        while copies > 0
+            && let Some((row, left)) = actual.front_mut()
+        {
+            let both = copies.min(*left);
+            differences.push(changed(index, table, &expected, row, both));
+            copies -= both;
+            *left -= both;
+            if *left == 0 {
+                actual.pop_front();
+            }
+        }
+        if copies > 0 {
+            differences.push(one_sided(index, table, Kind::Missing, &expected, copies));
+        }
     }
-    differences.extend(actual.map(|actual| one_sided(index, table, Kind::Extra, &actual)));
+    differences.extend(actual.iter().map(|(row, copies)| one_sided(index, table, Kind::Extra, row, *copies)));
     differences
 }
 
-fn changed(index: u32, table: &LoweredTable, expected: RecordBatch, actual: &RecordBatch) -> RowDifference {
+fn changed(
+    index: u32,
+    table: &LoweredTable,
+    expected: &RecordBatch,
+    actual: &RecordBatch,
+    copies: u64,
+) -> RowDifference {
     let types = table.hasher.types();
     let bytes = |row: &RecordBatch, column: usize| {
         let mut out = Vec::new();
         RowEncoder::of_columns(row, types, &[column]).encode(0, &mut out);
         out
     };
-    let differs = |column: &usize| bytes(&expected, *column) != bytes(actual, *column);
+    let differs = |column: &usize| bytes(expected, *column) != bytes(actual, *column);
     let columns = (0..types.len()).filter(differs).map(|column| table.target.fields[column].name.clone()).collect();
     RowDifference {
         table: index,
         kind: Kind::Changed,
-        key: key(table, &expected),
+        copies,
+        key: key(table, expected),
         columns,
-        expected: vec![expected],
+        expected: Some(expected.clone()),
         locators: locator(actual).into_iter().collect(),
     }
 }
 
-fn one_sided(index: u32, table: &LoweredTable, kind: Kind, row: &RecordBatch) -> RowDifference {
+fn one_sided(index: u32, table: &LoweredTable, kind: Kind, row: &RecordBatch, copies: u64) -> RowDifference {
     RowDifference {
         table: index,
         kind,
+        copies,
         key: key(table, row),
         columns: Vec::new(),
-        expected: if kind == Kind::Missing { vec![row.clone()] } else { Vec::new() },
+        expected: (kind == Kind::Missing).then(|| row.clone()),
         locators: if kind == Kind::Extra { locator(row).into_iter().collect() } else { Vec::new() },
     }
 }
@@ -144,7 +167,34 @@ fn locator(row: &RecordBatch) -> Option<String> {
     row.column_by_name(LOCATOR).map(|column| column.as_string::<i32>().value(0).to_owned())
 }
 
-/// Differences of one table: all counted, some named.
+/// Rows that were counted and not named, because enough others were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// Rows the expected side has more of; with unseen buckets, at least so many.
+    pub expected: u64,
+    /// Rows the actual side has more of; with unseen buckets, at least so many. The two versions of a changed row are
+    /// one row on either side.
+    pub actual: u64,
+    /// Differing buckets, of all the table's rows are hashed into, in which no row was looked at.
+    pub buckets_unseen: u64,
+}
+
+impl Counted {
+    /// Adds rows of a bucket.
+    pub fn add(&mut self, expected: u64, actual: u64) {
+        self.expected += expected;
+        self.actual += actual;
+    }
+
+    /// Adds a bucket in which no row was looked at; the expected side has `net` more of them.
+    pub fn add_unseen(&mut self, net: i64) {
+        let side = if net > 0 { &mut self.expected } else { &mut self.actual };
+        *side += net.unsigned_abs();
+        self.buckets_unseen += 1;
+    }
+}
+
+/// Differences of one table: some named, all counted.
 #[derive(Clone, Debug, Serialize)]
 pub struct Differences {
     /// Name in the source.
@@ -155,6 +205,8 @@ pub struct Differences {
     pub counts: BTreeMap<Kind, u64>,
     /// The first few.
     pub examples: Vec<Example>,
+    /// Rows beyond those in `counts`.
+    pub counted: Counted,
 }
 
 /// One differing row, named.
@@ -162,6 +214,8 @@ pub struct Differences {
 pub struct Example {
     /// How it differs.
     pub kind: Kind,
+    /// Equal rows that differ so.
+    pub copies: u64,
     /// Its key; `null` where the table has none.
     pub key: Option<String>,
     /// Differing target columns; empty where the whole row is on one side only.
@@ -172,20 +226,20 @@ impl Differences {
     /// None yet.
     pub fn new(source: &str, target: &str) -> Differences {
         let (source, target) = (source.to_owned(), target.to_owned());
-        Differences { source, target, counts: BTreeMap::new(), examples: Vec::new() }
+        Differences { source, target, counts: BTreeMap::new(), examples: Vec::new(), counted: Counted::default() }
     }
 
     /// Counts a row, and keeps it while there is room.
     pub fn add(&mut self, row: &RowDifference) {
-        *self.counts.entry(row.kind).or_default() += 1;
+        *self.counts.entry(row.kind).or_default() += row.copies;
         if self.examples.len() < EXAMPLES_PER_TABLE_MAX {
-            let example = Example { kind: row.kind, key: row.key.clone(), columns: row.columns.clone() };
-            self.examples.push(example);
+            let RowDifference { kind, copies, key, columns, .. } = row.clone();
+            self.examples.push(Example { kind, copies, key, columns });
         }
     }
 }
 
-/// Every differing row as JSON Lines.
+/// Every differing row as JSON Lines; equal rows share a line that says how many they are.
 #[derive(Debug)]
 pub struct ReportFile {
     path: PathBuf,
@@ -199,6 +253,7 @@ struct Line<'a> {
     source: &'a str,
     target: &'a str,
     kind: Kind,
+    copies: u64,
     key: Option<&'a str>,
     columns: &'a [String],
 }
@@ -226,7 +281,8 @@ impl ReportFile {
         if self.failed.is_some() {
             return;
         }
-        let line = Line { source, target, kind: row.kind, key: row.key.as_deref(), columns: &row.columns };
+        let RowDifference { kind, copies, key, columns, .. } = row;
+        let line = Line { source, target, kind: *kind, copies: *copies, key: key.as_deref(), columns };
         let written = serde_json::to_writer(&mut self.file, &line)
             .map_err(std::io::Error::from)
             .and_then(|()| self.file.write_all(b"\n"));

@@ -23,16 +23,23 @@ pub struct Grant {
 pub enum Work {
     /// Copy it, unless the target says it is committed; verify it either way.
     Copy,
-    /// It was verified under an earlier snapshot: read the source again and compare with that checkpoint.
+    /// It was verified under an earlier snapshot: read both sides again.
     Recheck(Box<Checkpoint>),
     /// Its source changed since: delete what was committed, copy anew.
     Recopy,
 }
 
+impl Grant {
+    fn is_recheck(&self) -> bool {
+        matches!(self.work, Work::Recheck(_))
+    }
+}
+
 /// Where workers get their splits.
 #[async_trait]
 pub trait Enumerator: Send + Sync {
-    /// The next split, largest first; `None` when there is nothing left for this worker to wait for.
+    /// The next split: what must be rechecked first, so that what changed is gone before anything new is written; then
+    /// the largest. `None` when there is nothing left for this worker to wait for.
     async fn next(&self) -> Option<Grant>;
 
     /// Reports a split complete. `again`: its source changed since it was committed, so it is granted once more, to be
@@ -53,14 +60,16 @@ pub struct LocalEnumerator {
 #[derive(Debug)]
 struct State {
     pending: VecDeque<Grant>,
-    outstanding: BTreeMap<SplitId, Split>,
+    /// Splits under way, and whether each is being rechecked.
+    outstanding: BTreeMap<SplitId, (Split, bool)>,
     closed: bool,
 }
 
 impl LocalEnumerator {
     /// Grants `grants`, largest estimate first.
     pub fn new(mut grants: Vec<Grant>) -> LocalEnumerator {
-        grants.sort_by_key(|grant| (std::cmp::Reverse(grant.split.bytes_estimate), grant.split.id));
+        grants
+            .sort_by_key(|grant| (!grant.is_recheck(), std::cmp::Reverse(grant.split.bytes_estimate), grant.split.id));
         let state = State { pending: grants.into(), outstanding: BTreeMap::new(), closed: false };
         LocalEnumerator { state: Mutex::new(state), changed: Notify::new() }
     }
@@ -75,9 +84,10 @@ impl LocalEnumerator {
         if state.closed {
             return Ok(None);
         }
-        match state.pending.pop_front() {
+        let rechecking = state.outstanding.values().any(|(_, recheck)| *recheck);
+        match state.pending.pop_front_if(|next| next.is_recheck() || !rechecking) {
             Some(grant) => {
-                state.outstanding.insert(grant.split.id, grant.split.clone());
+                state.outstanding.insert(grant.split.id, (grant.split.clone(), grant.is_recheck()));
                 Ok(Some(grant))
             }
             None if state.outstanding.is_empty() => Ok(None),
@@ -101,7 +111,7 @@ impl Enumerator for LocalEnumerator {
     fn complete(&self, split: SplitId, again: bool) {
         let mut state = self.state();
         let returned = state.outstanding.remove(&split).filter(|_| again);
-        state.pending.extend(returned.map(|split| Grant { split, work: Work::Recopy }));
+        state.pending.extend(returned.map(|(split, _)| Grant { split, work: Work::Recopy }));
         drop(state);
         self.changed.notify_waiters();
     }

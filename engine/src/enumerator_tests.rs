@@ -9,7 +9,8 @@ fn split(id: u32, bytes_estimate: u64) -> Split {
 }
 
 fn checkpoint(id: u32) -> Box<Checkpoint> {
-    let commit = Commit { rows: 0, token: Token::Sqlite { rowids: Vec::new() } };
+    let commit =
+        Commit { rows: 0, token: Token::Sqlite { job: String::new(), split: id, rowids_sha256: String::new() } };
     Box::new(Checkpoint {
         split: SplitId(id),
         generation: 1,
@@ -56,4 +57,17 @@ async fn closing_ends_the_wait_for_splits_under_way() {
     enumerator.next().await.expect("the recheck");
     let (granted, ()) = tokio::join!(enumerator.next(), async { enumerator.close() });
     assert!(granted.is_none());
+}
+
+#[tokio::test]
+async fn nothing_is_copied_while_something_is_rechecked() {
+    let enumerator = LocalEnumerator::new(vec![
+        Grant { split: split(0, 9), work: Work::Copy },
+        Grant { split: split(1, 1), work: Work::Recheck(checkpoint(1)) },
+    ]);
+    assert_eq!(enumerator.next().await.map(|grant| grant.split.id), Some(SplitId(1)));
+    let waits = tokio::time::timeout(std::time::Duration::from_millis(20), enumerator.next()).await;
+    assert!(waits.is_err(), "the copy waits for the recheck");
+    enumerator.complete(SplitId(1), false);
+    assert_eq!(enumerator.next().await.map(|grant| grant.split.id), Some(SplitId(0)));
 }

@@ -123,6 +123,18 @@ impl Failure {
         }
     }
 
+    /// Code and what was being done, without what any system said: fit for the journal, which nothing can be taken out
+    /// of again.
+    pub fn summary(&self) -> String {
+        match self {
+            Failure::Storage { doing, .. } | Failure::Internal { doing, .. } => {
+                format!("{} while {doing}", self.code())
+            }
+            Failure::Usage { .. } | Failure::Plan(_) => self.code().to_owned(),
+            Failure::TooManyRejects { .. } | Failure::Interrupted => format!("{}: {self}", self.code()),
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {

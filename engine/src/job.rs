@@ -1,5 +1,6 @@
 //! One job from plan to certificate: find or begin it, walk its stages, checkpoint what is finished, conclude.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,18 +8,21 @@ use futures::future::try_join_all;
 use sensei_planner::{Plan, ReadyQueue, Stage, StageGraph};
 use sensei_storage::evidence::SigningKey;
 use sensei_storage::journal::{self, Event, Generation, History, Interruption, Journal, Operation};
-use sensei_storage::{Error, OnExisting, Sizing, Snapshot, Split, SplitId, Verdict, VerifyMode};
+use sensei_storage::{Error, OnExisting, Sizing, Snapshot, Split, SplitId, System, Verdict, VerifyMode};
 
 use crate::clock::{Stopwatch, now_text};
 use crate::context::Ends;
-use crate::copying::{Copied, Copying};
+use crate::copying::{Copied, Copying, Disturbance};
 use crate::failure::{Doing, Failure, Result};
-use crate::limits::SPLITS_PER_TABLE_MAX;
+use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, SPLITS_PER_TABLE_MAX};
 use crate::lower::{LoweredTable, lower};
 use crate::random;
 use crate::report::JobReport;
 use crate::state::{Found, State, identity};
 use crate::{certify, compare};
+
+/// A generation no process of a job reaches by itself.
+const GENERATION_LAST: u64 = u32::MAX as u64;
 
 /// What `sensei run` was asked.
 pub struct RunOptions {
@@ -60,14 +64,25 @@ pub async fn run(options: &RunOptions, key: SigningKey) -> Result<JobReport> {
             finish_finished(&ends, &state, &key, &history, &job).await?;
             JobReport::from_certificate(&state.certificate(&job).await?, state.certificate_name(&job), &job)
         }
-        Found::Unfinished(history, job) if !options.fresh => {
+        Found::Unfinished(history, job) if !options.fresh && !history.generations.is_empty() => {
             same_plan(&ends, &history, &job)?;
             let resumed = resume(ends, state, key, &job, options.quiet).await?;
             resumed.complete(watch).await
         }
         Found::Nothing => begin(ends, state, key, Operation::RunStarted, options.quiet).await?.complete(watch).await,
-        _ => begin(ends, state, key, Operation::Fresh, options.quiet).await?.complete(watch).await,
+        Found::Finished(..) => begin(ends, state, key, Operation::Fresh, options.quiet).await?.complete(watch).await,
+        Found::Unfinished(_, abandoned) => {
+            abandon(&ends, &abandoned).await?;
+            begin(ends, state, key, Operation::Fresh, options.quiet).await?.complete(watch).await
+        }
     }
+}
+
+/// Sees to it that no process of an abandoned job, wherever it runs, writes to the target any more.
+async fn abandon(ends: &Ends, job: &str) -> Result<()> {
+    let doing = format!("ending the abandoned job {job}");
+    ends.target.fence(job, GENERATION_LAST).await.doing(doing.clone())?;
+    ends.target.finish(job, &[]).await.doing(doing)
 }
 
 /// The plan a journal was begun with.
@@ -122,11 +137,23 @@ async fn resume(ends: Ends, state: State, key: SigningKey, job: &str, quiet: boo
         .map_err(|error| Failure::internal("reading the journal's digest key", error))?;
     let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
     let snapshot = open_snapshot(&ends, &plan).await?;
+    same_files(&plan, snapshot.as_ref(), &history)?;
     state.audit(&key, job, Operation::Resumed).await?;
     let name = job.to_owned();
     Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, quiet }
         .open_generation()
         .await
+}
+
+/// The splits of files end where the files ended. What was appended or rewritten since would be missed or torn.
+fn same_files(plan: &Plan, snapshot: &dyn Snapshot, history: &History) -> Result<()> {
+    let is_files = matches!(plan.source.system, System::Csv | System::Parquet);
+    let before = history.generations.first().map(|generation| generation.snapshot.clone());
+    if !is_files || before == Some(snapshot.id()) {
+        return Ok(());
+    }
+    Err(Error::Changed { what: format!("{} (since the job began)", plan.source.description) })
+        .doing("taking up the job again")
 }
 
 /// A run that died after storing its certificate left the target's progress records and the last journal entry undone.
@@ -138,9 +165,11 @@ async fn finish_finished(ends: &Ends, state: &State, key: &SigningKey, history: 
         finish_target(ends, &plan, job, history).await?;
     }
     let (mut journal, _) = state.reopen(job, key).await?;
+    journal.begin_generation().await.doing("ending the journal")?;
     let finish =
         journal::Finish { verdict: report.verdict, certificate_sha256: certificate_sha256.clone(), at: now_text() };
-    journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")
+    journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")?;
+    state.audit(key, job, Operation::Certified).await
 }
 
 async fn finish_target(ends: &Ends, plan: &Plan, job: &str, history: &History) -> Result<()> {
@@ -206,9 +235,11 @@ impl Job {
 
     async fn complete(mut self, watch: Stopwatch) -> Result<JobReport> {
         let outcome = self.walk().await;
-        if let Err(Failure::Interrupted) = &outcome {
-            let interruption = Interruption { at: now_text(), why: "stopped by a person".to_owned() };
-            self.journal.append(vec![Event::Interrupted(interruption)]).await.doing("writing the journal")?;
+        if let Err(failure) = &outcome {
+            let interruption = Interruption { at: now_text(), why: failure.summary() };
+            if let Err(error) = self.journal.append(vec![Event::Interrupted(interruption)]).await {
+                tracing::warn!("the journal does not say why the job stopped: {error}");
+            }
         }
         let copied = outcome?;
         self.certify(copied, watch).await
@@ -252,11 +283,37 @@ impl Job {
         Ok(())
     }
 
-    async fn prepare(&self) -> Result<()> {
+    async fn prepare(&mut self) -> Result<()> {
         let tables: Vec<_> = self.plan.tables.iter().map(|table| table.target.clone()).collect();
         let target = &self.ends.target;
         target.prepare(&self.name, &tables, self.plan.on_existing).await.doing("preparing the target")?;
-        target.fence(&self.name, self.generation).await.doing("fencing earlier runs off the target")
+        target.fence(&self.name, self.generation).await.doing("fencing earlier runs off the target")?;
+        self.reopen_lost().await
+    }
+
+    /// Opens splits again that the journal has and the target does not: it was restored, failed over, or lost its last
+    /// transactions in a crash.
+    async fn reopen_lost(&mut self) -> Result<()> {
+        let finished = &self.history.finished;
+        let known: Vec<_> = finished.iter().map(|(split, checkpoint)| (*split, checkpoint.commit.clone())).collect();
+        if known.is_empty() {
+            return Ok(());
+        }
+        let still = self.ends.target.committed(&self.name, &known).await.doing("comparing target and journal")?;
+        let why = "the target no longer has its commit";
+        let lost: Vec<SplitId> =
+            known.into_iter().map(|(split, _)| split).filter(|split| !still.contains(split)).collect();
+        for some in lost.chunks(CHECKPOINTS_PER_EPOCH_MAX) {
+            let events = some.iter().map(|split| Event::SplitReopened { split: *split, why: why.to_owned() }).collect();
+            self.journal.append(events).await.doing("writing the journal")?;
+        }
+        for split in lost {
+            tracing::warn!("split {} is copied again: {why}", split.0);
+            self.history.finished.remove(&split);
+            self.history.rejects.remove(&split);
+            self.history.reopened += 1;
+        }
+        Ok(())
     }
 
     async fn add_primary_key(&self, table: usize) -> Result<()> {
@@ -265,7 +322,32 @@ impl Job {
         self.ends.target.add_primary_key(table).await.doing(doing)
     }
 
-    async fn certify(mut self, copied: Copied, watch: Stopwatch) -> Result<JobReport> {
+    /// Counts every table once more when all is written. Rows that others added, changed or deleted meanwhile, a
+    /// trigger among them, would stay unseen by reading back what the job itself wrote.
+    async fn disturbances(&self, copied: &Copied) -> Result<BTreeMap<u32, Disturbance>> {
+        let splits = &self.history.opening.splits;
+        let mut found = BTreeMap::new();
+        for (index, table) in self.plan.tables.iter().enumerate() {
+            let of_table = |split: &&SplitId| splits[split.0 as usize].table as usize == index;
+            let commits: Vec<_> =
+                copied.finished.keys().filter(of_table).map(|split| copied.finished[split].commit.clone()).collect();
+            let written: u64 = commits.iter().map(|commit| commit.rows).sum();
+            let doing = format!("counting table \"{}\"", table.target.name);
+            let Some(standing) = self.ends.target.standing(&table.target.name, &commits).await.doing(doing)? else {
+                continue;
+            };
+            let alone = self.plan.on_existing != OnExisting::Append;
+            if standing.ours != written || (alone && standing.rows != written) {
+                found.insert(index as u32, Disturbance { standing, written });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn certify(mut self, mut copied: Copied, watch: Stopwatch) -> Result<JobReport> {
+        if self.plan.verify != VerifyMode::Off {
+            copied.disturbed = self.disturbances(&copied).await?;
+        }
         let differences = if copied.differing.is_empty() || self.plan.verify != VerifyMode::Full {
             Vec::new()
         } else {
@@ -275,7 +357,7 @@ impl Job {
         let bytes = sensei_storage::evidence::issue(predicate, &self.key).doing("signing the certificate")?;
         let stored = self.journal.store_certificate(bytes.clone().into()).await.doing("storing the certificate")?;
         let mut report = JobReport::from_certificate(&bytes, self.state.certificate_name(&self.name), &self.name)?;
-        if copied.differing.is_empty() {
+        if report.verdict != Verdict::Different {
             self.history.finished = copied.finished.clone();
             finish_target(&self.ends, &self.plan, &self.name, &self.history).await?;
         }
@@ -283,6 +365,12 @@ impl Job {
         self.journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")?;
         self.state.audit(&self.key, &self.name, Operation::Certified).await?;
         report.differences = differences;
+        report.notes.extend(
+            copied
+                .disturbed
+                .iter()
+                .map(|(table, disturbance)| disturbance.explain(&self.plan.tables[*table as usize].target.name)),
+        );
         report.elapsed_seconds = watch.elapsed().as_secs_f64();
         report.certified_earlier = false;
         Ok(report)

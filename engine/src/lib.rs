@@ -20,6 +20,7 @@ mod failure;
 mod interrupt;
 mod job;
 mod limits;
+mod localise;
 mod lower;
 mod pages;
 mod progress;

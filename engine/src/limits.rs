@@ -25,8 +25,18 @@ pub const SPLITS_PER_TABLE_MAX: u32 = 10_000;
 /// Rows whose hashes one comparison round holds, both sides together.
 pub const ROUND_ROWS_MAX: u64 = 1_000_000;
 
-/// Differing rows one round fetches whole.
-pub const FETCH_ROWS_MAX: u64 = 20_000;
+/// Differing rows one pass fetches whole, by their hashes, which every worker holds: some 50 bytes each.
+pub const FETCH_ROWS_MAX: u64 = 200_000;
+
+/// The part of the plan's memory limit that the rows of one fetch may hold; a single bucket may exceed it.
+pub const FETCH_SHARE: u64 = 4;
+
+/// Differing rows of one table that are named where examples will do; a few more if the last bucket has more. Enough
+/// to see a pattern, few enough that a wholly different table takes no longer than a comparison.
+pub const ROWS_NAMED_MAX: u64 = 1_000;
+
+/// Rounds one table is looked into where examples will do: each reads the whole table again.
+pub const ROUNDS_NAMED_MAX: usize = 4;
 
 /// Rows `sensei repair` takes on at once; they are held in memory until their table is mended.
 pub const REPAIR_ROWS_MAX: u64 = 100_000;
@@ -45,3 +55,4 @@ pub const PROGRESS_LINE_INTERVAL_MS: u64 = 10_000;
 
 const _: () = assert!(LANE_BYTES_MIN >= 2 * BATCH_BYTES, "a lane must be able to hold a batch and fill the next");
 const _: () = assert!(FETCH_ROWS_MAX <= ROUND_ROWS_MAX, "a round fetches rows it has hashed");
+const _: () = assert!(ROWS_NAMED_MAX >= EXAMPLES_PER_TABLE_MAX as u64, "the examples are among the named rows");

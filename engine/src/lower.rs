@@ -97,7 +97,7 @@ fn lower_table(plan: &Plan, table: &TablePlan, masks: &MaskKeys, key: [u8; 32]) 
         target: Arc::new(table.target.clone()),
         projection,
         hasher: hasher(plan, table, key),
-        locate_source: key_positions.is_empty() && plan.source.system != System::Parquet,
+        locate_source: table.source_key.is_empty() && plan.source.system != System::Parquet,
     })
 }
 
@@ -111,7 +111,7 @@ fn masks_a_key(table: &TablePlan, key: &[usize]) -> bool {
 fn hasher(plan: &Plan, table: &TablePlan, key: [u8; 32]) -> RowHasher {
     let types = table.target.fields.iter().map(|field| field.logical.clone()).collect();
     let position = |name: &String| table.target.fields.iter().position(|field| field.name == *name);
-    let identity: Vec<usize> = table.target.primary_key.iter().filter_map(position).collect();
+    let identity: Vec<usize> = table.identity.iter().filter_map(position).collect();
     let hasher = RowHasher::new(key, types, identity);
     if plan.verify == VerifyMode::Full { hasher } else { hasher.counting() }
 }

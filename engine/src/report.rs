@@ -6,7 +6,7 @@ use sensei_storage::evidence::{self, TableFacts};
 use sensei_storage::{Error, Verdict};
 use serde::Serialize;
 
-use crate::difference::{Differences, Example, Kind};
+use crate::difference::{Counted, Differences, Example, Kind};
 use crate::failure::{Doing, Exit, Result};
 
 /// The result of `run`, `verify` and `repair`.
@@ -205,15 +205,39 @@ fn write_differences(out: &mut String, differences: &Differences) {
             count(Kind::Unreadable)
         ),
     );
-    for Example { kind, key, columns } in &differences.examples {
+    for Example { kind, copies, key, columns } in &differences.examples {
         let kind = format!("{kind:?}").to_lowercase();
         let key = key.as_deref().unwrap_or("(no key)");
         let columns = if columns.is_empty() { String::new() } else { format!(" in {}", columns.join(", ")) };
-        line(out, format_args!("  {kind:10} {key}{columns}"));
+        let copies = if *copies > 1 { format!(", {copies} times") } else { String::new() };
+        line(out, format_args!("  {kind:10} {key}{columns}{copies}"));
     }
     let all: u64 = differences.counts.values().sum();
-    if all > differences.examples.len() as u64 {
-        line(out, format_args!("  … and {} more", all - differences.examples.len() as u64));
+    let shown: u64 = differences.examples.iter().map(|example| example.copies).sum();
+    if all > shown {
+        line(out, format_args!("  … and {} more", all - shown));
+    }
+    write_counted(out, differences.counted);
+}
+
+fn write_counted(out: &mut String, counted: Counted) {
+    if counted == Counted::default() {
+        return;
+    }
+    let Counted { expected, actual, buckets_unseen } = counted;
+    let about = if buckets_unseen > 0 { "at least" } else { "about" };
+    line(
+        out,
+        format_args!(
+            "  … and {about} {expected} more rows on the expected side, {actual} on the actual side: counted, not paired"
+        ),
+    );
+    if buckets_unseen > 0 {
+        let of = sensei_operators::BUCKETS_PER_TABLE;
+        line(
+            out,
+            format_args!("  … and no row was looked at in {buckets_unseen} of {of} parts of the table, which differ"),
+        );
     }
 }
 

@@ -53,6 +53,7 @@ impl State {
     pub async fn find(&self, plan_name: &str, key: &SigningKey) -> Result<Found> {
         let doing = "looking for an earlier run";
         let (store, prefix) = self.place();
+        journal::audit_log(store.clone(), prefix.clone()).await.doing("reading the audit log")?;
         let Some(job) = journal::latest_job(store.clone(), prefix.clone(), plan_name).await.doing(doing)? else {
             return Ok(Found::Nothing);
         };
@@ -130,10 +131,11 @@ fn lock(folder: &std::path::Path, plan_name: &str) -> Result<File> {
 }
 
 /// SHA-256 by which a later run knows the plan again. What only bounds the work (limits, the number of rejects allowed)
-/// may change between runs.
+/// and what is not copied anyway may change between runs.
 pub fn identity(plan: &Plan) -> String {
     let mut plan = plan.clone();
     plan.rejects.max = 0;
+    plan.not_carried.clear();
     plan.limits.workers = 0;
     plan.limits.source_connections = 0;
     plan.limits.target_connections = 0;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use sensei_operators::{BUCKETS_PER_TABLE, Side};
+use sensei_operators::Side;
 use sensei_planner::Plan;
 use sensei_storage::evidence::SigningKey;
 use sensei_storage::journal::Operation;
-use sensei_storage::{Digest, Verdict, VerifyMode};
+use sensei_storage::{Verdict, VerifyMode};
 
 use crate::clock::Stopwatch;
 use crate::compare::{Collected, Comparison, Overview, Part, ranges};
@@ -17,6 +17,7 @@ use crate::context::Ends;
 use crate::difference::{Differences, Kind, RowDifference};
 use crate::failure::{Doing, Failure, Result};
 use crate::limits::REPAIR_ROWS_MAX;
+use crate::localise::{Depth, Located};
 use crate::lower::lower;
 use crate::progress::Progress;
 use crate::random;
@@ -42,8 +43,8 @@ pub async fn verify(options: &VerifyOptions) -> Result<JobReport> {
     let checked = Checked::new(Ends::connect(&options.plan).await?)?;
     let (overview, comparison) = checked.overview(false, options.quiet).await?;
     let mut collected = Collected::new(comparison.tables.clone()).reporting(options.report.as_deref())?;
-    let rows = checked.rows(&overview);
-    comparison.localise(&overview.differing, &rows, &mut |batch| collected.take(&batch)).await?;
+    let depth = if options.report.is_some() { Depth::All } else { Depth::Examples };
+    comparison.localise(&overview, depth, &mut |located| collected.take(&located)).await?;
     checked.report(&overview, collected.close()?, watch)
 }
 
@@ -57,16 +58,17 @@ pub async fn repair(options: &VerifyOptions, key: &SigningKey) -> Result<JobRepo
     let (overview, comparison) = checked.overview(true, options.quiet).await?;
     let mut repairs: BTreeMap<u32, Mend> = BTreeMap::new();
     let (mut differing, mut unreadable) = (0, 0);
-    let rows = checked.rows(&overview);
     comparison
-        .localise(&overview.differing, &rows, &mut |batch| {
-            for row in batch {
-                differing += 1;
-                unreadable += u64::from(row.kind == Kind::Unreadable);
+        .localise(&overview, Depth::Repair, &mut |located| match located {
+            Located::Row(row) => {
+                differing += row.copies;
+                unreadable += if row.kind == Kind::Unreadable { row.copies } else { 0 };
                 if differing <= REPAIR_ROWS_MAX {
                     repairs.entry(row.table).or_default().add(row);
                 }
             }
+            Located::OneSided { rows, .. } => differing += rows,
+            Located::Counted { counted, .. } => differing += counted.expected.max(counted.actual),
         })
         .await?;
     refuse_what_cannot_be_mended(differing, unreadable)?;
@@ -91,7 +93,7 @@ fn refuse_what_cannot_be_mended(differing: u64, unreadable: u64) -> Result<()> {
     }
     if differing > REPAIR_ROWS_MAX {
         return Err(Failure::usage(
-            format!("{differing} rows differ, more than the {REPAIR_ROWS_MAX} that a repair takes on"),
+            format!("at least {differing} rows differ, more than the {REPAIR_ROWS_MAX} that a repair takes on"),
             "Set target.on_existing to truncate and copy again with `sensei run --fresh`.",
         ));
     }
@@ -108,7 +110,9 @@ struct Mend {
 impl Mend {
     fn add(&mut self, row: RowDifference) {
         self.locators.extend(row.locators);
-        self.rows.extend(row.expected);
+        if let Some(expected) = row.expected {
+            self.rows.extend((0..row.copies).map(|_| expected.clone()));
+        }
     }
 }
 
@@ -146,6 +150,7 @@ impl Checked {
             target_scans: limits.target_connections as usize,
             memory_bytes: limits.memory_bytes,
             locate,
+            quiet,
         };
         comparison.parts = self.parts(&comparison).await?;
         let mut progress = Progress::new("comparing", &self.expected_rows(), quiet);
@@ -182,15 +187,6 @@ impl Checked {
         Ok(parts)
     }
 
-    /// Rows of both sides, to size the rounds of the second pass.
-    fn rows(&self, overview: &Overview) -> BTreeMap<u32, u64> {
-        let mut rows = BTreeMap::new();
-        for ((table, _), tally) in &overview.tallies {
-            *rows.entry(*table).or_insert(u64::from(BUCKETS_PER_TABLE)) += tally.rows;
-        }
-        rows
-    }
-
     fn report(&self, overview: &Overview, differences: Vec<Differences>, watch: Stopwatch) -> Result<JobReport> {
         let table = |index: usize| self.table_report(index as u32, overview);
         let tables: Vec<TableReport> = (0..self.plan.tables.len()).map(table).collect();
@@ -212,12 +208,10 @@ impl Checked {
         let planned = &self.plan.tables[index as usize];
         let expected = overview.tallies.get(&(index, Side::Expected));
         let actual = overview.tallies.get(&(index, Side::Actual));
-        let digest = |tally: Option<&sensei_operators::Tally>| tally.map_or(Digest::ZERO, |tally| tally.digest);
-        let differs = overview.differing.range((index, 0)..=(index, u16::MAX)).next().is_some();
         let rows = expected.map_or(0, |tally| tally.rows);
         let found = actual.map_or(0, |tally| tally.rows);
         let rejected = overview.rejected_rows.get(&index).copied().unwrap_or(0);
-        let equal = !differs && digest(expected) == digest(actual) && !self.missing.contains(&index);
+        let equal = overview.is_equal(index) && !self.missing.contains(&index);
         TableReport {
             source: planned.source.clone(),
             target: planned.target.name.clone(),

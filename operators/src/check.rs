@@ -7,6 +7,9 @@ use sensei_storage::{Field, LogicalType, System, canonicalize_json_text};
 
 use crate::fault::RowFaults;
 
+/// Digits up to which a decimal is a decimal in Parquet; a longer one is kept as text.
+const PARQUET_DECIMAL_DIGITS_MAX: u32 = 38;
+
 /// Records a fault for each value of a column that `system` cannot hold in `field`.
 pub fn check(array: &ArrayRef, field: &Field, system: System, faults: &mut RowFaults) {
     check_nulls(array, field, faults);
@@ -33,6 +36,10 @@ fn check_values(array: &ArrayRef, logical: &LogicalType, column: &str, system: S
         (LogicalType::Float64, System::Sqlite) => {
             let nan = |row| array.as_primitive::<Float64Type>().value(row).is_nan();
             each_valid(array, nan, |row| faults.add(row, column, "SQLite cannot hold NaN"));
+        }
+        (LogicalType::Decimal { precision: ..=PARQUET_DECIMAL_DIGITS_MAX, .. }, System::Parquet) => {
+            let not_finite = |row| !array.as_string::<i32>().value(row).ends_with(|last: char| last.is_ascii_digit());
+            each_valid(array, not_finite, |row| faults.add(row, column, "a Parquet decimal cannot be NaN or infinite"));
         }
         (LogicalType::Array(element), _) => check_elements(array, element, column, system, faults),
         _ => {}

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
 use datafusion_common::config::ConfigOptions;
-use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion_common::{DFSchema, DataFusionError, TableReference};
+use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion_common::{DFSchema, DataFusionError, ScalarValue, TableReference};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::planner::{ContextProvider, ExprPlanner};
 use datafusion_expr::simplify::SimplifyContext;
-use datafusion_expr::{AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, Volatility, WindowUDF};
+use datafusion_expr::{AggregateUDF, Expr, HigherOrderUDF, Operator, ScalarUDF, TableSource, Volatility, WindowUDF};
 use datafusion_optimizer::simplify_expressions::ExprSimplifier;
+use datafusion_physical_expr::expressions::{BinaryExpr, NegativeExpr, lit};
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
@@ -70,6 +71,7 @@ impl Expression {
         let physical =
             create_physical_expr(&logical, &df_schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
                 .map_err(invalid)?;
+        let physical = fail_on_overflow(physical, &schema).map_err(invalid)?;
         let data_type = physical.data_type(&schema).map_err(invalid)?;
         let result = present::logical_type(&data_type).ok_or(ExpressionError::ResultType(data_type))?;
         Ok(Expression { physical, schema, fields: fields.to_vec(), used, result })
@@ -117,6 +119,9 @@ impl Expression {
     fn run_each(&self, shown: &RecordBatch, faults: &mut Vec<(usize, String)>) -> ArrayRef {
         let data_type = present::shown_type(&self.result);
         let data_type = self.physical.data_type(&self.schema).unwrap_or(data_type);
+        if shown.num_rows() == 0 {
+            return arrow_array::new_empty_array(&data_type);
+        }
         let each = |row| {
             self.run(&shown.slice(row, 1)).unwrap_or_else(|_| {
                 faults.push((row, "the expression fails on this row".to_owned()));
@@ -147,6 +152,32 @@ fn plan(sql: &str, schema: &DFSchema) -> Result<Expr, ExpressionError> {
         .map_err(invalid)?;
     let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
     ExprSimplifier::new(context).coerce(logical, schema).map_err(invalid)
+}
+
+/// DataFusion's sums, differences, products and negations of integers wrap; here they fail their row.
+fn fail_on_overflow(
+    expression: Arc<dyn PhysicalExpr>,
+    schema: &Schema,
+) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
+    let checked = |node: Arc<dyn PhysicalExpr>| {
+        let checked: Arc<dyn PhysicalExpr> = if let Some(binary) = node.downcast_ref::<BinaryExpr>() {
+            if !matches!(binary.op(), Operator::Plus | Operator::Minus | Operator::Multiply) {
+                return Ok(Transformed::no(node));
+            }
+            Arc::new(binary.clone().with_fail_on_overflow(true))
+        } else if let Some(negative) = node.downcast_ref::<NegativeExpr>() {
+            let data_type = negative.data_type(schema)?;
+            if !data_type.is_signed_integer() {
+                return Ok(Transformed::no(node));
+            }
+            let zero = lit(ScalarValue::new_zero(&data_type)?);
+            Arc::new(BinaryExpr::new(zero, Operator::Minus, negative.arg().clone()).with_fail_on_overflow(true))
+        } else {
+            return Ok(Transformed::no(node));
+        };
+        Ok(Transformed::yes(checked))
+    };
+    Ok(expression.transform_up(checked)?.data)
 }
 
 fn refuse_unrepeatable(expression: &Expr) -> Result<(), ExpressionError> {

@@ -1,5 +1,6 @@
 //! Tests of compiling and evaluating expressions.
 
+use arrow_array::Array;
 use expect_test::{Expect, expect};
 use sensei_storage::{Field, LogicalType, text};
 
@@ -21,33 +22,42 @@ fn fields() -> Vec<Field> {
         field("n", LogicalType::Int32),
         field("odd name", LogicalType::TEXT),
         field("id", LogicalType::Uuid),
+        field("top", LogicalType::Int32),
+        field("bottom", LogicalType::Int64),
     ]
 }
 
-fn check(sql: &str, expected: Expect) {
-    let batch = row(&[
+fn one_row() -> RecordBatch {
+    row(&[
         (LogicalType::TEXT, Some(" Bob@Example.ORG ")),
         (DECIMAL, Some("19.99")),
         (LogicalType::Int32, Some("7")),
         (LogicalType::TEXT, None),
         (LogicalType::Uuid, Some("00112233-4455-6677-8899-aabbccddeeff")),
-    ]);
-    let answer = match Expression::compile(sql, &fields()) {
-        Err(error) => format!("error: {error}"),
-        Ok(expression) => {
-            let mut faults = Vec::new();
-            let result = expression.evaluate(&batch, &mut faults);
-            let mut value = String::new();
-            if arrow_array::Array::is_null(&result, 0) {
-                value.push_str("NULL");
-            } else {
-                text::render(expression.result(), &result, 0, &mut value);
-            }
-            let faults: Vec<String> = faults.into_iter().map(|(row, why)| format!(" fault {row}: {why}")).collect();
-            format!("{} {value}{}", expression.result(), faults.concat())
-        }
+        (LogicalType::Int32, Some("2147483647")),
+        (LogicalType::Int64, Some("-9223372036854775808")),
+    ])
+}
+
+fn answer(sql: &str) -> String {
+    let expression = match Expression::compile(sql, &fields()) {
+        Err(error) => return format!("error: {error}"),
+        Ok(expression) => expression,
     };
-    expected.assert_eq(&answer);
+    let mut faults = Vec::new();
+    let result = expression.evaluate(&one_row(), &mut faults);
+    let mut value = String::new();
+    if result.is_null(0) {
+        value.push_str("NULL");
+    } else {
+        text::render(expression.result(), &result, 0, &mut value);
+    }
+    let faults: Vec<String> = faults.into_iter().map(|(row, why)| format!(" fault {row}: {why}")).collect();
+    format!("{} {value}{}", expression.result(), faults.concat())
+}
+
+fn check(sql: &str, expected: Expect) {
+    expected.assert_eq(&answer(sql));
 }
 
 #[test]
@@ -66,6 +76,39 @@ fn evaluates_text_numbers_and_conditions() {
 fn a_row_that_fails_is_a_fault_without_its_value() {
     check("CAST(Email AS INT)", expect!["int32 NULL fault 0: the expression fails on this row"]);
     check("n / (n - 7)", expect!["int32 NULL fault 0: the expression fails on this row"]);
+}
+
+#[test]
+fn integers_that_overflow_fail_their_row() {
+    let failed = |logical: &str| format!("{logical} NULL fault 0: the expression fails on this row");
+    for (sql, logical) in [
+        ("top * n", "int32"),
+        ("top + n", "int32"),
+        ("-top - n", "int32"),
+        ("bottom - 1", "int64"),
+        ("-bottom", "int64"),
+        ("-(bottom)", "int64"),
+        ("bottom / -1", "int64"),
+        ("CASE WHEN n > 0 THEN top * n ELSE 0 END", "int64"),
+        ("abs(bottom)", "int64"),
+        ("CAST(bottom AS INT)", "int32"),
+        ("n / 0", "int64"),
+        ("n % 0", "int64"),
+    ] {
+        assert_eq!(answer(sql), failed(logical), "{sql}");
+    }
+    check("-top", expect!["int32 -2147483647"]);
+    check("CAST(top AS BIGINT) * n", expect!["int64 15032385529"]);
+    check("-price", expect!["decimal(10,2) -19.99"]);
+    check("TRY_CAST(bottom AS INT)", expect!["int32 NULL"]);
+}
+
+#[test]
+fn an_expression_that_always_fails_is_evaluated_on_no_rows() {
+    let expression = Expression::compile("n / 0", &fields()).expect("compiles");
+    let mut faults = Vec::new();
+    let result = expression.evaluate(&one_row().slice(0, 0), &mut faults);
+    assert_eq!((result.len(), faults), (0, Vec::new()));
 }
 
 #[test]

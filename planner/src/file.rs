@@ -237,6 +237,7 @@ impl PlanFile {
     pub fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<PlanFile, Vec<Problem>> {
         let mut root = yaml::parse(text).map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
+        variables::refuse_in_sql(&root, &mut problems);
         variables::substitute(&mut root, lookup, &mut problems);
         if !problems.is_empty() {
             return Err(problems);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sensei_storage::{Field, ForeignKey, System};
+use sensei_storage::{Field, ForeignKey, LogicalType, System};
 
 use crate::cast::keeps_apart;
 use crate::dialect::same_name;
@@ -43,10 +43,15 @@ fn primary(draft: &mut TableDraft<'_>) {
             draft.notes.push(format!("primary key of \"{}\": the target's table keeps its own", draft.table.name));
         }
         draft.plan.target.primary_key = if key.iter().all(written) { key.clone() } else { Vec::new() };
+        let carried = carried.ok().filter(|columns| !columns.is_empty());
+        draft.plan.identity = carried.unwrap_or_else(|| draft.plan.target.primary_key.clone());
         return;
     }
     match carried {
-        Ok(columns) => draft.plan.target.primary_key = columns,
+        Ok(columns) => {
+            draft.plan.identity.clone_from(&columns);
+            draft.plan.target.primary_key = columns;
+        }
         Err(why) => draft.notes.push(format!("primary key of \"{}\": {why}", draft.table.name)),
     }
 }
@@ -138,7 +143,7 @@ impl References<'_, '_> {
         let secret =
             |draft: &TableDraft<'_>, field: &Field| self.mask_keys.get(&(draft.table.name.clone(), field.name.clone()));
         match (column.mask, parent_column.mask) {
-            (None, None) if field.logical != parent_field.logical && !text(field, parent_field) => Err(format!(
+            (None, None) if !comparable(field, parent_field) => Err(format!(
                 "column \"{}\" is {} and \"{}\" is {}",
                 field.name, field.logical, parent_field.name, parent_field.logical
             )),
@@ -159,10 +164,13 @@ impl References<'_, '_> {
     }
 }
 
-/// Text columns of different declared lengths compare as text.
-fn text(a: &Field, b: &Field) -> bool {
-    use sensei_storage::LogicalType::Text;
-    matches!((&a.logical, &b.logical), (Text { .. }, Text { .. }))
+/// Whether systems compare the two without a cast that changes a value.
+fn comparable(child: &Field, parent: &Field) -> bool {
+    use LogicalType::{Int16, Int32, Int64, Text};
+    match (&child.logical, &parent.logical) {
+        (Text { .. }, Text { .. }) | (Int16 | Int32 | Int64, Int16 | Int32 | Int64) => true,
+        (child, parent) => child == parent,
+    }
 }
 
 fn same_key(a: &ForeignKey, b: &ForeignKey) -> bool {

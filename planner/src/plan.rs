@@ -96,6 +96,8 @@ pub struct TablePlan {
     pub filter: Option<String>,
     /// The table as it must stand in the target.
     pub target: TargetTable,
+    /// Target columns that tell rows apart: the source's key where it is carried, else the target's; empty for none.
+    pub identity: Vec<String>,
     /// How each of the target's fields comes about, in the same order.
     pub columns: Vec<ColumnPlan>,
 }

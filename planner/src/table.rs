@@ -176,6 +176,7 @@ impl<'a> Scope<'a, '_> {
             lossy: draft.lossy,
         });
         let plan = TablePlan {
+            identity: Vec::new(),
             source: self.table.name.clone(),
             source_key: self.table.primary_key.clone(),
             columns: columns.collect(),

@@ -21,6 +21,28 @@ pub(crate) fn substitute(node: &mut Node, lookup: &dyn Fn(&str) -> Option<String
     }
 }
 
+/// Keys whose text becomes part of the resolved plan, which is stored and hashed.
+const STORED: [&str; 2] = ["expr", "where"];
+
+/// Refuses variables in SQL: what they stand for would be stored in the clear.
+pub(crate) fn refuse_in_sql(node: &Node, problems: &mut Vec<Problem>) {
+    match &node.value {
+        Value::Scalar { .. } => {}
+        Value::List(items) => items.iter().for_each(|item| refuse_in_sql(item, problems)),
+        Value::Map(entries) => entries.iter().for_each(|(key, value)| match &value.value {
+            Value::Scalar { text, .. } if STORED.contains(&key.text.as_str()) && text.contains("${") => problems.push(
+                Problem::new(Code::Variable, format!("`{}` cannot use a variable", key.text))
+                    .why(format!(
+                        "{}: SQL is stored in the journal as it is, and its variables with it.",
+                        value.at.sentence()
+                    ))
+                    .hint("Write the value itself, or use a mask if it is a secret."),
+            ),
+            _ => refuse_in_sql(value, problems),
+        }),
+    }
+}
+
 /// Puts variables in place in a text that stands alone, such as a URL on a command line.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ pub struct Batch {
     pub faults: Vec<Fault>,
 }
 
-/// Name of the locator column: the row's physical address (`ctid`, `rowid`) as text.
+/// Name of the locator column: the row's physical address (`ctid`, `rowid`) as text; NULL where it has none.
 pub const LOCATOR: &str = "\u{1}locator";
 
 /// A row that cannot be carried, and why. Never holds a value of a column that is not part of the key.

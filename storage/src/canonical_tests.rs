@@ -174,7 +174,11 @@ proptest! {
 
 fn as_doubles(value: Value) -> Value {
     match value {
-        Value::Number(number) => json!(number.as_f64().filter(|n| *n != 0.0).unwrap_or(0.0)),
+        // Read from the number's own text: serde_json's parser may be off by the last bit.
+        Value::Number(number) => {
+            let double: f64 = number.to_string().parse().unwrap();
+            json!(format!("{:.12e}", if double == 0.0 { 0.0 } else { double }))
+        }
         Value::Array(items) => Value::Array(items.into_iter().map(as_doubles).collect()),
         Value::Object(members) => Value::Object(members.into_iter().map(|(k, v)| (k, as_doubles(v))).collect()),
         other => other,

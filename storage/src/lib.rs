@@ -45,6 +45,6 @@ pub use postgres::Postgres;
 pub use rows::{RowsBuilder, arrow_schema};
 pub use source::{Batches, Scan, Snapshot, Source};
 pub use split::{Piece, Range, Sizing, Split, SplitId};
-pub use target::{Begin, Commit, OnExisting, Target, Token, Write, Writer};
+pub use target::{Begin, Commit, OnExisting, Standing, Target, Token, Write, Writer};
 pub use types::LogicalType;
 pub use verdict::{Verdict, VerifyMode};

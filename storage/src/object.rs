@@ -2,18 +2,20 @@
 //!
 //! One way to name it (a path or URL), one way to open it, one mapping of its errors. Knows nothing of what is stored.
 
+mod durable;
+
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 
 use crate::error::{Error, Result};
+use durable::DurableFolder;
 
 /// Attempts after the first one that a cloud request gets.
 pub const RETRIES_MAX: usize = 6;
@@ -225,7 +227,7 @@ fn local(url: &str, path: PathBuf, create: bool) -> Result<ObjectFolder> {
     if !absolute.is_dir() {
         return Err(Error::Invalid { what: what(), why: "it is not a folder".to_owned() });
     }
-    let store = LocalFileSystem::new_with_prefix(&absolute).map_err(|error| store_error(what(), error))?;
+    let store = DurableFolder::open(absolute).map_err(|error| store_error(what(), error))?;
     Ok(ObjectFolder::over(Arc::new(store), Path::default(), path.display().to_string()))
 }
 
@@ -318,6 +320,28 @@ mod tests {
             assert!(matches!(create(&folder, &path).await, Err(Error::Exists { .. })), "{url}");
             assert_eq!(folder.relative(&path), "one/two");
         }
+    }
+
+    #[tokio::test]
+    async fn a_local_put_replaces_leaves_no_temporary_and_hides_those_of_the_dead() {
+        use futures::TryStreamExt;
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("one#1"), "half").unwrap();
+        let folder = ObjectFolder::open(place.path().to_str().unwrap()).unwrap();
+        let (one, deep) = (folder.path("one"), folder.path("a/b/two"));
+        for text in ["x", "yy"] {
+            folder.store.put(&one, PutPayload::from(text.to_owned())).await.unwrap();
+        }
+        create(&folder, &deep).await.unwrap();
+        let mut upload = folder.store.put_multipart(&folder.path("three")).await.unwrap();
+        upload.put_part(PutPayload::from_static(b"zzz")).await.unwrap();
+        upload.complete().await.unwrap();
+        assert_eq!(folder.store.get(&one).await.unwrap().bytes().await.unwrap(), "yy");
+        let mut sizes: Vec<_> = folder.store.list(None).map_ok(|meta| meta.size).try_collect().await.unwrap();
+        sizes.sort();
+        assert_eq!(sizes, [1, 2, 3]);
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 4, "only the dead writer's file is left");
+        assert_eq!(std::fs::read_dir(place.path().join("a/b")).unwrap().count(), 1);
     }
 
     #[tokio::test]

@@ -22,6 +22,9 @@ pub trait Source: Send + Sync {
     /// The endpoint for people, never with a secret in it.
     fn describe(&self) -> String;
 
+    /// What tells whether two endpoints are one place, however their URLs are written.
+    async fn identity(&self) -> Result<String>;
+
     /// Reads what the endpoint holds.
     async fn catalog(&self) -> Result<Catalog>;
 

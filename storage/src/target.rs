@@ -1,5 +1,6 @@
 //! What every connector that can be written offers. Every target is a source too: what was written is read back.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -44,11 +45,20 @@ pub trait Target: Source {
     /// Declares `generation` the only one that may write for `job`. Writers of older generations fail from now on.
     async fn fence(&self, job: &str, generation: u64) -> Result<()>;
 
+    /// Of the commits `known` of `job`, the splits whose commit the target still has. One that was restored, failed over
+    /// or lost its last transactions in a crash has fewer than the journal says.
+    async fn committed(&self, job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>>;
+
     /// Opens a writer for one split, or says that the split is committed already.
     async fn begin(&self, write: Write) -> Result<Begin>;
 
-    /// Streams the rows a commit wrote, as they stand now, whoever changed them since.
+    /// Streams the rows a commit wrote, as they stand now, whoever changed them since. Works until [`Target::finish`].
     async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches>;
+
+    /// How a table stands beside `commits`, all that this job made of it. Under `Fail` and `Truncate` the table is the
+    /// job's alone, so a row that is not ours was added or changed by somebody else. `None` where a table is only what
+    /// its commits are (Parquet).
+    async fn standing(&self, table: &str, commits: &[Commit]) -> Result<Option<Standing>>;
 
     /// Adds the primary key of one loaded table. Does nothing if it is there.
     async fn add_primary_key(&self, table: &TargetTable) -> Result<()>;
@@ -77,6 +87,7 @@ pub struct Write {
     /// Where to.
     pub table: Arc<TargetTable>,
     /// If the split was committed before: delete the rows of that commit and write anew, in the same transaction.
+    /// [`crate::Error::Changed`] unless exactly those rows are still there.
     pub replace: bool,
 }
 
@@ -99,13 +110,23 @@ pub trait Writer: Send {
     async fn commit(self: Box<Self>, rows: u64) -> Result<Commit>;
 }
 
-/// Proof of one committed split, enough to find its rows again.
+/// Proof of one committed split, enough to find its rows again until [`Target::finish`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// Rows committed.
     pub rows: u64,
     /// Where they are.
     pub token: Token,
+}
+
+/// The rows of a table, counted at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Rows in the table.
+    pub rows: u64,
+    /// Rows that are still as one of the commits wrote them. SQLite cannot tell a row that was changed later, so there
+    /// it is the sum of what was committed.
+    pub ours: u64,
 }
 
 /// How each system finds the rows of one commit again.
@@ -122,10 +143,15 @@ pub enum Token {
         /// Block after the last.
         end_block: u64,
     },
-    /// SQLite: inclusive runs of rowids.
+    /// SQLite: the progress record in the file, which lists the rowids, since gaps can make that list as long as the
+    /// rows are many. Good until [`Target::finish`] drops the record.
     Sqlite {
-        /// Runs, ascending.
-        rowids: Vec<(i64, i64)>,
+        /// The job.
+        job: String,
+        /// The split.
+        split: u32,
+        /// SHA-256 of the list as it is stored, hex.
+        rowids_sha256: String,
     },
     /// Parquet: one file, relative to the endpoint.
     Parquet {

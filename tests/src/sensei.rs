@@ -125,6 +125,8 @@ impl Sensei {
         let file = |name| File::create(output.path().join(name)).expect("the temporary folder is writable");
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.folder()).env("NO_COLOR", "1");
+        // Keys made for a test stay with it.
+        command.env("XDG_CONFIG_HOME", self.path(".config"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
         let child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));

@@ -7,9 +7,10 @@ mod plan;
 mod run;
 mod status;
 
+use std::io::IsTerminal;
+
 use clap::{CommandFactory, Parser};
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::{CertificateCommand, Cli, Command, ExplainFormat, LogFormat, Output};
 use crate::failure::{Exit, Failure, Result};
@@ -19,9 +20,7 @@ use crate::{interrupt, pages, runtime};
 pub fn main() -> Exit {
     runtime::end_process_on_panic();
     let cli = Cli::parse();
-    if let Err(failure) = log_to_stderr(&cli) {
-        return fail(&failure, cli.output);
-    }
+    log_to_stderr(&cli);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -40,7 +39,7 @@ pub fn main() -> Exit {
 async fn dispatch(cli: Cli) -> Result<Exit> {
     let (output, quiet) = (cli.output, cli.quiet || cli.output == Output::Json);
     match cli.command {
-        Command::Plan(args) => plan::propose(&args).await,
+        Command::Plan(args) => plan::propose(&args, output).await,
         Command::Check(args) => check::check(&args.plan, output).await,
         Command::Explain(args) => {
             let format = if output == Output::Json { ExplainFormat::Json } else { args.format };
@@ -53,7 +52,7 @@ async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Certificate(CertificateCommand::Show(args)) => certificate::show(&args.file, output),
         Command::Certificate(CertificateCommand::Verify(args)) => certificate::verify(&args, output),
         Command::Schema => print(&(pretty(&sensei_planner::json_schema())? + "\n")),
-        Command::Error { code } => explain_error(code.as_deref()),
+        Command::Error { code } => explain_errors(code.as_deref(), output),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sensei", &mut std::io::stdout());
             Ok(Exit::Done)
@@ -61,14 +60,31 @@ async fn dispatch(cli: Cli) -> Result<Exit> {
     }
 }
 
-fn explain_error(code: Option<&str>) -> Result<Exit> {
-    match code {
-        None => print(&pages::codes().fold(String::new(), |list, code| list + pages::title(code) + "\n")),
-        Some(code) => {
-            let unknown = || Failure::usage(format!("there is no error code {code}"), "List them with `sensei error`.");
-            print(pages::page(&code.to_uppercase()).ok_or_else(unknown)?)
-        }
+#[derive(Serialize)]
+struct Pages {
+    errors: Vec<Page>,
+}
+
+#[derive(Serialize)]
+struct Page {
+    code: &'static str,
+    page: &'static str,
+}
+
+fn explain_errors(code: Option<&str>, output: Output) -> Result<Exit> {
+    let wanted = code.map(str::to_uppercase);
+    let is_wanted = |code: &&'static str| wanted.as_deref().is_none_or(|wanted| wanted == *code);
+    let page = |code| Page { code, page: pages::page(code).unwrap_or_default() };
+    let found = Pages { errors: pages::codes().filter(is_wanted).map(page).collect() };
+    if let (true, Some(code)) = (found.errors.is_empty(), code) {
+        return Err(Failure::usage(format!("there is no error code {code}"), "List them with `sensei error`."));
     }
+    let text = || match code {
+        Some(_) => found.errors.iter().map(|page| page.page).collect(),
+        None => found.errors.iter().map(|page| format!("{}\n", pages::title(page.code))).collect(),
+    };
+    present(&found, text, output)?;
+    Ok(Exit::Done)
 }
 
 /// Prints a result on stdout.
@@ -137,14 +153,12 @@ fn fail(failure: &Failure, output: Output) -> Exit {
     exit
 }
 
-fn log_to_stderr(cli: &Cli) -> Result<()> {
-    let filter = EnvFilter::try_new(&cli.log_level).map_err(|_| {
-        Failure::usage(format!("log level \"{}\" is not known", cli.log_level), "Use warn, info or debug.")
-    })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+fn log_to_stderr(cli: &Cli) {
+    let colours = std::io::stderr().is_terminal();
+    let builder =
+        tracing_subscriber::fmt().with_max_level(cli.log_level).with_ansi(colours).with_writer(std::io::stderr);
     match cli.log_format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
     }
-    Ok(())
 }

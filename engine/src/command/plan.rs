@@ -5,14 +5,15 @@ use std::path::Path;
 
 use sensei_planner::{Format, explain as explained, propose as proposed};
 use sensei_storage::{Error, open_source, open_target};
+use serde::Serialize;
 
-use crate::cli::{ExplainFormat, PlanArgs};
-use crate::command::print;
+use crate::cli::{ExplainFormat, Output, PlanArgs};
+use crate::command::{present, print};
 use crate::context::{Ends, bare_endpoint};
 use crate::failure::{Doing, Exit, Result};
 
 /// Proposes a plan from what both ends hold.
-pub async fn propose(args: &PlanArgs) -> Result<Exit> {
+pub async fn propose(args: &PlanArgs, output: Output) -> Result<Exit> {
     let lookup = |name: &str| std::env::var(name).ok();
     let (source_url, target_url) = (substitute(&args.source, &lookup)?, substitute(&args.target, &lookup)?);
     let source = open_source(&bare_endpoint(&source_url)).doing("opening the source")?;
@@ -20,9 +21,28 @@ pub async fn propose(args: &PlanArgs) -> Result<Exit> {
     let source_catalog = source.catalog().await.doing("reading the source's catalog")?;
     let target_catalog = target.catalog().await.doing("reading the target's catalog")?;
     let text = proposed(&args.source, &args.target, &source_catalog, &target_catalog);
-    match &args.out {
-        None => print(&text),
-        Some(path) => write_new(path, &text),
+    if let Some(path) = &args.out {
+        write_new(path, &text)?;
+    }
+    let proposed = Proposed { file: args.out.as_deref(), plan: &text };
+    present(&proposed, || proposed.text(), output)?;
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Proposed<'a> {
+    file: Option<&'a Path>,
+    plan: &'a str,
+}
+
+impl Proposed<'_> {
+    fn text(&self) -> String {
+        match self.file {
+            None => self.plan.to_owned(),
+            Some(path) => {
+                format!("wrote {}\nnext: sensei check {0}, then sensei run {0}\n", path.display())
+            }
+        }
     }
 }
 
@@ -31,7 +51,7 @@ fn substitute(url: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Stri
     sensei_planner::substitute_text(url, lookup).map_err(|problem| crate::failure::Failure::Plan(vec![problem]))
 }
 
-fn write_new(path: &Path, text: &str) -> Result<Exit> {
+fn write_new(path: &Path, text: &str) -> Result<()> {
     let what = format!("plan file \"{}\"", path.display());
     let written = std::fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
     written
@@ -41,8 +61,7 @@ fn write_new(path: &Path, text: &str) -> Result<Exit> {
             }
             _ => Error::io(what, error),
         })
-        .doing("writing the plan")?;
-    print(&format!("wrote {}\nnext: sensei check {0}, then sensei run {0}\n", path.display()))
+        .doing("writing the plan")
 }
 
 /// Prints a resolved plan.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::{Output, StatusArgs};
 use crate::command::present;
-use crate::context::{open_state, read_plan_file};
+use crate::context::{existing_state, read_plan_file};
 use crate::failure::{Doing, Exit, Failure, Result};
 
 #[derive(Serialize)]
@@ -23,6 +23,11 @@ struct Status {
     epochs: u64,
 }
 
+#[derive(Serialize)]
+struct Statuses {
+    jobs: Vec<Status>,
+}
+
 /// Prints where one job, or every job, stands.
 pub async fn status(args: &StatusArgs, output: Output) -> Result<Exit> {
     let (state, wanted) = place(args)?;
@@ -36,12 +41,12 @@ pub async fn status(args: &StatusArgs, output: Output) -> Result<Exit> {
         };
         jobs = vec![newest.ok_or_else(missing)?];
     }
-    let mut statuses = Vec::new();
+    let mut statuses = Statuses { jobs: Vec::new() };
     for job in jobs {
         let history = journal::history(store.clone(), prefix.clone(), &job, None).await.doing(doing)?;
-        statuses.push(Status::of(job, &history));
+        statuses.jobs.push(Status::of(job, &history));
     }
-    present(&statuses, || statuses.iter().map(Status::text).collect(), output)?;
+    present(&statuses, || statuses.jobs.iter().map(Status::text).collect(), output)?;
     Ok(Exit::Done)
 }
 
@@ -54,9 +59,9 @@ fn place(args: &StatusArgs) -> Result<(sensei_storage::ObjectFolder, Option<Stri
     match &args.plan_or_job {
         Some(name) if Path::new(name).is_file() => {
             let file = read_plan_file(Path::new(name))?;
-            Ok((open_state(&file.state)?, Some(file.name)))
+            Ok((existing_state(&file.state)?, Some(file.name)))
         }
-        wanted => Ok((open_state(&args.state)?, wanted.clone())),
+        wanted => Ok((existing_state(&args.state)?, wanted.clone())),
     }
 }
 
@@ -65,7 +70,7 @@ impl Status {
         let state = match (&history.finish, &history.certificate_sha256, &history.interrupted) {
             (Some(finish), _, _) => finish.verdict.to_string(),
             (None, Some(_), _) => "certified, target not completed: run it again".to_owned(),
-            (None, None, Some(stop)) => format!("interrupted at {}: run it again", stop.at),
+            (None, None, Some(stop)) => format!("stopped at {} ({}): run it again", stop.at, stop.why),
             (None, None, None) => "running, or cut off".to_owned(),
         };
         Status {

@@ -54,10 +54,8 @@ pub(super) enum Order {
 pub(super) enum Destination {
     /// Into this writer.
     Writer(Box<dyn Writer>),
-    /// Nowhere: they are there already, and must be read back.
+    /// Nowhere: they are there already, and are read back once more.
     Committed(Commit),
-    /// Nowhere: they were read back under an earlier snapshot, with this digest.
-    Verified(Commit, Digest),
 }
 
 /// Opens the destination of a grant. Called in lease order on each worker: a later lease must not hold the only
@@ -65,10 +63,7 @@ pub(super) enum Destination {
 pub(super) async fn open(context: &LaneContext, grant: &Grant) -> Result<Destination> {
     let table = &context.tables[grant.split.table as usize];
     let replace = match &grant.work {
-        Work::Recheck(checkpoint) => {
-            let known = checkpoint.actual.unwrap_or(checkpoint.expected);
-            return Ok(Destination::Verified(checkpoint.commit.clone(), known));
-        }
+        Work::Recheck(checkpoint) => return Ok(Destination::Committed(checkpoint.commit.clone())),
         Work::Copy => false,
         Work::Recopy => true,
     };
@@ -117,12 +112,11 @@ pub(super) async fn write(
                 }
             }
             Order::Commit(rows) => {
-                let (commit, known) = match destination {
-                    Destination::Writer(writer) => (writer.commit(rows).await.doing(doing())?, None),
-                    Destination::Committed(commit) => (commit, None),
-                    Destination::Verified(commit, digest) => (commit, Some(digest)),
+                let commit = match destination {
+                    Destination::Writer(writer) => writer.commit(rows).await.doing(doing())?,
+                    Destination::Committed(commit) => commit,
                 };
-                let known = known.or_else(|| (!context.read_back).then(|| Digest::of_count(commit.rows as i64)));
+                let known = (!context.read_back).then(|| Digest::of_count(commit.rows as i64));
                 committed.send(Committed { lease: work.lease, commit, known });
                 return Ok(());
             }

@@ -20,14 +20,14 @@ pub enum Event {
     /// A split passed through and its counts are known.
     Done {
         /// The split.
-        work: SplitWork,
+        work: Box<SplitWork>,
         /// Its counts.
-        outcome: Outcome,
+        outcome: Box<Outcome>,
     },
     /// Rows of a split do not fit the target.
     Rejected {
         /// The split.
-        work: SplitWork,
+        work: Box<SplitWork>,
         /// Why, row by row.
         faults: Vec<Fault>,
         /// Budget of the batch they came from.
@@ -147,7 +147,7 @@ struct Lane {
 }
 
 enum Step {
-    Granted(SplitWork, lane::Destination, tokio::sync::OwnedSemaphorePermit),
+    Granted(Box<SplitWork>, lane::Destination, tokio::sync::OwnedSemaphorePermit),
     Exhausted,
 }
 
@@ -162,7 +162,7 @@ impl Driver {
         while !exhausted || !lanes.is_empty() {
             tokio::select! {
                 Some(step) = steps.recv(), if !exhausted => match step {
-                    Step::Granted(work, destination, slot) => self.open(work, destination, slot, &mut lanes, &mut tasks),
+                    Step::Granted(work, destination, slot) => self.open(*work, destination, slot, &mut lanes, &mut tasks),
                     Step::Exhausted => exhausted = true,
                 },
                 request = requests.recv() => {
@@ -224,12 +224,12 @@ impl Driver {
                 );
             }
             Request::Reject { lease, faults, permit } => {
-                let work = lanes.get(&lease).ok_or_else(lost)?.work.clone();
+                let work = Box::new(lanes.get(&lease).ok_or_else(lost)?.work.clone());
                 let _ = self.events.send(Event::Rejected { work, faults, permit });
             }
             Request::Done(outcome) => {
                 let lane = lanes.remove(&outcome.lease).ok_or_else(lost)?;
-                let _ = self.events.send(Event::Done { work: lane.work, outcome });
+                let _ = self.events.send(Event::Done { work: Box::new(lane.work), outcome: Box::new(outcome) });
             }
         }
         Ok(())
@@ -249,7 +249,8 @@ async fn grant_splits(
         let destination = lane::open(&context, &grant).await?;
         // The driver is gone only after a failure.
         let inherited = !matches!(destination, lane::Destination::Writer(_));
-        let _ = granted.send(Step::Granted(SplitWork { grant, lease, inherited }, destination, slot)).await;
+        let work = Box::new(SplitWork { grant, lease, inherited });
+        let _ = granted.send(Step::Granted(work, destination, slot)).await;
     }
     let _ = granted.send(Step::Exhausted).await;
     Ok(())

@@ -3,7 +3,7 @@
 //!
 //! Here rows of both sides must meet, so the workers of one process form one timely instance and exchange by bucket.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use arrow_array::{RecordBatch, UInt32Array};
@@ -59,7 +59,8 @@ pub enum Pass {
     Buckets,
     /// Which rows of these buckets are on one side only.
     Rows(Arc<Buckets>),
-    /// The rows with these hashes: positive where the expected side has more of them, negative where the actual has.
+    /// The rows with these hashes, at most so many copies of each per worker: positive of the expected side, negative
+    /// of the actual.
     Fetch(Arc<BTreeMap<(u32, RowHash), i64>>),
 }
 
@@ -154,14 +155,16 @@ impl Comparer {
         let guards = timely::execute(timely::Config::process(threads), move |worker| {
             let taken = inlets.lock().map(|mut inlets| inlets[worker.index()].take());
             let inlet = taken.ok().flatten().expect("each worker takes its own inlet once");
-            let side = Sorter { projections: projections.clone(), hashers: hashers.clone(), pass: pass.clone() };
-            worker.dataflow::<u64, _, _>(|scope| build(scope, inlet, side, findings.clone()));
+            let sorter = Sorter::new(projections.clone(), hashers.clone(), pass.clone());
+            worker.dataflow::<u64, _, _>(|scope| build(scope, inlet, sorter, findings.clone()));
         })?;
         guards.join().into_iter().collect::<Result<(), String>>()
     }
 }
 
 type Update<D, R> = (D, u64, R);
+type BucketUpdate = Update<(u32, u16), Difference>;
+type RowUpdate = Update<((u32, u16), RowHash), i64>;
 
 fn build(scope: Scope<'_, u64>, inlet: Inlet<SideFeed>, sorter: Sorter, findings: Outlet<Finding>) {
     let (buckets, rows) = sort(scope, inlet, sorter, findings.clone());
@@ -174,14 +177,14 @@ fn build(scope: Scope<'_, u64>, inlet: Inlet<SideFeed>, sorter: Sorter, findings
     });
 }
 
-type BucketUpdates<'scope> = StreamVec<'scope, u64, Update<(u32, u16), Difference>>;
-type RowUpdates<'scope> = StreamVec<'scope, u64, Update<((u32, u16), RowHash), i64>>;
+type BucketUpdates<'scope> = StreamVec<'scope, u64, BucketUpdate>;
+type RowUpdates<'scope> = StreamVec<'scope, u64, RowUpdate>;
 
 /// The entry operator: brings the expected side into target form and turns rows of both sides into updates.
 fn sort<'scope>(
     scope: Scope<'scope, u64>,
     mut inlet: Inlet<SideFeed>,
-    sorter: Sorter,
+    mut sorter: Sorter,
     findings: Outlet<Finding>,
 ) -> (BucketUpdates<'scope>, RowUpdates<'scope>) {
     let mut builder = OperatorBuilder::new("Sort".to_owned(), scope);
@@ -227,13 +230,25 @@ struct Sorter {
     projections: Arc<Vec<Projection>>,
     hashers: Arc<Vec<RowHasher>>,
     pass: Pass,
+    /// Copies this worker has still to send.
+    unsent: Unsent,
 }
 
+/// Copies of rows to send, by table, side and hash.
+type Unsent = HashMap<(u32, Side, RowHash), u64>;
 type Tallies = BTreeMap<(u32, Side), Tally>;
-type Updates = (Vec<Update<(u32, u16), Difference>>, Vec<Update<((u32, u16), RowHash), i64>>);
+type Updates = (Vec<BucketUpdate>, Vec<RowUpdate>);
 
 impl Sorter {
-    fn updates(&self, feed: SideFeed, tallies: &mut Tallies, findings: &Outlet<Finding>) -> Updates {
+    fn new(projections: Arc<Vec<Projection>>, hashers: Arc<Vec<RowHasher>>, pass: Pass) -> Sorter {
+        let unsent = match &pass {
+            Pass::Fetch(wanted) => wanted.iter().map(|(row, copies)| unsent(*row, *copies)).collect(),
+            Pass::Buckets | Pass::Rows(_) => Unsent::new(),
+        };
+        Sorter { projections, hashers, pass, unsent }
+    }
+
+    fn updates(&mut self, feed: SideFeed, tallies: &mut Tallies, findings: &Outlet<Finding>) -> Updates {
         let SideFeed { side, table, batch, permit: _permit } = feed;
         let fresh = || Tally { table, side, rows: 0, filtered: 0, lossy: BTreeMap::new(), digest: Digest::ZERO };
         let tally = tallies.entry((table, side)).or_insert_with(fresh);
@@ -246,8 +261,8 @@ impl Sorter {
         match &self.pass {
             Pass::Buckets => (by_bucket(hasher, &rows, side, table, &mut tally.digest), Vec::new()),
             Pass::Rows(wanted) => (Vec::new(), by_row(hasher, &rows, side, table, wanted)),
-            Pass::Fetch(wanted) => {
-                fetch(hasher, &rows, side, table, wanted, findings);
+            Pass::Fetch(_) => {
+                fetch(hasher, &rows, side, table, &mut self.unsent, findings);
                 (Vec::new(), Vec::new())
             }
         }
@@ -277,13 +292,7 @@ fn bucket_of(identity: &[u8; 32]) -> u16 {
     (prefix(identity) % u64::from(BUCKETS_PER_TABLE)) as u16
 }
 
-fn by_bucket(
-    hasher: &RowHasher,
-    rows: &RecordBatch,
-    side: Side,
-    table: u32,
-    total: &mut Digest,
-) -> Vec<Update<(u32, u16), Difference>> {
+fn by_bucket(hasher: &RowHasher, rows: &RecordBatch, side: Side, table: u32, total: &mut Digest) -> Vec<BucketUpdate> {
     let identities = hasher.identities(rows);
     let mut digests: BTreeMap<u16, Digest> = BTreeMap::new();
     hasher.for_each(rows, |row, hash| {
@@ -302,13 +311,7 @@ fn row_hash(hash: &[u8; 32]) -> RowHash {
     [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])]
 }
 
-fn by_row(
-    hasher: &RowHasher,
-    rows: &RecordBatch,
-    side: Side,
-    table: u32,
-    wanted: &Buckets,
-) -> Vec<Update<((u32, u16), RowHash), i64>> {
+fn by_row(hasher: &RowHasher, rows: &RecordBatch, side: Side, table: u32, wanted: &Buckets) -> Vec<RowUpdate> {
     let identities = hasher.identities(rows);
     let sign = if side == Side::Expected { 1 } else { -1 };
     let mut updates = Vec::new();
@@ -321,21 +324,29 @@ fn by_row(
     updates
 }
 
+fn unsent((table, hash): (u32, RowHash), copies: i64) -> ((u32, Side, RowHash), u64) {
+    let side = if copies > 0 { Side::Expected } else { Side::Actual };
+    ((table, side, hash), copies.unsigned_abs())
+}
+
 fn fetch(
     hasher: &RowHasher,
     rows: &RecordBatch,
     side: Side,
     table: u32,
-    wanted: &BTreeMap<(u32, RowHash), i64>,
+    unsent: &mut Unsent,
     findings: &Outlet<Finding>,
 ) {
     hasher.for_each(rows, |row, hash| {
         let hash = row_hash(&hash);
-        let here = wanted.get(&(table, hash)).is_some_and(|surplus| (*surplus > 0) == (side == Side::Expected));
-        if here {
-            let index = UInt32Array::from(vec![row as u32]);
-            let row = take_record_batch(rows, &index).expect("a row of this batch");
-            let _ = findings.send(Finding::Fetched { table, side, hash, row });
-        }
+        let Some(copies) = unsent.get_mut(&(table, side, hash)).filter(|copies| **copies > 0) else { return };
+        *copies -= 1;
+        let index = UInt32Array::from(vec![row as u32]);
+        let row = take_record_batch(rows, &index).expect("a row of this batch");
+        let _ = findings.send(Finding::Fetched { table, side, hash, row });
     });
 }
+
+#[cfg(test)]
+#[path = "compare_tests.rs"]
+mod tests;

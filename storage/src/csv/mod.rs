@@ -66,6 +66,10 @@ impl Source for CsvFiles {
         format!("csv:{}", self.root.display())
     }
 
+    async fn identity(&self) -> Result<String> {
+        Ok(format!("csv {}", self.root.canonicalize().unwrap_or_else(|_| self.root.clone()).display()))
+    }
+
     async fn catalog(&self) -> Result<Catalog> {
         let (root, format) = (self.root.clone(), self.format.clone());
         blocking(move || {

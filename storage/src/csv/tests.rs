@@ -1,3 +1,5 @@
+//! Tests of reading CSV.
+
 use std::fs;
 
 use arrow_array::Array;
@@ -276,7 +278,12 @@ fn csv_spectrum_reads_as_its_authors_say() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let expected = fs::read(root.join("json").join(format!("{name}.json"))).unwrap();
-        let expected: Value = serde_json::from_slice(&expected).unwrap();
+        let mut expected = String::from_utf8(expected).unwrap();
+        if !fs::read(&path).unwrap().contains(&b'\r') {
+            // Some copies of the collection lost their CRs to a line end conversion.
+            expected = expected.replace("\\r\\n", "\\n");
+        }
+        let expected: Value = serde_json::from_str(&expected).unwrap();
         let files = CsvFiles::open(&path, &CsvOptions::default()).unwrap();
         let found = run(async {
             let table = files.catalog().await.unwrap().tables.remove(0);

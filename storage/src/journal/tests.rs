@@ -51,7 +51,7 @@ fn done(split: u32, generation: u64) -> Event {
         lossy: vec![("c".into(), 1)],
         expected: Digest::of_row([1; 32]),
         actual: Some(Digest::of_row([1; 32])),
-        commit: Commit { rows: 1, token: Token::Sqlite { rowids: vec![(1, 1)] } },
+        commit: Commit { rows: 1, token: Token::Sqlite { job: "j".into(), split, rowids_sha256: "00".into() } },
     })
 }
 

@@ -58,6 +58,11 @@ pub(super) fn footer(folder: &ObjectFolder, file: &DataFile, handle: &Handle) ->
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         let row_groups: Vec<_> = groups.iter().map(|g| (count(g.num_rows()), count(g.compressed_size()))).collect();
         let rows = row_groups.iter().map(|(rows, _)| rows).sum();
+        let declared = count(metadata.metadata().file_metadata().num_rows());
+        if declared != rows {
+            let why = format!("its index names {declared} rows and its row groups {rows}");
+            return Err(Error::Corrupt { what: what.clone(), why });
+        }
         Ok(Footer { metadata, columns, rows, row_groups })
     })
 }
@@ -82,6 +87,7 @@ impl Decoding {
             return Err(Error::Changed { what });
         }
         let mut row = footer.row_groups[..groups.start].iter().map(|(rows, _)| rows).sum::<u64>();
+        let end = row + footer.row_groups[groups.clone()].iter().map(|(rows, _)| rows).sum::<u64>();
         let path = self.file.path.clone();
         let file = StoreFile::new(self.folder.clone(), path, self.file.bytes, roots.len(), self.handle.clone());
         let failed = |error: &dyn std::fmt::Display| decode_error(&what, error, file.failure());
@@ -95,12 +101,16 @@ impl Decoding {
         let schema = arrow_schema(&scan.fields, scan.locator);
         loop {
             let decoded = guarded(&what, || reader.next().transpose().map_err(|error| failed(&error)))?;
-            let Some(decoded) = decoded else { return Ok(true) };
+            let Some(decoded) = decoded else { break };
             let batch = guarded(&what, || self.batch(&decoded, scan, &schema, row))?;
             row += decoded.num_rows() as u64;
             if batches.blocking_send(Ok(batch)).is_err() {
                 return Ok(false);
             }
+        }
+        match row == end {
+            true => Ok(true),
+            false => Err(Error::Corrupt { what, why: format!("it holds {row} rows, its index says {end}") }),
         }
     }
 

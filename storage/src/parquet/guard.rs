@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 /// Characters of the decoder's own words that go into a message.
 const REASON_CHARS_MAX: usize = 200;
 
+/// In the order in which they nest.
+const PREFIXES: [&str; 2] = ["Parquet argument error: ", "Parquet error: "];
+
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
@@ -43,7 +46,9 @@ pub(super) fn decode_error(what: &str, error: &dyn std::fmt::Display, read_failu
     }
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
-    let why: String = line.chars().take(REASON_CHARS_MAX).collect();
+    // Each layer of the decoder puts its own name in front.
+    let reason = PREFIXES.iter().fold(line, |rest, prefix| rest.strip_prefix(prefix).unwrap_or(rest));
+    let why: String = reason.chars().take(REASON_CHARS_MAX).collect();
     let what = what.to_owned();
     if text.contains("encrypt") {
         return Error::Unsupported { what, why: "it is encrypted".to_owned() };

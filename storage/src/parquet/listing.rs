@@ -56,6 +56,30 @@ impl DataFile {
         Ok(DataFile::new(folder, meta))
     }
 
+    /// `Corrupt` unless the file holds the bytes it was committed with. Reads all of it.
+    pub async fn check_content(&self, folder: &ObjectFolder, bytes: u64, sha256: &str) -> Result<()> {
+        if self.bytes != bytes {
+            return Err(self.damaged(folder, bytes));
+        }
+        let error = |error| folder.error(&self.path, error);
+        let mut chunks = folder.store.get(&self.path).await.map_err(error)?.into_stream();
+        let mut hash = Sha256::new();
+        while let Some(chunk) = chunks.try_next().await.map_err(error)? {
+            hash.update(&chunk);
+        }
+        if hex::encode(hash.finalize()) != sha256 {
+            let why = "its SHA-256 is not the one it was committed with".to_owned();
+            return Err(Error::Corrupt { what: folder.object_name(&self.path), why });
+        }
+        Ok(())
+    }
+
+    /// The error of a file whose size is not what was committed.
+    pub fn damaged(&self, folder: &ObjectFolder, committed: u64) -> Error {
+        let why = format!("it holds {} bytes, {committed} were committed", self.bytes);
+        Error::Corrupt { what: folder.object_name(&self.path), why }
+    }
+
     /// `Changed` if the file is not the one that was listed.
     pub async fn check(&self, folder: &ObjectFolder) -> Result<()> {
         match DataFile::find(folder, &self.name).await? == *self {
@@ -77,7 +101,7 @@ impl Listing {
     /// Everything in `folder`.
     ///
     /// # Errors
-    /// `Invalid` if a file and a folder make the same table, `Altered` if a file is not what its manifest says.
+    /// `Invalid` if a file and a folder make the same table, `Corrupt` if a file is not what its manifest says.
     pub async fn of_folder(folder: &ObjectFolder) -> Result<Listing> {
         let listed = folder.store.list_with_delimiter(Some(&folder.prefix)).await;
         let listed = listed.map_err(|error| folder.error(&folder.prefix, error))?;
@@ -174,8 +198,7 @@ async fn named_files(folder: &ObjectFolder, manifest: &Manifest) -> Result<Vec<D
     for named in &manifest.files {
         let file = DataFile::find(folder, &named.path).await?;
         if file.bytes != named.bytes {
-            let why = format!("it holds {} bytes, its manifest says {}", file.bytes, named.bytes);
-            return Err(Error::Altered { what: folder.object_name(&file.path), why });
+            return Err(file.damaged(folder, named.bytes));
         }
         files.push(file);
     }

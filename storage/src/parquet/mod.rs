@@ -4,8 +4,8 @@
 //! damaged, encrypted or of a kind not understood is an error that names it, never a panic and never other data.
 //! Timestamps stored as 12-byte integers are read to the microsecond; what they hold below that is not seen.
 //!
-//! As a target, `{table}/part-{split}.parquet` holds the rows of one split, and `{table}/_manifest.json`, written last,
-//! makes the table visible. Dates and timestamps keep PostgreSQL's infinities as the extreme integers.
+//! As a target, `{table}/part-{split}-{generation}.parquet` holds the rows of one split, and `{table}/_manifest.json`,
+//! written last, makes the table visible. Dates and timestamps keep PostgreSQL's infinities as the extreme integers.
 //!
 //! **Invariant:** a table's manifest is created once and names every file with size and SHA-256.
 
@@ -23,12 +23,13 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
 pub use guard::is_guarded;
@@ -41,7 +42,7 @@ use crate::object::{ObjectFolder, local_path};
 use crate::source::{Batches, Scan, Snapshot, Source};
 use crate::split::{Piece, Range, Sizing};
 use decode::{Decoding, Footer};
-use listing::{DataFile, Listing};
+use listing::{DataFile, Listing, TableFiles};
 
 /// Batches decoded ahead of the reader of a scan.
 const BATCHES_AHEAD_MAX: usize = 2;
@@ -115,6 +116,12 @@ impl Source for ParquetFolder {
         }
     }
 
+    async fn identity(&self) -> Result<String> {
+        let folder = std::path::Path::new(&self.folder.name);
+        let folder = folder.canonicalize().map_or_else(|_| self.folder.name.clone(), |path| path.display().to_string());
+        Ok(format!("parquet {folder}"))
+    }
+
     async fn catalog(&self) -> Result<Catalog> {
         let listing = self.list().await?;
         let mut tables = Vec::new();
@@ -140,7 +147,8 @@ impl Source for ParquetFolder {
 
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>> {
         let readers = Arc::new(Semaphore::new(readers.max(1)));
-        Ok(Arc::new(ParquetSnapshot { folder: self.folder.clone(), listing: self.list().await?, readers }))
+        let (folder, listing) = (self.folder.clone(), self.list().await?);
+        Ok(Arc::new(ParquetSnapshot { folder, listing, readers, checked: Mutex::new(HashSet::new()) }))
     }
 }
 
@@ -149,6 +157,22 @@ struct ParquetSnapshot {
     folder: ObjectFolder,
     listing: Listing,
     readers: Arc<Semaphore>,
+    /// Files whose content was found to be what their manifest says.
+    checked: Mutex<HashSet<String>>,
+}
+
+impl ParquetSnapshot {
+    /// Compares a file with its table's manifest, once per snapshot.
+    async fn check(&self, table: &TableFiles, file: &DataFile) -> Result<()> {
+        let named = table.manifest.iter().flat_map(|manifest| &manifest.files).find(|named| named.path == file.name);
+        let Some(named) = named else { return Ok(()) };
+        let mut checked = self.checked.lock().await;
+        if !checked.contains(&file.name) {
+            file.check_content(&self.folder, named.bytes, &named.sha256).await?;
+            checked.insert(file.name.clone());
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -172,7 +196,8 @@ impl Snapshot for ParquetSnapshot {
     }
 
     async fn scan(&self, scan: Scan) -> Result<Batches> {
-        let files = &self.listing.table(&scan.table)?.files;
+        let table = self.listing.table(&scan.table)?;
+        let files = &table.files;
         let permit = self.readers.clone().acquire_owned().await.map_err(|e| Error::internal("Parquet scan", e))?;
         let (files, row_groups) = match &scan.range {
             Range::Whole => (files.clone(), None),
@@ -185,6 +210,9 @@ impl Snapshot for ParquetSnapshot {
                 return Err(Error::internal("Parquet scan", format!("range {other:?} is not one of a Parquet file")));
             }
         };
+        for file in &files {
+            self.check(table, file).await?;
+        }
         Ok(decode_files(self.folder.clone(), files, row_groups, scan, Some(permit)))
     }
 }

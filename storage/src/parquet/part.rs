@@ -17,6 +17,7 @@ use super::guard::encode_error;
 use super::{carry, marker, schema};
 use crate::error::{Error, Result};
 use crate::object::ObjectFolder;
+use crate::split::SplitId;
 use crate::target::{Commit, Token, Write, Writer};
 
 /// Encoded bytes of one row group at the most: what a writer and later a reader must hold.
@@ -27,6 +28,19 @@ const ROW_GROUP_ROWS_MAX: usize = 65_536;
 const PART_BYTES: usize = 8 << 20;
 /// Fast enough to keep up with a database, and half the size of Snappy on text.
 const ZSTD_LEVEL: i32 = 1;
+
+/// The file of a split. Each generation has its own, so that a writer that does not know yet that it was superseded
+/// replaces nothing.
+fn part_name(split: SplitId, generation: u64) -> String {
+    format!("part-{:05}-{generation}.parquet", split.0)
+}
+
+/// Whether a file's name is one that [`part_name`] gives.
+pub(super) fn is_part_name(name: &str) -> bool {
+    let numbers = name.strip_prefix("part-").and_then(|rest| rest.strip_suffix(".parquet"));
+    let numbers = numbers.and_then(|numbers| numbers.split_once('-'));
+    numbers.is_some_and(|(split, generation)| split.parse::<u32>().is_ok() && generation.parse::<u64>().is_ok())
+}
 
 /// One file under way.
 pub(super) struct PartWriter {
@@ -53,7 +67,7 @@ struct Output {
 impl PartWriter {
     /// A writer of `write.split` that holds `permit` while it lives.
     pub fn new(folder: ObjectFolder, write: Write, permit: OwnedSemaphorePermit) -> Result<PartWriter> {
-        let path = folder.path(&write.table.name).join(format!("part-{:05}.parquet", write.split.0));
+        let path = folder.path(&write.table.name).join(part_name(write.split, write.generation));
         let schema = schema::stored_schema(&write.table.fields);
         let types: Vec<_> = write.table.fields.iter().map(|field| &field.logical).collect();
         let types = serde_json::to_string(&types).map_err(|error| Error::internal("logical types", error))?;

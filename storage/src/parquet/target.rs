@@ -1,24 +1,25 @@
 //! A folder of Parquet files as a target. See the module's head for the layout.
 //!
-//! There is no transaction across objects. A split's file appears at once and complete, under a name fixed by the
-//! split, so a split written twice is there once; the journal remembers which were committed; and the manifest, which
-//! names every file with its hash, is what makes rows count.
+//! There is no transaction across objects. A split's file appears at once and complete, under a name fixed by split and
+//! generation; the journal remembers which were committed; and the manifest, which names every file with its hash, is
+//! what makes rows count. A split written by two generations has two files, of which the manifest names one.
+
+use std::collections::HashSet;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use futures::TryStreamExt;
-use object_store::ObjectStoreExt;
+
 use object_store::path::PathPart;
-use sha2::{Digest as _, Sha256};
 
 use super::listing::{DataFile, all_files};
 use super::manifest::{self, Manifest};
-use super::part::PartWriter;
+use super::part::{PartWriter, is_part_name};
 use super::{ParquetFolder, WRITERS_MAX, decode_files, marker};
 use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
-use crate::target::{Begin, Commit, OnExisting, Target, Token, Write};
+use crate::split::SplitId;
+use crate::target::{Begin, Commit, OnExisting, Standing, Target, Token, Write};
 
 #[async_trait]
 impl Target for ParquetFolder {
@@ -61,6 +62,24 @@ impl Target for ParquetFolder {
         marker::fence(&self.folder, job, generation).await
     }
 
+    /// A part counts if it is there with the bytes it was committed with.
+    async fn committed(&self, _job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>> {
+        let mut still = HashSet::new();
+        for (split, commit) in known {
+            let Token::Parquet { path, bytes, sha256 } = &commit.token else { continue };
+            let checked = match DataFile::find(&self.folder, path).await {
+                Ok(file) => file.check_content(&self.folder, *bytes, sha256).await,
+                Err(error) => Err(error),
+            };
+            match checked {
+                Ok(()) => still.insert(*split),
+                Err(Error::Missing { .. } | Error::Corrupt { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(still)
+    }
+
     async fn begin(&self, write: Write) -> Result<Begin> {
         let permit = self.writers.clone().acquire_owned().await.map_err(|e| Error::internal("Parquet target", e))?;
         marker::check_fence(&self.folder, &write.job, write.generation).await?;
@@ -77,8 +96,13 @@ impl Target for ParquetFolder {
             return Err(Error::internal("Parquet target", "the commit is another system's"));
         };
         let file = DataFile::find(&self.folder, &path).await?;
-        self.check_file(&file, bytes, &sha256).await?;
+        file.check_content(&self.folder, bytes, &sha256).await?;
         Ok(decode_files(self.folder.clone(), vec![file], None, scan, None))
+    }
+
+    /// Only what the manifest names is visible.
+    async fn standing(&self, _table: &str, _commits: &[Commit]) -> Result<Option<Standing>> {
+        Ok(None)
     }
 
     /// Parquet has no keys; the manifest names them.
@@ -97,10 +121,11 @@ impl Target for ParquetFolder {
             for named in &manifest.files {
                 let file = DataFile::find(&self.folder, &named.path).await?;
                 if file.bytes != named.bytes {
-                    return Err(altered(self.folder.object_name(&file.path), file.bytes, named.bytes));
+                    return Err(file.damaged(&self.folder, named.bytes));
                 }
             }
             manifest.write(&self.folder).await?;
+            self.remove_leftovers(&manifest).await?;
         }
         marker::remove(&self.folder, job).await
     }
@@ -114,6 +139,17 @@ impl Target for ParquetFolder {
 }
 
 impl ParquetFolder {
+    /// Deletes the parts that older generations wrote and `manifest` does not name.
+    async fn remove_leftovers(&self, manifest: &Manifest) -> Result<()> {
+        let named: HashSet<_> = manifest.files.iter().map(|file| file.path.as_str()).collect();
+        for file in all_files(&self.folder, &self.folder.path(&manifest.table)).await? {
+            if !named.contains(file.name.as_str()) && file.path.filename().is_some_and(is_part_name) {
+                marker::delete(&self.folder, &file.path).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes the manifest first, so that a table is never visible with files missing.
     async fn empty(&self, table: &str) -> Result<()> {
         marker::delete(&self.folder, &manifest::path(&self.folder, table)).await?;
@@ -122,27 +158,6 @@ impl ParquetFolder {
         }
         Ok(())
     }
-
-    async fn check_file(&self, file: &DataFile, bytes: u64, sha256: &str) -> Result<()> {
-        let what = self.folder.object_name(&file.path);
-        if file.bytes != bytes {
-            return Err(altered(what, file.bytes, bytes));
-        }
-        let error = |error| self.folder.error(&file.path, error);
-        let mut chunks = self.folder.store.get(&file.path).await.map_err(error)?.into_stream();
-        let mut hash = Sha256::new();
-        while let Some(chunk) = chunks.try_next().await.map_err(error)? {
-            hash.update(&chunk);
-        }
-        if hex::encode(hash.finalize()) != sha256 {
-            return Err(Error::Altered { what, why: "its SHA-256 is not the one it was committed with".to_owned() });
-        }
-        Ok(())
-    }
-}
-
-fn altered(what: String, found: u64, committed: u64) -> Error {
-    Error::Altered { what, why: format!("it holds {found} bytes, {committed} were committed") }
 }
 
 /// A table's name becomes a folder's.

@@ -1,11 +1,16 @@
 //! The schema `sensei` in the target: which generation may write, which splits are committed, which tables are
 //! prepared. Knows nothing of the tables' rows.
 
+use std::collections::HashMap;
+
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 use super::connection::Session;
 use super::sql::literal;
 use crate::error::{Error, Result};
+use crate::split::SplitId;
+use crate::target::{Commit, Token};
 
 /// For messages.
 pub(super) const OBJECT: &str = "the progress records in schema \"sensei\"";
@@ -100,6 +105,24 @@ pub(super) async fn check_fence(session: &Session, job: &str, generation: u64) -
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Err(fenced()),
         Err(error) => Err(session.failure(OBJECT, error)),
     }
+}
+
+/// Every committed split of `job`.
+pub(super) async fn commits(session: &Session, job: &str) -> Result<HashMap<SplitId, Commit>> {
+    const SQL: &str = "SELECT split, rows, xid, first_block, end_block FROM sensei.progress \
+        WHERE job = $1 AND rows IS NOT NULL AND xid IS NOT NULL";
+    if !present(session).await? {
+        return Ok(HashMap::new());
+    }
+    let rows = session.query(SQL, &[&job]).await.map_err(|error| session.failure(OBJECT, error))?;
+    let broken = || Error::Corrupt { what: OBJECT.to_owned(), why: "a number is out of its range".to_owned() };
+    let commit = |row: &Row| {
+        let number = |column: usize| row.get::<_, Option<i64>>(column).and_then(|n| u64::try_from(n).ok());
+        let token =
+            Token::Postgresql { xid: u32::try_from(number(2)?).ok()?, first_block: number(3)?, end_block: number(4)? };
+        Some((SplitId(u32::try_from(row.get::<_, i32>(0)).ok()?), Commit { rows: number(1)?, token }))
+    };
+    rows.iter().map(|row| commit(row).ok_or_else(broken)).collect()
 }
 
 /// Drops the records of `job`, and the tables with the last job.

@@ -20,11 +20,12 @@ const SERVER_VERSION_MIN: u32 = 140_000;
 
 /// What every session sets, so that text forms are fixed and nothing is cut short or filtered unseen.
 /// `row_security = off` turns a row filter into an error.
+/// A commit that was answered must survive a crash of the server, or the journal would know more than the target.
 const SESSION_SETTINGS: &str = "\
     SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; \
     SET standard_conforming_strings = on; SET extra_float_digits = 1; SET client_encoding = 'UTF8'; \
     SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
-    SET row_security = off; SET jit = off; SHOW server_version_num";
+    SET row_security = off; SET jit = off; SET synchronous_commit = on; SHOW server_version_num";
 
 /// Which sessions may serve a request: those of one snapshot, or those in no transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use crate::error::Error;
 
 /// What went wrong, `at` the endpoint, while working on `object` (such as `table "t"`).
 ///
-/// Messages of classes 22 and 23 are rewritten, since the server's own may quote values; `detail` is never used.
+/// Messages of classes 22 and 23 are rewritten, since the server's own may quote values; so may those of a trigger or
+/// function, of which only the state is told. `detail` is never used.
 ///
 /// # Source
 /// PostgreSQL manual, appendix A.
@@ -17,15 +18,20 @@ pub(super) fn failure(at: &str, object: &str, error: tokio_postgres::Error) -> E
         return broken(at, error);
     };
     let state = db.code().code();
-    let why = || db.message().to_owned();
+    if state.starts_with("P0") || db.routine() == Some("exec_stmt_raise") {
+        let why = format!("a trigger or function raised an error ({state})");
+        return Error::Refused { what: object.to_owned(), why };
+    }
+    let why = || plain_message(db);
     let unsupported = || Error::Unsupported { what: object.to_owned(), why: why() };
     match (state.get(..2).unwrap_or_default(), state) {
         ("28", _) => Error::Login { what: at.to_owned(), why: why() },
         (_, "42501" | "25006") => Error::Privilege { action: format!("use {object} at {at}"), why: why() },
-        (_, "42P01" | "42703" | "3D000" | "3F000") => Error::Missing { what: missing(db, object) },
+        (_, "42P01" | "42703" | "3D000" | "3F000") if db.where_().is_none() => {
+            Error::Missing { what: missing(db, object) }
+        }
         (_, "42P07" | "42P06" | "42710") => Error::Exists { what: object.to_owned(), why: why() },
-        ("22" | "23", _) => Error::Refused { what: object.to_owned(), why: refusal(db) },
-        ("54" | "2B", _) => Error::Refused { what: object.to_owned(), why: why() },
+        ("22" | "23" | "54" | "2B", _) => Error::Refused { what: object.to_owned(), why: refusal(db) },
         (_, "53100") => Error::Full { what: at.to_owned(), source: Some(Box::new(error)) },
         ("08" | "53" | "57" | "40" | "55" | "58", _) => {
             Error::Unavailable { what: at.to_owned(), why: why(), source: Some(Box::new(error)) }
@@ -33,7 +39,7 @@ pub(super) fn failure(at: &str, object: &str, error: tokio_postgres::Error) -> E
         ("0A", _) => unsupported(),
         ("42", _) => Error::Invalid { what: object.to_owned(), why: why() },
         (_, "XX001" | "XX002") => Error::Corrupt { what: object.to_owned(), why: why() },
-        _ => Error::internal(format!("{object} at {at}"), format!("{} ({state})", db.message())),
+        _ => Error::internal(format!("{object} at {at}"), format!("SQLSTATE {state}")),
     }
 }
 
@@ -69,6 +75,15 @@ fn is_io(error: &tokio_postgres::Error) -> bool {
     io.is_some_and(|io| io.kind() != std::io::ErrorKind::InvalidData)
 }
 
+/// What the server said of a statement of ours. With a context the words come from within a COPY or a function, and
+/// may quote values.
+fn plain_message(db: &DbError) -> String {
+    match db.where_() {
+        None => db.message().to_owned(),
+        Some(_) => format!("SQLSTATE {}", db.code().code()),
+    }
+}
+
 fn missing(db: &DbError, object: &str) -> String {
     match db.code().code() {
         "42703" => format!("a column of {object}"),
@@ -90,6 +105,8 @@ fn refusal(db: &DbError) -> String {
         "23505" => "a key is there twice",
         "23514" => "a row violates a check constraint",
         "23P01" => "rows violate an exclusion constraint",
+        "2BP01" => "other objects depend on it",
+        "54000" => "a row is larger than the server or an index allows",
         _ => "the data was rejected",
     };
     let constraint = db.constraint().map(|name| format!(", constraint \"{name}\""));

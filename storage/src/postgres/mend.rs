@@ -3,6 +3,7 @@
 use arrow_array::RecordBatch;
 use bytes::BytesMut;
 use futures::SinkExt;
+use tokio_postgres::error::SqlState;
 
 use super::connection::{Session, Tag};
 use super::encode::Encoder;
@@ -13,17 +14,66 @@ use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
 
 impl Postgres {
-    /// See [`crate::Target::mend`].
+    /// See [`crate::Target::mend`]. Foreign keys are not checked: the rows come from a source that obeys them.
     pub(super) async fn mend_rows(&self, table: &TargetTable, locators: &[String], rows: &[RecordBatch]) -> Result<()> {
         let session = self.session().await?;
         let relation = self.relation(&session, &table.name).await?;
         session.run(&relation.label(), "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        if must_be_silent(&session, &relation).await? {
+            silence(&session, &relation).await?;
+        }
         delete(&session, &relation, locators).await?;
         insert(&session, &relation, table, rows).await?;
         session.run(&relation.label(), "COMMIT").await?;
         session.park(Tag::FREE);
         Ok(())
     }
+}
+
+/// What deleting and inserting rows of the table may set off, in it and in its partitions: whether foreign keys or
+/// triggers act, and whether something would act, or fail to, even where they are silenced. Deferrable keys are checked
+/// by triggers.
+const EFFECTS: &str = "\
+    WITH tree AS (SELECT $1::oid AS oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree($1::oid::regclass)), \
+    keys AS (SELECT k.contype, k.condeferrable, k.conrelid FROM pg_catalog.pg_constraint k, tree \
+        WHERE tree.oid IN (k.conrelid, k.confrelid)), \
+    triggers AS (SELECT t.tgenabled FROM pg_catalog.pg_trigger t JOIN tree ON tree.oid = t.tgrelid \
+        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D') \
+    SELECT EXISTS (SELECT FROM keys WHERE contype = 'f') OR EXISTS (SELECT FROM triggers), \
+        EXISTS (SELECT FROM triggers WHERE tgenabled IN ('A', 'R')) \
+        OR EXISTS (SELECT FROM keys WHERE contype IN ('p', 'u', 'x') AND condeferrable)";
+
+/// Whether mending the table would set off foreign keys or triggers.
+///
+/// # Errors
+/// `Unsupported` if they cannot be silenced without losing another check.
+async fn must_be_silent(session: &Session, relation: &Relation) -> Result<bool> {
+    let effects = session.query_one(EFFECTS, &[&relation.oid]).await;
+    let effects = effects.map_err(|error| session.failure(&relation.label(), error))?;
+    match (effects.get(0), effects.get(1)) {
+        (true, true) => Err(Error::Unsupported {
+            what: format!("repairing {}", relation.label()),
+            why: "it has triggers that are enabled always or for replicas, or deferrable keys beside foreign keys or \
+                triggers; run the plan again with --fresh"
+                .to_owned(),
+        }),
+        (silent, _) => Ok(silent),
+    }
+}
+
+/// Keeps foreign keys from reaching other rows, and triggers from firing, until the transaction ends. A changed row is
+/// deleted before it is inserted anew, which `ON DELETE CASCADE` would take for the end of its children.
+async fn silence(session: &Session, relation: &Relation) -> Result<()> {
+    const WHY: &str = "its foreign keys and triggers must be silent meanwhile, and only a superuser may set \
+        session_replication_role; connect as one, have it granted (GRANT SET ON PARAMETER session_replication_role, \
+        from PostgreSQL 15 on), or run the plan again with --fresh";
+    let set = session.batch_execute("SET LOCAL session_replication_role = replica").await;
+    set.map_err(|error| match error.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            Error::Privilege { action: format!("repair {}", relation.label()), why: WHY.to_owned() }
+        }
+        _ => session.failure(&relation.label(), error),
+    })
 }
 
 /// Deletes exactly the rows at `locators`.

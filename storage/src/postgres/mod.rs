@@ -108,6 +108,18 @@ impl Source for Postgres {
         format!("{} schema \"{}\"", self.pool.label(), self.schema)
     }
 
+    /// The cluster's own number (manual 9.28.11), the database and the schema. A standby has its primary's number, and
+    /// holds its rows.
+    async fn identity(&self) -> Result<String> {
+        const SQL: &str =
+            "SELECT system_identifier::text, current_database()::text FROM pg_catalog.pg_control_system()";
+        let session = self.session().await?;
+        let row = session.query_one(SQL, &[]).await.map_err(|error| session.failure("the server's identity", error))?;
+        let (system, database): (String, String) = (row.get(0), row.get(1));
+        session.park(Tag::FREE);
+        Ok(format!("postgresql {system} {database} {}", self.schema))
+    }
+
     async fn catalog(&self) -> Result<Catalog> {
         let session = self.session().await?;
         // One snapshot for all queries, so that the parts fit together.

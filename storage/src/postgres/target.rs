@@ -1,17 +1,20 @@
 //! The [`Target`] side of [`Postgres`]: each method in its own module but the short ones.
 
+use std::collections::{BTreeSet, HashSet};
+
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 
 use super::connection::Tag;
 use super::scan::{After, Query};
 use super::sql::qualified;
-use super::writer::of_commit;
+use super::writer::{of_commit, writing_transaction};
 use super::{Postgres, bookkeeping, table};
 use crate::catalog::TargetTable;
 use crate::error::Result;
 use crate::source::{Batches, Scan};
-use crate::target::{Begin, Commit, OnExisting, Target, Write};
+use crate::split::SplitId;
+use crate::target::{Begin, Commit, OnExisting, Standing, Target, Write};
 
 #[async_trait]
 impl Target for Postgres {
@@ -42,6 +45,14 @@ impl Target for Postgres {
         Ok(())
     }
 
+    async fn committed(&self, job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>> {
+        let session = self.session().await?;
+        let found = bookkeeping::commits(&session, job).await?;
+        session.park(Tag::FREE);
+        let still = known.iter().filter(|(split, commit)| found.get(split) == Some(commit));
+        Ok(still.map(|(split, _)| *split).collect())
+    }
+
     async fn begin(&self, write: Write) -> Result<Begin> {
         self.begin_write(write).await
     }
@@ -58,6 +69,22 @@ impl Target for Postgres {
         };
         session.run(&relation.label(), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         query.stream(session, &scan, &text, after, ()).await
+    }
+
+    async fn standing(&self, table: &str, commits: &[Commit]) -> Result<Option<Standing>> {
+        let session = self.session().await?;
+        let relation = self.relation(&session, table).await?;
+        let xids: BTreeSet<_> = commits.iter().map(writing_transaction).collect::<Result<_>>()?;
+        let xids: Vec<_> = xids.into_iter().map(i64::from).collect();
+        let sql = format!(
+            "SELECT count(*), count(*) FILTER (WHERE xmin::text::bigint = ANY ($1::bigint[])) FROM {}",
+            relation.rows_clause()
+        );
+        let row = session.query_one(&sql, &[&xids]).await;
+        let row = row.map_err(|error| session.failure(&relation.label(), error))?;
+        session.park(Tag::FREE);
+        let count = |column| row.get::<_, i64>(column).unsigned_abs();
+        Ok(Some(Standing { rows: count(0), ours: count(1) }))
     }
 
     async fn add_primary_key(&self, table: &TargetTable) -> Result<()> {

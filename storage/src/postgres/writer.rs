@@ -44,7 +44,10 @@ impl Postgres {
                 session.park(Tag::FREE);
                 return Ok(Begin::Committed(earlier));
             }
-            delete(&session, &relation, &earlier).await?;
+            if earlier.rows > 0 {
+                check_references(&session, &relation).await?;
+                delete(&session, &relation, &earlier).await?;
+            }
         }
         let writer = PostgresWriter::open(self.pool.clone(), session, relation, write, turn).await?;
         Ok(Begin::Writer(Box::new(writer)))
@@ -76,6 +79,9 @@ fn committed(row: &Row) -> Option<Commit> {
 }
 
 /// Deletes the rows of an earlier commit: those where they should be, then any that are elsewhere.
+///
+/// # Errors
+/// `Changed` unless every row is still as it was committed: one that is not would stay beside its replacement.
 async fn delete(session: &Session, relation: &Relation, commit: &Commit) -> Result<()> {
     let (hinted, rest) = of_commit(relation, commit)?;
     let mut deleted = 0;
@@ -86,14 +92,33 @@ async fn delete(session: &Session, relation: &Relation, commit: &Commit) -> Resu
             deleted += count.map_err(|error| session.failure(&relation.label(), error))?;
         }
     }
-    Ok(())
+    match deleted == commit.rows {
+        true => Ok(()),
+        false => Err(Error::Changed { what: relation.label() }),
+    }
+}
+
+/// Refuses to delete rows that take rows of other tables, or of other splits, with them.
+async fn check_references(session: &Session, relation: &Relation) -> Result<()> {
+    const SQL: &str = "SELECT k.conrelid::regclass::text, k.conname::text FROM pg_catalog.pg_constraint k \
+        WHERE k.contype = 'f' AND k.confrelid = $1 AND k.confdeltype IN ('c', 'n', 'd') ORDER BY 1, 2 LIMIT 1";
+    let found = session.query_opt(SQL, &[&relation.oid]).await;
+    let Some(found) = found.map_err(|error| session.failure(&relation.label(), error))? else { return Ok(()) };
+    let (child, constraint): (String, String) = (found.get(0), found.get(1));
+    Err(Error::Unsupported {
+        what: format!("copying a part of {} again", relation.label()),
+        why: format!(
+            "foreign key \"{constraint}\" of {child} would delete or change rows there; \
+             empty both tables and run the plan again with --fresh"
+        ),
+    })
 }
 
 /// The conditions that find a commit's rows: first where the hint says, then everywhere else. Partitions have blocks
 /// of their own, so there the hint is not used.
 pub(super) fn of_commit(relation: &Relation, commit: &Commit) -> Result<(Option<String>, String)> {
     let Token::Postgresql { xid, first_block, end_block } = commit.token else {
-        return Err(Error::internal("a commit's token", "it is another system's"));
+        return Err(foreign_token());
     };
     let wrote = format!("xmin = '{xid}'::xid");
     if relation.partitioned {
@@ -101,6 +126,18 @@ pub(super) fn of_commit(relation: &Relation, commit: &Commit) -> Result<(Option<
     }
     let hint = blocks(first_block, Some(end_block));
     Ok((Some(format!("{wrote} AND {hint}")), format!("{wrote} AND NOT ({hint})")))
+}
+
+/// `xmin` of a commit's rows.
+pub(super) fn writing_transaction(commit: &Commit) -> Result<u32> {
+    match commit.token {
+        Token::Postgresql { xid, .. } => Ok(xid),
+        _ => Err(foreign_token()),
+    }
+}
+
+fn foreign_token() -> Error {
+    Error::internal("a commit's token", "it is another system's")
 }
 
 /// A transaction with a COPY under way.

@@ -75,6 +75,23 @@ impl File {
         Ok(connection)
     }
 
+    /// A connection that reads the file, or an empty database where there is no file yet.
+    pub(super) fn connect_or_empty(&self) -> Result<Connection> {
+        if self.absolute.exists() {
+            return self.connect(Access::Read);
+        }
+        Connection::open_in_memory().map_err(|error| classify(&self.name, error))
+    }
+
+    /// Tells whether two paths mean one file: device and inode, or the path while there is no file.
+    pub(super) fn identity(&self) -> String {
+        use std::os::unix::fs::MetadataExt;
+        match std::fs::metadata(&self.absolute) {
+            Ok(found) => format!("{}:{}", found.dev(), found.ino()),
+            Err(_) => self.absolute.display().to_string(),
+        }
+    }
+
     fn configure(&self, connection: &Connection, access: Access) -> rusqlite::Result<()> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         // A misspelt column must be an error, not a string.

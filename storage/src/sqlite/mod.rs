@@ -22,7 +22,7 @@ mod types;
 mod writer;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -45,8 +45,9 @@ pub struct Sqlite {
     readers_max: usize,
     /// Bounds the connections that read back.
     readers: Arc<Semaphore>,
-    /// The one connection that writes, if the file was opened for it.
-    writer: Option<Arc<Mutex<Connection>>>,
+    access: Access,
+    /// The one connection that writes, made on first use: a file that nobody writes to is not created.
+    writer: OnceLock<Arc<Mutex<Connection>>>,
 }
 
 impl Sqlite {
@@ -67,13 +68,16 @@ impl Sqlite {
     pub fn open(path: &Path, access: Access, readers_max: usize) -> Result<Arc<Sqlite>> {
         let file = File::new(path)?;
         file.check(access)?;
-        let connection = file.connect(access)?;
+        if file.path().exists() {
+            file.connect(access)?;
+        }
         Ok(Arc::new(Sqlite {
             file,
             path: path.display().to_string(),
             readers_max: readers_max.max(1),
             readers: Arc::new(Semaphore::new(readers_max.max(1))),
-            writer: (access == Access::Write).then(|| Arc::new(Mutex::new(connection))),
+            access,
+            writer: OnceLock::new(),
         }))
     }
 }
@@ -88,10 +92,14 @@ impl Source for Sqlite {
         format!("sqlite:{}", self.path)
     }
 
+    async fn identity(&self) -> Result<String> {
+        Ok(format!("sqlite {}", self.file.identity()))
+    }
+
     async fn catalog(&self) -> Result<Catalog> {
         let file = self.file.clone();
         blocking(move || {
-            let connection = file.connect(Access::Read)?;
+            let connection = file.connect_or_empty()?;
             schema::catalog(&connection).map_err(|error| classify(file.name(), error))
         })
         .await

@@ -4,11 +4,17 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::connect::journal_mode;
+use super::error::classify;
+use crate::error::{Error, Result};
+use crate::evidence::sha256_hex;
 use crate::split::SplitId;
 use crate::target::{Commit, Token};
 
 /// Names of the tables; no catalog lists them.
 pub(super) const TABLES: [&str; 2] = ["sensei_fence", "sensei_progress"];
+
+/// For messages.
+const OBJECT: &str = "the progress records in table \"sensei_progress\"";
 
 const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS main.sensei_fence(
@@ -18,6 +24,46 @@ const CREATE: &str = "
         PRIMARY KEY(job, split)) WITHOUT ROWID;";
 
 type SqlResult<T> = rusqlite::Result<T>;
+
+/// One committed split and where its rows are.
+pub(super) struct Record {
+    pub(super) commit: Commit,
+    rowids: String,
+}
+
+impl Record {
+    fn new(job: &str, split: SplitId, rows: u64, rowids: String) -> Record {
+        let rowids_sha256 = sha256_hex(rowids.as_bytes());
+        let token = Token::Sqlite { job: job.to_owned(), split: split.0, rowids_sha256 };
+        Record { commit: Commit { rows, token }, rowids }
+    }
+
+    /// Inclusive runs of rowids, ascending.
+    ///
+    /// # Errors
+    /// `Corrupt` if the record does not hold such a list.
+    pub(super) fn runs(&self) -> Result<Vec<(i64, i64)>> {
+        serde_json::from_str(&self.rowids)
+            .map_err(|_| Error::Corrupt { what: OBJECT.to_owned(), why: "a list of rowids cannot be read".to_owned() })
+    }
+}
+
+/// The runs of rowids that `commit` wrote.
+///
+/// # Errors
+/// `Missing` if its record is gone, `Corrupt` if the record is another one, `Internal` for another system's commit.
+pub(super) fn runs(connection: &Connection, commit: &Commit) -> Result<Vec<(i64, i64)>> {
+    let Token::Sqlite { job, split, .. } = &commit.token else {
+        return Err(Error::internal("a commit's token", "it is another system's"));
+    };
+    let record = find(connection, job, SplitId(*split)).map_err(|error| classify(OBJECT, error))?;
+    let record = record.ok_or_else(|| Error::Missing { what: format!("the record of split {split} of job {job}") })?;
+    if record.commit != *commit {
+        let why = format!("split {split} of job {job} is not as it was committed");
+        return Err(Error::Corrupt { what: OBJECT.to_owned(), why });
+    }
+    record.runs()
+}
 
 /// Makes the tables and this job's record, and puts the file in WAL mode so that it can be read back while it is
 /// written. The mode it had is remembered for [`leave`].
@@ -75,17 +121,22 @@ pub(super) fn has_commits(connection: &Connection, job: &str, table: &str) -> Sq
     connection.query_row(sql, [job, table], |row| row.get(0))
 }
 
-/// The commit of a split, if there is one.
-pub(super) fn committed(connection: &Connection, job: &str, split: SplitId) -> SqlResult<Option<Commit>> {
+/// The record of a split, if it was committed.
+pub(super) fn find(connection: &Connection, job: &str, split: SplitId) -> SqlResult<Option<Record>> {
+    if !exists(connection)? {
+        return Ok(None);
+    }
     let sql = "SELECT rows, rowids FROM main.sensei_progress WHERE job = ?1 AND split = ?2";
     connection
         .query_row(sql, params![job, split.0], |row| {
-            let rowids = serde_json::from_str(&row.get::<_, String>(1)?).map_err(|error| {
-                rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, error.into())
-            })?;
-            Ok(Commit { rows: row.get::<_, i64>(0)?.unsigned_abs(), token: Token::Sqlite { rowids } })
+            Ok(Record::new(job, split, row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))
         })
         .optional()
+}
+
+/// The commit of a split, if there is one.
+pub(super) fn committed(connection: &Connection, job: &str, split: SplitId) -> SqlResult<Option<Commit>> {
+    Ok(find(connection, job, split)?.map(|record| record.commit))
 }
 
 /// Records a split, in the transaction that wrote its rows.
@@ -96,14 +147,14 @@ pub(super) fn record(
     table: &str,
     rows: u64,
     rowids: &[(i64, i64)],
-) -> SqlResult<()> {
+) -> SqlResult<Commit> {
     let rowids =
         serde_json::to_string(rowids).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     connection.execute(
         "INSERT INTO main.sensei_progress VALUES (?1, ?2, ?3, ?4, ?5)",
         params![job, split.0, table, rows as i64, rowids],
     )?;
-    Ok(())
+    Ok(Record::new(job, split, rows, rowids).commit)
 }
 
 /// Forgets a split that is about to be written anew.

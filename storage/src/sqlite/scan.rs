@@ -74,10 +74,12 @@ pub(super) fn run(connection: &Connection, scan: &Scan, rows: Rows<'_>, emit: &m
 }
 
 /// One statement and the parameters of each of its runs.
-struct Query {
+struct Query<'a> {
     sql: String,
-    runs: Vec<Vec<Value>>,
+    runs: Runs<'a>,
 }
+
+type Runs<'a> = Box<dyn Iterator<Item = Vec<Value>> + 'a>;
 
 enum QueryError {
     Sqlite(rusqlite::Error),
@@ -90,22 +92,23 @@ impl From<rusqlite::Error> for QueryError {
     }
 }
 
-impl Query {
+impl<'a> Query<'a> {
     /// Selects the fields, then the key columns, then the rowid if there is one.
-    fn new(scan: &Scan, address: &Address, rows: Rows<'_>) -> Result<Query> {
+    fn new(scan: &Scan, address: &Address, rows: Rows<'a>) -> Result<Query<'a>> {
         let names = scan.fields.iter().map(|field| &field.name).chain(&scan.key);
         let mut selected: Vec<String> = names.map(|name| format!("t.{}", quoted(name))).collect();
-        match address {
-            Address::RowId(rowid) => selected.push(format!("t.{rowid}")),
-            _ if scan.locator => return Err(no_rowid(&scan.table)),
-            _ => {}
+        if let Address::RowId(rowid) = address {
+            selected.push(format!("t.{rowid}"));
         }
-        let (condition, runs) = match rows {
-            Rows::Range(range) => condition(scan, address, range)?,
+        let (condition, runs): (String, Runs<'a>) = match rows {
+            Rows::Range(range) => {
+                let (condition, parameters) = condition(scan, address, range)?;
+                (condition, Box::new(std::iter::once(parameters)))
+            }
             Rows::RowIds(runs) => {
                 let Address::RowId(rowid) = address else { return Err(no_rowid(&scan.table)) };
                 let runs = runs.iter().map(|(first, last)| vec![Value::from(*first), Value::from(*last)]);
-                (format!("t.{rowid} BETWEEN ? AND ?"), runs.collect())
+                (format!("t.{rowid} BETWEEN ? AND ?"), Box::new(runs))
             }
         };
         let columns = if selected.is_empty() { "1".to_owned() } else { selected.join(", ") };
@@ -113,9 +116,9 @@ impl Query {
     }
 
     /// Runs to the end (`true`) or until nobody wants more (`false`).
-    fn run(&self, connection: &Connection, reader: &mut Reader<'_>, emit: &mut Emit<'_>) -> Result<bool, QueryError> {
+    fn run(self, connection: &Connection, reader: &mut Reader<'_>, emit: &mut Emit<'_>) -> Result<bool, QueryError> {
         let mut statement = connection.prepare(&self.sql)?;
-        for parameters in &self.runs {
+        for parameters in self.runs {
             let mut rows = statement.query(params_from_iter(parameters))?;
             while let Some(row) = rows.next()? {
                 reader.take(row)?;
@@ -132,7 +135,7 @@ impl Query {
 }
 
 /// The rows of a range as a condition, and its parameters.
-fn condition(scan: &Scan, address: &Address, range: &Range) -> Result<(String, Vec<Vec<Value>>)> {
+fn condition(scan: &Scan, address: &Address, range: &Range) -> Result<(String, Vec<Value>)> {
     let mut conditions = Vec::new();
     let mut parameters = Vec::new();
     match (range, address) {
@@ -160,7 +163,7 @@ fn condition(scan: &Scan, address: &Address, range: &Range) -> Result<(String, V
         }
     }
     let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
-    Ok((condition, vec![parameters]))
+    Ok((condition, parameters))
 }
 
 /// Compares key columns with as many parameters. The columns' affinity turns the text of a number into the number.
@@ -201,13 +204,22 @@ impl Reader<'_> {
             }
         }
         if self.scan.locator {
-            let rowid = row.get_ref(self.scan.fields.len() + self.scan.key.len())?.as_i64()?;
-            if let Some(ColumnBuilder::Text(locators)) = self.builder.columns.last_mut() {
-                locators.append_value(rowid.to_string());
-            }
+            self.locate(row)?;
         }
         self.bytes += CELL_BYTES;
         self.builder.end_row();
+        Ok(())
+    }
+
+    /// The rowid as text, or NULL where rows have none that can be named.
+    fn locate(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
+        let rowid = match self.has_rowid {
+            true => Some(row.get_ref(self.scan.fields.len() + self.scan.key.len())?.as_i64()?.to_string()),
+            false => None,
+        };
+        if let Some(ColumnBuilder::Text(locators)) = self.builder.columns.last_mut() {
+            locators.append_option(rowid);
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! SQLite as a target: tables, fence, writers, reading back, and leaving the file as a user expects it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -17,7 +18,8 @@ use super::{Sqlite, blocking, progress};
 use crate::catalog::{Field, ForeignKey, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
-use crate::target::{Begin, Commit, OnExisting, Target, Token, Write};
+use crate::split::SplitId;
+use crate::target::{Begin, Commit, OnExisting, Standing, Target, Write};
 use crate::types::LogicalType;
 
 /// SQLite has one write lock per file.
@@ -31,10 +33,15 @@ const ACTIONS: [&str; 5] = ["NO ACTION", "RESTRICT", "SET NULL", "SET DEFAULT", 
 
 impl Sqlite {
     pub(super) fn writer(&self) -> Result<Arc<Mutex<Connection>>> {
-        self.writer.clone().ok_or_else(|| Error::Invalid {
-            what: self.file.name().to_owned(),
-            why: "it was opened for reading".to_owned(),
-        })
+        if let Some(writer) = self.writer.get() {
+            return Ok(writer.clone());
+        }
+        if self.access == Access::Read {
+            let why = "it was opened for reading".to_owned();
+            return Err(Error::Invalid { what: self.file.name().to_owned(), why });
+        }
+        let connection = self.file.connect(Access::Write)?;
+        Ok(self.writer.get_or_init(|| Arc::new(Mutex::new(connection))).clone())
     }
 
     /// Runs a blocking call on the connection that writes, once no writer is open.
@@ -57,7 +64,7 @@ impl Target for Sqlite {
     async fn occupied(&self, tables: &[String]) -> Result<Vec<String>> {
         let (file, mut tables) = (self.file.clone(), tables.to_vec());
         blocking(move || {
-            let connection = file.connect(Access::Read)?;
+            let connection = file.connect_or_empty()?;
             let mut failure = None;
             tables.retain(|table| has_rows(&connection, table).map_err(|error| failure = Some(error)).unwrap_or(false));
             failure.map_or(Ok(tables), |error| Err(classify(file.name(), error)))
@@ -92,27 +99,48 @@ impl Target for Sqlite {
         .await
     }
 
+    async fn committed(&self, job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>> {
+        let (job, known) = (job.to_owned(), known.to_vec());
+        self.writing(move |connection, file| {
+            let sql = |error| classify(file.name(), error);
+            progress::enter(connection, &job).map_err(sql)?;
+            let mut still = HashSet::new();
+            for (split, commit) in known {
+                if progress::committed(connection, &job, split).map_err(sql)? == Some(commit) {
+                    still.insert(split);
+                }
+            }
+            Ok(still)
+        })
+        .await
+    }
+
     async fn begin(&self, write: Write) -> Result<Begin> {
         writer::begin(self.writer()?.lock_owned().await, write).await
     }
 
     async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches> {
-        let Token::Sqlite { rowids } = commit.token else {
-            return Err(Error::Invalid {
-                what: "the commit".to_owned(),
-                why: "it was made by another system".to_owned(),
-            });
-        };
         let closed = |error| Error::internal("SQLite read back", error);
         let permit = self.readers.clone().acquire_owned().await.map_err(closed)?;
         let file = self.file.clone();
         Ok(scan::stream(move |emit| {
             let _permit = permit;
             let connection = file.connect(Access::Read)?;
-            // One transaction, so that all runs are read in one state.
+            // One transaction, so that the record and all runs are read in one state.
             let view = connection.unchecked_transaction().map_err(|error| classify(file.name(), error))?;
-            scan::run(&view, &scan, Rows::RowIds(&rowids), emit)
+            scan::run(&view, &scan, Rows::RowIds(&progress::runs(&view, &commit)?), emit)
         }))
+    }
+
+    async fn standing(&self, table: &str, commits: &[Commit]) -> Result<Option<Standing>> {
+        let (file, table) = (self.file.clone(), table.to_owned());
+        let ours = commits.iter().map(|commit| commit.rows).sum();
+        blocking(move || {
+            let rows = schema::count(&file.connect(Access::Read)?, &table);
+            let rows = rows.map_err(|error| classify(format!("table {}", quoted(&table)), error))?;
+            Ok(Some(Standing { rows, ours }))
+        })
+        .await
     }
 
     /// A created table has its primary key from the start, and SQLite cannot add one to a table it found.

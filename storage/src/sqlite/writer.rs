@@ -15,7 +15,7 @@ use super::scan::no_rowid;
 use super::schema::{self, Address};
 use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
-use crate::target::{Begin, Commit, Token, Write, Writer};
+use crate::target::{Begin, Commit, Write, Writer};
 
 /// Batches accepted and not yet inserted.
 const BATCHES_MAX: usize = 2;
@@ -90,14 +90,17 @@ fn run(
     let sql = |error| classify(&what, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
     check_fence(&transaction, write)?;
-    let earlier = progress::committed(&transaction, &write.job, write.split).map_err(sql)?;
-    if earlier.is_some() && !write.replace {
-        let _ = opened.send(earlier);
-        return Ok(None);
-    }
-    let rowid = writable_rowid(&transaction, &write.table)?;
-    if let Some(Commit { token: Token::Sqlite { rowids }, .. }) = earlier {
-        delete_runs(&transaction, &write.table, &rowid, &rowids).map_err(sql)?;
+    let earlier = progress::find(&transaction, &write.job, write.split).map_err(sql)?;
+    if let Some(earlier) = earlier {
+        if !write.replace {
+            let _ = opened.send(Some(earlier.commit));
+            return Ok(None);
+        }
+        let rowid = writable_rowid(&transaction, &write.table)?;
+        let deleted = delete_runs(&transaction, &write.table, &rowid, &earlier.runs()?).map_err(sql)?;
+        if deleted != earlier.commit.rows {
+            return Err(Error::Changed { what });
+        }
         progress::forget(&transaction, &write.job, write.split).map_err(sql)?;
     }
     if opened.send(None).is_err() {
@@ -109,9 +112,10 @@ fn run(
         return Err(Error::Internal { what, why });
     }
     let rowids = inserted.runs();
-    progress::record(&transaction, &write.job, write.split, &write.table.name, expected, &rowids).map_err(sql)?;
+    let commit = progress::record(&transaction, &write.job, write.split, &write.table.name, expected, &rowids);
+    let commit = commit.map_err(sql)?;
     let committed = transaction.commit();
-    settle(&connection, write, committed, Commit { rows: expected, token: Token::Sqlite { rowids } })
+    settle(&connection, write, committed, commit)
 }
 
 /// A failed COMMIT may still have reached the disk; the progress record knows.
@@ -149,18 +153,20 @@ pub(super) fn table_name(table: &TargetTable) -> String {
     format!("table {}", quoted(&table.name))
 }
 
+/// Deletes the rows in `runs` and says how many there were.
 fn delete_runs(
     transaction: &Transaction<'_>,
     table: &TargetTable,
     rowid: &str,
     runs: &[(i64, i64)],
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<u64> {
     let sql = format!("DELETE FROM main.{} WHERE {rowid} BETWEEN ?1 AND ?2", quoted(&table.name));
     let mut delete = transaction.prepare(&sql)?;
+    let mut deleted = 0;
     for run in runs {
-        delete.execute([run.0, run.1])?;
+        deleted += delete.execute([run.0, run.1])? as u64;
     }
-    Ok(())
+    Ok(deleted)
 }
 
 /// Inserts what arrives. Returns the announced count and what was inserted, or `None` if the sender went away.

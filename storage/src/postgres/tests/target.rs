@@ -79,6 +79,49 @@ async fn a_replacement_that_fails_keeps_the_first_commit() {
 }
 
 #[tokio::test]
+async fn a_split_is_not_written_anew_once_its_rows_were_touched() {
+    let (db, target, batches) = setup().await;
+    let first = fill(db.writer(&target, 0).await, &batches).await.expect("a commit");
+    db.run("UPDATE dst SET x = 'changed' WHERE id = 7").await;
+    let error = db.postgres.begin(write(&target, 0, true)).await.err().expect("a row was changed");
+    assert!(matches!(&error, Error::Changed { what } if what == "table \"dst\""), "{error}");
+    assert_eq!(db.number("SELECT count(*) FROM dst").await, 20000);
+    assert_eq!(read_back(&db, &first).await.len(), 19999);
+}
+
+#[tokio::test]
+async fn a_split_is_not_written_anew_where_that_would_reach_other_rows() {
+    let (db, target, batches) = setup().await;
+    fill(db.writer(&target, 0).await, &batches).await.expect("a commit");
+    db.run("ALTER TABLE dst ADD PRIMARY KEY (id)").await;
+    for action in ["CASCADE", "SET NULL", "SET DEFAULT"] {
+        db.run(&format!(
+            "DROP TABLE IF EXISTS child; CREATE TABLE child (d int REFERENCES dst ON DELETE {action}); \
+             INSERT INTO child VALUES (1)"
+        ))
+        .await;
+        let error = db.postgres.begin(write(&target, 0, true)).await.err().expect("refused");
+        assert!(matches!(&error, Error::Unsupported { why, .. } if why.contains("--fresh")), "{error}");
+        assert_eq!(db.number("SELECT count(*) FROM child WHERE d = 1").await, 1);
+    }
+    db.run("DROP TABLE child").await;
+    assert!(matches!(db.begin(&target, 0, true).await, Begin::Writer(_)));
+}
+
+#[tokio::test]
+async fn a_table_is_counted_beside_what_was_committed() {
+    let (db, target, batches) = setup().await;
+    let one = fill(db.writer(&target, 1).await, &batches[..1]).await.expect("a commit");
+    let two = fill(db.writer(&target, 2).await, &batches[1..]).await.expect("a commit");
+    db.run("INSERT INTO dst VALUES (-1, 'stranger'); UPDATE dst SET x = 'changed' WHERE id IN (1, 2)").await;
+    let of_one = db.postgres.standing("dst", std::slice::from_ref(&one)).await.expect("counted").expect("known");
+    assert_eq!(of_one, crate::Standing { rows: 20001, ours: one.rows - 2 });
+    let of_both = db.postgres.standing("dst", &[one, two]).await.expect("counted").expect("known");
+    assert_eq!(of_both, crate::Standing { rows: 20001, ours: 19998 });
+    assert!(matches!(db.postgres.standing("gone", &[]).await, Err(Error::Missing { .. })));
+}
+
+#[tokio::test]
 async fn a_wrong_count_commits_nothing() {
     let (db, target, batches) = setup().await;
     let mut writer = db.writer(&target, 0).await;
@@ -156,6 +199,54 @@ async fn mending_replaces_exactly_the_named_rows_or_none() {
     mend_first_row(&db, &target).await;
 }
 
+const FAMILY: &str = "CREATE TABLE parent (id int PRIMARY KEY, x text);
+    CREATE TABLE child (parent int REFERENCES parent ON DELETE CASCADE);
+    CREATE TABLE log (what text);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO log VALUES (TG_OP); RETURN NULL; END $$;
+    INSERT INTO parent VALUES (1, 'one'), (2, 'two'); INSERT INTO child VALUES (1), (2), (2);
+    CREATE TRIGGER note AFTER INSERT OR DELETE ON parent FOR EACH ROW EXECUTE FUNCTION note()";
+
+/// Mends both parents' rows with what `parent` holds now, as `postgres`.
+async fn mend_parents(db: &Database, postgres: &Postgres) -> crate::Result<()> {
+    let located = Scan { locator: true, ..scan(&db.table("parent").await, Range::Whole) };
+    let snapshot = db.postgres.snapshot(1).await.expect("a snapshot");
+    let batch = read(snapshot.as_ref(), located).await.swap_remove(0).rows;
+    let locators: &arrow_array::StringArray = arrow_array::cast::AsArray::as_string(batch.column(2));
+    let locators: Vec<_> = locators.iter().flatten().map(str::to_owned).collect();
+    let target = db.target("parent").await;
+    postgres.mend(&target, &locators, &[batch.project(&[0, 1]).expect("columns")]).await
+}
+
+#[tokio::test]
+async fn mending_a_parent_reaches_no_other_row() {
+    let db = Database::new(FAMILY).await;
+    mend_parents(&db, &db.postgres).await.expect("mended");
+    assert_eq!(db.number("SELECT count(*) FROM parent").await, 2);
+    assert_eq!(db.number("SELECT count(*) FROM child").await, 3, "nothing cascades");
+    assert_eq!(db.number("SELECT count(*) FROM log").await, 0, "nothing fires");
+    // What is silent in that transaction acts again in the next.
+    db.run("DELETE FROM parent WHERE id = 2").await;
+    assert_eq!(db.number("SELECT count(*) FROM child").await + db.number("SELECT count(*) FROM log").await, 2);
+    db.run("ALTER TABLE parent ENABLE ALWAYS TRIGGER note").await;
+    let error = mend_parents(&db, &db.postgres).await.expect_err("it would fire");
+    assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn mending_without_the_right_to_silence_changes_nothing() {
+    let db = Database::new(FAMILY).await;
+    let owner = format!("owner_{}", db.name);
+    db.run(&format!("CREATE ROLE {owner} LOGIN; ALTER TABLE parent OWNER TO {owner}")).await;
+    let url = db.server.url(&db.name).replace("postgres@", &format!("{owner}@"));
+    let owned = Postgres::open(&url, "public", 2).expect("a good URL");
+    let error = mend_parents(&db, &owned).await.expect_err("not allowed");
+    assert!(matches!(&error, Error::Privilege { why, .. } if why.contains("GRANT SET")), "{error}");
+    assert_eq!(db.number("SELECT count(*) FROM child").await, 3);
+    db.run("DROP TRIGGER note ON parent; DROP TABLE child").await;
+    mend_parents(&db, &owned).await.expect("nothing to silence");
+}
+
 async fn mend_first_row(db: &Database, target: &TargetTable) {
     let mut located = scan(&db.table("dst").await, Range::Whole);
     located.locator = true;
@@ -189,6 +280,29 @@ async fn refusals_name_constraint_and_column_but_no_value() {
     db.run("ALTER TABLE dst DROP CONSTRAINT small, ALTER id TYPE bigint").await;
     let error = db.postgres.begin(write(&target, 0, false)).await.err().expect("another type");
     assert_eq!(error.to_string(), "column \"id\" of table \"dst\" is not valid: it is bigint and was planned as int32");
+}
+
+/// Whatever a trigger raises, and under whichever state, its words may hold values.
+#[tokio::test]
+async fn what_a_trigger_raises_is_not_repeated() {
+    let (db, target, batches) = setup().await;
+    for (body, state) in [
+        ("RAISE EXCEPTION 'secret %', NEW.x", "P0001"),
+        ("RAISE EXCEPTION 'secret %', NEW.x USING ERRCODE = '53100'", "53100"),
+        ("EXECUTE 'secret ' || NEW.x", "42601"),
+        ("EXECUTE 'TABLE secret' || NEW.x", "42P01"),
+    ] {
+        db.run(&format!(
+            "DROP TRIGGER IF EXISTS raise ON dst; CREATE OR REPLACE FUNCTION raise() RETURNS trigger LANGUAGE plpgsql \
+             AS $$ BEGIN {body}; RETURN NEW; END $$; \
+             CREATE TRIGGER raise BEFORE INSERT ON dst FOR EACH ROW EXECUTE FUNCTION raise()"
+        ))
+        .await;
+        let error = fill(db.writer(&target, 0).await, &batches[..1]).await.expect_err("raised");
+        assert!(error.to_string().contains(state) && !error.to_string().contains("secret"), "{error}");
+        let refused = body.starts_with("RAISE");
+        assert_eq!(matches!(error, Error::Refused { .. }), refused, "{error}");
+    }
 }
 
 #[tokio::test]

@@ -117,14 +117,22 @@ async fn rows_without_a_key_are_named_by_rowid() {
 }
 
 #[tokio::test]
-async fn hidden_rowids_are_refused_by_name_and_still_read_whole() {
-    let fixture = Fixture::new("CREATE TABLE t(rowid INT, oid INT, _rowid_ INT); INSERT INTO t VALUES (1, 2, 3)");
-    let table = fixture.table("t").await;
-    assert_eq!(read(&fixture, scan(&table, Range::Whole)).await.0, ["rowid=1, oid=2, _rowid_=3"]);
+async fn rows_without_a_rowid_are_read_whole_and_located_nowhere() {
+    let fixture = Fixture::new(
+        "CREATE TABLE t(rowid INT, oid INT, _rowid_ INT); INSERT INTO t VALUES (1, 2, 3);
+         CREATE TABLE w(id INT PRIMARY KEY) WITHOUT ROWID; INSERT INTO w VALUES (4)",
+    );
     let snapshot = fixture.open(Access::Read).snapshot(1).await.unwrap();
-    let located = Scan { locator: true, ..scan(&table, Range::Whole) };
-    let result: Result<Vec<Batch>> = snapshot.scan(located).await.unwrap().try_collect().await;
-    assert!(matches!(result, Err(Error::Unsupported { .. })));
+    for (name, line) in [("t", "rowid=1, oid=2, _rowid_=3"), ("w", "id=4")] {
+        let table = fixture.table(name).await;
+        let located = Scan { locator: true, ..scan(&table, Range::Whole) };
+        let batches = collect(snapshot.scan(located).await.unwrap()).await;
+        assert_eq!(lines(&batches, &fields(&table)), [line]);
+        assert_eq!(batches[0].rows.column_by_name(crate::LOCATOR).unwrap().null_count(), 1);
+        let by_rowid = scan(&table, Range::RowIds { start: None, end: None });
+        let result: Result<Vec<Batch>> = snapshot.scan(by_rowid).await.unwrap().try_collect().await;
+        assert!(matches!(result, Err(Error::Unsupported { .. })));
+    }
 }
 
 /// The pieces of a table together hold each row once, in about equal shares.

@@ -76,10 +76,13 @@ async fn read_back(target: &Sqlite, table: &TargetTable, commit: &Commit) -> Vec
 
 #[tokio::test]
 async fn a_commit_is_found_again_and_not_written_twice() {
-    let (_fixture, target, table) = job(&["id"]).await;
+    let (fixture, target, table) = job(&["id"]).await;
     let batches = [numbered(&table, [5, 3, 4]), numbered(&table, [10, 1])];
     let first = commit_split(&target, write(&table, 0, 1), &batches).await.unwrap();
-    assert_eq!(first, Commit { rows: 5, token: Token::Sqlite { rowids: vec![(1, 1), (3, 5), (10, 10)] } });
+    let runs = "[[1,1],[3,5],[10,10]]";
+    assert_eq!(fixture.query::<String>("SELECT rowids FROM sensei_progress WHERE split = 0"), runs);
+    let rowids_sha256 = crate::evidence::sha256_hex(runs.as_bytes());
+    assert_eq!(first, Commit { rows: 5, token: Token::Sqlite { job: JOB.to_owned(), split: 0, rowids_sha256 } });
     commit_split(&target, write(&table, 1, 1), &[numbered(&table, [2, 6])]).await.unwrap();
     let found = read_back(&target, &table, &first).await;
     assert_eq!(found, ["id=1, v=x", "id=3, v=x", "id=4, v=x", "id=5, v=x", "id=10, v=x"]);
@@ -118,6 +121,49 @@ async fn replace_takes_the_place_of_the_earlier_commit_only() {
     assert_eq!(read_back(&target, &table, &commit).await, ["id=7, v=x", "id=8, v=x"]);
     assert_eq!(read_back(&target, &table, &other).await, ["id=4, v=x"]);
     assert_eq!(fixture.query::<i64>("SELECT count(*) FROM t"), 3);
+}
+
+#[tokio::test]
+async fn a_split_is_not_written_anew_once_its_rows_were_touched() {
+    let (fixture, target, table) = job(&[]).await;
+    let commit = commit_split(&target, write(&table, 0, 1), &[numbered(&table, [1, 2, 3])]).await.unwrap();
+    fixture.connect().execute_batch("DELETE FROM t WHERE id = 2").unwrap();
+    let again = Write { replace: true, ..write(&table, 0, 1) };
+    let error = target.begin(again).await.err().expect("a row is gone");
+    assert!(matches!(&error, Error::Changed { what } if what == "table \"t\""), "{error}");
+    assert_eq!(fixture.query::<i64>("SELECT count(*) FROM t"), 2);
+    assert_eq!(read_back(&target, &table, &commit).await.len(), 2, "its record stays");
+}
+
+#[tokio::test]
+async fn a_commit_is_only_read_by_its_own_record() {
+    let (fixture, target, table) = job(&[]).await;
+    let commit = commit_split(&target, write(&table, 0, 1), &[numbered(&table, (0..1000).map(|id| id * 7))]).await;
+    let commit = commit.unwrap();
+    let known = [(SplitId(0), commit.clone())];
+    assert_eq!(target.committed(JOB, &known).await.unwrap().len(), 1);
+    let read = async || -> Result<Vec<Batch>> {
+        let located = Scan { key: Vec::new(), ..scan(&fixture.table("t").await, Range::Whole) };
+        target.read_back(located, commit.clone()).await?.try_collect().await
+    };
+    fixture.connect().execute_batch("UPDATE sensei_progress SET rowids = '[[1,999]]'").unwrap();
+    assert!(matches!(read().await, Err(Error::Corrupt { .. })));
+    assert!(target.committed(JOB, &known).await.unwrap().is_empty());
+    fixture.connect().execute_batch("DELETE FROM sensei_progress").unwrap();
+    assert!(matches!(read().await, Err(Error::Missing { .. })));
+    target.finish(JOB, &[]).await.unwrap();
+    assert!(matches!(read().await, Err(Error::Missing { .. })), "a token is good until the end of its job");
+}
+
+#[tokio::test]
+async fn a_table_is_counted_beside_what_was_committed() {
+    let (fixture, target, table) = job(&[]).await;
+    let one = commit_split(&target, write(&table, 0, 1), &[numbered(&table, [1, 2])]).await.unwrap();
+    let two = commit_split(&target, write(&table, 1, 1), &[numbered(&table, [3])]).await.unwrap();
+    fixture.connect().execute_batch("INSERT INTO t VALUES (9, 'stranger')").unwrap();
+    let standing = target.standing("t", &[one, two]).await.unwrap();
+    assert_eq!(standing, Some(crate::Standing { rows: 4, ours: 3 }));
+    assert!(matches!(target.standing("gone", &[]).await, Err(Error::Missing { .. })));
 }
 
 #[tokio::test]
