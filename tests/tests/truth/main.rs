@@ -5,6 +5,7 @@
 mod cells;
 mod corruption;
 mod finding;
+mod parquet;
 mod sqlite;
 mod trigger;
 
