@@ -2,8 +2,7 @@
 //!
 //! In reading order: [`Sensei`] runs the binary in a folder of its own, [`postgres::Server`] is a PostgreSQL on a
 //! private socket, [`s3::Server`] an S3 API on loopback, [`corpora`] finds databases that others wrote, [`tpch`]
-//! makes large tables, [`Random`] chooses.
-//! makes large tables.
+//! makes large tables, [`Random`] makes choices that a seed repeats.
 //!
 //! **Invariant:** nothing here outlives the process that started it, even when that process is killed, and nothing
 //! waits without a [`Deadline`].
