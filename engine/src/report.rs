@@ -230,7 +230,7 @@ fn write_differences(out: &mut String, differences: &Differences) {
     }
     let all: u64 = differences.counts.values().sum();
     let shown: u64 = differences.examples.iter().map(|example| example.copies).sum();
-    if all > shown {
+    if all > shown && shown > 0 {
         line(out, format_args!("  … and {} more", all - shown));
     }
     write_counted(out, differences.counted);

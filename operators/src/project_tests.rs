@@ -46,8 +46,8 @@ fn rows_that_do_not_fit_become_faults_with_their_key() {
         &[("1", Some("abc")), ("70000", Some("abc")), ("3", Some("abcd")), ("4", None), ("5", Some("a\0b"))],
         expect![[r#"
             1 rows, 0 filtered, lossy {}
-            Some("id=70000") id: does not fit int16
-            Some("id=3") v: longer than 3 characters
+            Some("id=70000") id: integer out of range
+            Some("id=3") v: longer than the column allows
             Some("id=4") v: NULL in a column that does not allow it
             Some("id=5") v: PostgreSQL text cannot hold the character U+0000
         "#]],
