@@ -164,7 +164,8 @@ fn key(table: &LoweredTable, row: &RecordBatch) -> Option<String> {
 }
 
 fn locator(row: &RecordBatch) -> Option<String> {
-    row.column_by_name(LOCATOR).map(|column| column.as_string::<i32>().value(0).to_owned())
+    let column = row.column_by_name(LOCATOR)?.as_string::<i32>();
+    column.is_valid(0).then(|| column.value(0).to_owned())
 }
 
 /// Rows that were counted and not named, because enough others were.

@@ -139,8 +139,8 @@ impl Projection {
 
     fn name_row(&self, rows: &RecordBatch, row: usize) -> Option<String> {
         if self.key.is_empty() {
-            let locator = rows.column_by_name(LOCATOR)?;
-            return Some(locator.as_string::<i32>().value(row).to_owned());
+            let locator = rows.column_by_name(LOCATOR)?.as_string::<i32>();
+            return locator.is_valid(row).then(|| locator.value(row).to_owned());
         }
         let column = |&index: &usize| {
             let field = &self.read[index];

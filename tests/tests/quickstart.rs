@@ -15,7 +15,7 @@ fn clone() -> Sensei {
 }
 
 #[test]
-#[ignore = "needs the binary's run command"]
+
 fn the_shop_arrives_and_is_certified() {
     let sensei = clone();
     let run = ["run", "examples/quickstart/plan.yaml", "--output", "json"];
