@@ -9,7 +9,7 @@ use sensei_operators::Side;
 use sensei_planner::Plan;
 use sensei_storage::evidence::SigningKey;
 use sensei_storage::journal::Operation;
-use sensei_storage::{Verdict, VerifyMode};
+use sensei_storage::{OnExisting, Verdict, VerifyMode};
 
 use crate::clock::Stopwatch;
 use crate::compare::{Collected, Comparison, Overview, Part, ranges};
@@ -54,6 +54,7 @@ pub async fn verify(options: &VerifyOptions) -> Result<JobReport> {
 /// Whatever keeps it from a verdict; a table whose rows changed under the repair is left as it was.
 pub async fn repair(options: &VerifyOptions, key: &SigningKey) -> Result<JobReport> {
     let checked = Checked::new(Ends::connect(&options.plan).await?)?;
+    refuse_append(&checked.plan)?;
     let state = State::open(&checked.ends.file.state, checked.ends.state()?, &checked.ends.file.name)?;
     let (overview, comparison) = checked.overview(true, options.quiet).await?;
     let mut repairs: BTreeMap<u32, Mend> = BTreeMap::new();
@@ -95,6 +96,17 @@ pub async fn repair(options: &VerifyOptions, key: &SigningKey) -> Result<JobRepo
     let mut report = verify(options).await?;
     report.notes.extend(notes);
     Ok(report)
+}
+
+/// Rows that were there before the job would count as extra and be deleted.
+fn refuse_append(plan: &Plan) -> Result<()> {
+    if plan.on_existing != OnExisting::Append {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "a plan that appends cannot be repaired: rows of the target that are not in the source may be somebody's own",
+        "See what differs with `sensei verify`; to make the target equal the source, set on_existing to fail or truncate.",
+    ))
 }
 
 fn refuse_what_cannot_be_mended(differing: u64, unreadable: u64) -> Result<()> {

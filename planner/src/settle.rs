@@ -126,12 +126,12 @@ pub(crate) fn system_name(system: System) -> &'static str {
     }
 }
 
-/// CSV values are text until a type is declared, and SQLite does not hold its columns to their types. Elsewhere the
-/// system decides.
+/// CSV values are text until a type is declared; SQLite columns may have no type at all. Elsewhere the system decides.
 fn read_as(column: &Column, declared: Option<&Declared>, system: System) -> Option<LogicalType> {
     let declared = || declared.map(|declared| declared.logical.clone());
     match system {
-        System::Csv | System::Sqlite => declared().or_else(|| column.logical.clone()),
+        System::Csv => declared().or_else(|| column.logical.clone()),
+        System::Sqlite => column.logical.clone().or_else(declared),
         System::Postgresql | System::Parquet => column.logical.clone(),
     }
 }

@@ -174,7 +174,6 @@ fn every_crate_comes_from_the_registry() {
 }
 
 #[test]
-#[ignore = "the pages of errors come with the engine"]
 fn every_error_code_has_its_page() {
     let source = fs::read_to_string(workspace().join("storage/src/error.rs")).unwrap();
     let quoted = source

@@ -61,6 +61,14 @@ fn other_objects(connection: &Connection) -> SqlResult<Vec<String>> {
          UNION ALL
          SELECT 'unique constraint \"' || replace(i.name, '\"', '\"\"') || '\"'
          FROM sqlite_schema AS t, pragma_index_list(t.name) AS i WHERE t.type = 'table' AND i.origin = 'u'
+         UNION ALL
+         SELECT 'default of column \"' || replace(t.name, '\"', '\"\"') || '.' || replace(c.name, '\"', '\"\"') || '\"'
+         FROM sqlite_schema AS t, pragma_table_xinfo(t.name) AS c
+         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND t.name NOT LIKE 'sensei\\_%' ESCAPE '\\'
+           AND c.dflt_value IS NOT NULL AND c.hidden = 0
+         UNION ALL
+         SELECT 'check constraints of table \"' || replace(name, '\"', '\"\"') || '\"' FROM sqlite_schema
+         WHERE type = 'table' AND upper(sql) GLOB '*[^A-Z0-9_]CHECK[ (]*'
          ORDER BY 1",
     )?;
     objects.query_map((), |row| row.get(0))?.collect()
