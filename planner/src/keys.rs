@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sensei_storage::{Field, ForeignKey, LogicalType, System};
+use sensei_storage::{Field, ForeignKey, LogicalType, System, Table};
 
 use crate::cast::keeps_apart;
 use crate::dialect::same_name;
@@ -39,7 +39,7 @@ fn primary(draft: &mut TableDraft<'_>) {
     if let Some(existing) = draft.existing {
         let written = |name: &String| draft.plan.target.fields.iter().any(|field| field.name == *name);
         let carried = carried.ok().filter(|columns| !columns.is_empty());
-        if let (true, Some(columns)) = (existing.primary_key.is_empty(), &carried) {
+        if let (false, Some(columns)) = (has_keys(existing), &carried) {
             draft.plan.identity.clone_from(columns);
             draft.plan.target.primary_key.clone_from(columns);
             return;
@@ -59,6 +59,11 @@ fn primary(draft: &mut TableDraft<'_>) {
         }
         Err(why) => draft.notes.push(format!("primary key of \"{}\": {why}", draft.table.name)),
     }
+}
+
+/// Whether a table found in the target has keys of its own, which then stand. One without any gets the source's.
+fn has_keys(existing: &Table) -> bool {
+    !existing.primary_key.is_empty() || !existing.foreign_keys.is_empty()
 }
 
 /// The target field that carries the source column `name` as it is, or why there is none.
@@ -88,12 +93,12 @@ impl References<'_, '_> {
                 (Ok(carried), Some(existing)) if existing.foreign_keys.iter().any(|own| same_key(own, &carried)) => {
                     None
                 }
-                (_, Some(_)) => Some("the target's table keeps its own keys".to_owned()),
-                (Ok(carried), None) => {
+                (_, Some(existing)) if has_keys(existing) => Some("the target's table keeps its own keys".to_owned()),
+                (Ok(carried), _) => {
                     keys.push(carried);
                     None
                 }
-                (Err(why), None) => Some(why),
+                (Err(why), _) => Some(why),
             };
             notes.extend(note.map(|why| format!("{}: {why}", title(draft, key))));
         }

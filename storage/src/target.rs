@@ -45,6 +45,11 @@ pub trait Target: Source {
     /// Declares `generation` the only one that may write for `job`. Writers of older generations fail from now on.
     async fn fence(&self, job: &str, generation: u64) -> Result<()>;
 
+    /// What the account may not do and a job must, as sentences; empty if nothing is missing or the system has no rights.
+    async fn missing_privileges(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Of the commits `known` of `job`, the splits whose commit the target still has. One that was restored, failed over
     /// or lost its last transactions in a crash has fewer than the journal says.
     async fn committed(&self, job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>>;

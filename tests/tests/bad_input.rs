@@ -175,7 +175,7 @@ fn a_missing_table_or_column_is_named_with_what_is_there() {
     for (more, texts) in [
         ("tables: { include: [custmer] }".to_owned(), ["P202", "\"custmer\"", "Did you mean \"customer\"?"]),
         (rule("order, into: x"), ["P202", "\"order\"", "Did you mean \"orders\"?"]),
-        (rule("customer, columns: { emial: { drop: true } }"), ["P203", "\"emial\" ", "Did you mean \"email\"?"]),
+        (rule("customer, columns: { emial: { drop: true } }"), ["P203", "\"emial\"", "Did you mean \"email\"?"]),
         (rule("customer, where: \"nmae = 'x'\""), ["P206", "nmae", "customer"]),
         (rule("customer, columns: { name: { expr: \"upper(nmae)\" } }"), ["P206", "nmae", "customer"]),
     ] {

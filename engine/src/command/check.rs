@@ -3,14 +3,18 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use sensei_planner::{LossyRule, Plan};
-use sensei_storage::OnExisting;
+use futures::StreamExt;
+use sensei_planner::{LossyRule, Plan, TablePlan};
+use sensei_storage::{OnExisting, Range, Scan, Snapshot};
 use serde::Serialize;
 
 use crate::cli::Output;
 use crate::command::present;
 use crate::context::Ends;
 use crate::failure::{Doing, Exit, Result};
+
+/// Arrow bytes read of each table, to see that it can be read.
+const SAMPLE_BYTES: usize = 64 << 10;
 
 #[derive(Serialize)]
 struct Checked {
@@ -43,12 +47,17 @@ pub async fn check(path: &Path, output: Output) -> Result<Exit> {
 }
 
 async fn examine(ends: &Ends, plan: &Plan) -> Result<Checked> {
-    ends.source.snapshot(1).await.doing("opening a snapshot of the source")?;
+    let snapshot = ends.source.snapshot(1).await.doing("opening a snapshot of the source")?;
     let names: Vec<String> = plan.tables.iter().map(|table| table.target.name.clone()).collect();
     let occupied = ends.target.occupied(&names).await.doing("looking at the target's tables")?;
     let blocked = |name: &String| format!("target table \"{name}\" has rows, and the plan says on_existing: fail");
-    let blockers: Vec<String> =
+    let mut blockers: Vec<String> =
         if plan.on_existing == OnExisting::Fail { occupied.iter().map(blocked).collect() } else { Vec::new() };
+    let missing = ends.target.missing_privileges().await.doing("looking at the account's privileges")?;
+    blockers.extend(missing.into_iter().map(|privilege| format!("the target's account lacks {privilege}")));
+    for table in &plan.tables {
+        blockers.extend(unreadable(snapshot.as_ref(), table).await);
+    }
     Ok(Checked {
         ready: blockers.is_empty(),
         source: format!("{} ({})", plan.source.description, ends.source_catalog.version),
@@ -58,6 +67,23 @@ async fn examine(ends: &Ends, plan: &Plan) -> Result<Checked> {
         not_carried: plan.not_carried.clone(),
         blockers,
     })
+}
+
+/// Reads the first rows of a table, and says why if that fails.
+async fn unreadable(snapshot: &dyn Snapshot, table: &TablePlan) -> Option<String> {
+    let scan = Scan {
+        table: table.source.clone(),
+        fields: table.read.clone(),
+        key: Vec::new(),
+        range: Range::Whole,
+        locator: false,
+        batch_bytes: SAMPLE_BYTES,
+    };
+    let first = match snapshot.scan(scan).await {
+        Ok(mut batches) => batches.next().await,
+        Err(error) => Some(Err(error)),
+    };
+    first?.err().map(|error| format!("source table \"{}\" cannot be read: {error}", table.source))
 }
 
 impl CheckedTable {

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::guard::encode_error;
+use super::manifest::Manifest;
 use super::{carry, marker, schema};
 use crate::error::{Error, Result};
 use crate::object::ObjectFolder;
@@ -133,6 +134,13 @@ impl Writer for PartWriter {
         self.output.push(rest).await?;
         marker::check_fence(&self.folder, &self.write.job, self.write.generation).await?;
         let (bytes, sha256) = self.output.complete().await?;
+        // The check and the file cannot be one step. A newer generation may have begun, or even finished the table, in
+        // between; its manifest does not name this file, and nobody else should meet it.
+        let newer = marker::check_fence(&self.folder, &self.write.job, self.write.generation).await.is_err();
+        if newer || Manifest::read(&self.folder, &self.write.table.name).await?.is_some() {
+            marker::delete(&self.folder, &self.path).await?;
+            return Err(Error::Fenced { job: self.write.job, mine: self.write.generation });
+        }
         let path = self.folder.relative(&self.path);
         Ok(Commit { rows, token: Token::Parquet { path, bytes, sha256 } })
     }

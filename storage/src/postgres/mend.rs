@@ -43,16 +43,16 @@ const EFFECTS: &str = "\
         EXISTS (SELECT FROM triggers WHERE tgenabled IN ('A', 'R')) \
         OR EXISTS (SELECT FROM keys WHERE contype IN ('p', 'u', 'x') AND condeferrable)";
 
-/// Whether mending the table would set off foreign keys or triggers.
+/// Whether replacing rows of the table would set off foreign keys or triggers.
 ///
 /// # Errors
 /// `Unsupported` if they cannot be silenced without losing another check.
-async fn must_be_silent(session: &Session, relation: &Relation) -> Result<bool> {
+pub(super) async fn must_be_silent(session: &Session, relation: &Relation) -> Result<bool> {
     let effects = session.query_one(EFFECTS, &[&relation.oid]).await;
     let effects = effects.map_err(|error| session.failure(&relation.label(), error))?;
     match (effects.get(0), effects.get(1)) {
         (true, true) => Err(Error::Unsupported {
-            what: format!("repairing {}", relation.label()),
+            what: format!("replacing rows of {}", relation.label()),
             why: "it has triggers that are enabled always or for replicas, or deferrable keys beside foreign keys or \
                 triggers; run the plan again with --fresh"
                 .to_owned(),
@@ -63,14 +63,14 @@ async fn must_be_silent(session: &Session, relation: &Relation) -> Result<bool> 
 
 /// Keeps foreign keys from reaching other rows, and triggers from firing, until the transaction ends. A changed row is
 /// deleted before it is inserted anew, which `ON DELETE CASCADE` would take for the end of its children.
-async fn silence(session: &Session, relation: &Relation) -> Result<()> {
+pub(super) async fn silence(session: &Session, relation: &Relation) -> Result<()> {
     const WHY: &str = "its foreign keys and triggers must be silent meanwhile, and only a superuser may set \
         session_replication_role; connect as one, have it granted (GRANT SET ON PARAMETER session_replication_role, \
         from PostgreSQL 15 on), or run the plan again with --fresh";
     let set = session.batch_execute("SET LOCAL session_replication_role = replica").await;
     set.map_err(|error| match error.code() {
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            Error::Privilege { action: format!("repair {}", relation.label()), why: WHY.to_owned() }
+            Error::Privilege { action: format!("replace rows of {}", relation.label()), why: WHY.to_owned() }
         }
         _ => session.failure(&relation.label(), error),
     })

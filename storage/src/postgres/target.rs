@@ -58,6 +58,24 @@ impl Target for Postgres {
         Ok(())
     }
 
+    async fn missing_privileges(&self) -> Result<Vec<String>> {
+        const SQL: &str = "SELECT current_database()::text, has_database_privilege(current_database(), 'CREATE'), \
+            coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = $1), true)";
+        let session = self.session().await?;
+        let row = session.query_one(SQL, &[&self.schema]).await;
+        let row = row.map_err(|error| session.failure("the account's privileges", error))?;
+        session.park(Tag::FREE);
+        let database: String = row.get(0);
+        let mut missing = Vec::new();
+        if !row.get::<_, bool>(1) {
+            missing.push(format!("CREATE on database \"{database}\", for the schema \"sensei\""));
+        }
+        if !row.get::<_, bool>(2) {
+            missing.push(format!("CREATE on schema \"{}\" of database \"{database}\"", self.schema));
+        }
+        Ok(missing)
+    }
+
     async fn committed(&self, job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>> {
         let session = self.session().await?;
         let found = bookkeeping::commits(&session, job).await?;

@@ -15,6 +15,7 @@ use super::bookkeeping::{self, OBJECT, signed};
 use super::connection::{Pool, Session, Tag};
 use super::encode::Encoder;
 use super::failure::is_lost;
+use super::mend::{must_be_silent, silence};
 use super::relation::Relation;
 use super::sql::{blocks, identifiers, literal, qualified};
 use super::{Postgres, binary, table};
@@ -44,8 +45,10 @@ impl Postgres {
                 session.park(Tag::FREE);
                 return Ok(Begin::Committed(earlier));
             }
+            if must_be_silent(&session, &relation).await? {
+                silence(&session, &relation).await?;
+            }
             if earlier.rows > 0 {
-                check_references(&session, &relation).await?;
                 delete(&session, &relation, &earlier).await?;
             }
         }
@@ -96,22 +99,6 @@ async fn delete(session: &Session, relation: &Relation, commit: &Commit) -> Resu
         true => Ok(()),
         false => Err(Error::Changed { what: relation.label() }),
     }
-}
-
-/// Refuses to delete rows that take rows of other tables, or of other splits, with them.
-async fn check_references(session: &Session, relation: &Relation) -> Result<()> {
-    const SQL: &str = "SELECT k.conrelid::regclass::text, k.conname::text FROM pg_catalog.pg_constraint k \
-        WHERE k.contype = 'f' AND k.confrelid = $1 AND k.confdeltype IN ('c', 'n', 'd') ORDER BY 1, 2 LIMIT 1";
-    let found = session.query_opt(SQL, &[&relation.oid]).await;
-    let Some(found) = found.map_err(|error| session.failure(&relation.label(), error))? else { return Ok(()) };
-    let (child, constraint): (String, String) = (found.get(0), found.get(1));
-    Err(Error::Unsupported {
-        what: format!("copying a part of {} again", relation.label()),
-        why: format!(
-            "foreign key \"{constraint}\" of {child} would delete or change rows there; \
-             empty both tables and run the plan again with --fresh"
-        ),
-    })
 }
 
 /// The conditions that find a commit's rows: first where the hint says, then everywhere else. Partitions have blocks

@@ -46,7 +46,8 @@ impl SqliteSnapshot {
     /// shared lock itself keeps every commit out for as long as the view is open.
     pub(super) fn open(file: &File, count: usize) -> Result<SqliteSnapshot> {
         let sql = |error| classify(file.name(), error);
-        let first = file.connect(Access::Read)?;
+        let first = file.connect_or_empty()?;
+        let count = if file.path().exists() { count } else { 1 };
         let shared_log = journal_mode(&first).map_err(sql)? == "wal";
         let gate = if shared_log && count > 1 { hold_commits(file) } else { None };
         begin(&first).map_err(sql)?;
@@ -85,6 +86,9 @@ fn begin(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Names the state by what changes with every commit: schema version, size in pages, change counter, log length.
 fn identity(file: &File, connection: &Connection) -> Result<String> {
+    if !file.path().exists() {
+        return Ok("sqlite:absent".to_owned());
+    }
     let io = |error| Error::io(file.name(), error);
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let pragma = |name: &str| pragma(name).map_err(|error| classify(file.name(), error));

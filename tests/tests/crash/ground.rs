@@ -367,10 +367,12 @@ fn parquet_rows(folder: &Path) -> usize {
     rows.sum()
 }
 
-/// The path of a file that is neither data nor manifest.
+/// The path of a file that is neither data nor manifest. A put that is killed leaves its temporary file, `part-….parquet#1`,
+/// which the object store neither lists nor reads.
 fn stray(file: &Path) -> Option<String> {
     let name = file.file_name()?.to_str()?;
-    let data = name.starts_with("part-") && name.ends_with(".parquet");
+    let whole = name.split('#').next()?;
+    let data = name.starts_with("part-") && whole.ends_with(".parquet");
     (!data && name != "_manifest.json").then(|| file.display().to_string())
 }
 
