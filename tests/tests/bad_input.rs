@@ -472,7 +472,7 @@ fn missing_privileges_are_named() {
         [(guest.as_str(), "sqlite:out.db", "vault"), ("sqlite:shop.db", &guest, "privileges")]
     {
         sensei.write("plan.yaml", plan(source, target, ""));
-        refused(&sensei, &["run", "plan.yaml"], 5, "S103", &["permission denied", object]);
+        refused(&sensei, &["run", "plan.yaml", "--fresh"], 5, "S103", &["permission denied", object]);
         let checked = sensei.run(&["check", "plan.yaml", "--output", "json"]);
         assert_eq!(checked.code, Some(2), "check finds it beforehand: {checked:?}");
         assert!(checked.json()["blockers"].to_string().contains(object), "{checked:?}");
