@@ -36,14 +36,15 @@ impl Finding {
         Finding { kind: kind.to_owned(), key: None, columns: vec![] }
     }
 
-    /// Reads what `{kind, key, columns}` says.
-    pub fn of(line: &Value) -> Finding {
+    /// Reads what `{kind, key, columns, copies}` says: equal rows share a line.
+    pub fn of(line: &Value) -> Vec<Finding> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        Finding {
+        let finding = Finding {
             kind: text(&line["kind"]).unwrap(),
             key: text(&line["key"]),
             columns: line["columns"].as_array().unwrap().iter().filter_map(text).collect(),
-        }
+        };
+        vec![finding; usize::try_from(line["copies"].as_u64().unwrap()).unwrap()]
     }
 }
 
@@ -53,9 +54,10 @@ pub fn read_report(path: &Path) -> Vec<(String, Finding)> {
     let line = |line: &str| {
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["source"], line["target"], "names are kept in these plans");
-        (line["target"].as_str().unwrap().to_owned(), Finding::of(&line))
+        let table = line["target"].as_str().unwrap().to_owned();
+        Finding::of(&line).into_iter().map(move |finding| (table.clone(), finding))
     };
-    let mut findings: Vec<(String, Finding)> = text.lines().map(line).collect();
+    let mut findings: Vec<(String, Finding)> = text.lines().flat_map(line).collect();
     findings.sort();
     findings
 }

@@ -213,7 +213,7 @@ fn renamed_computed_and_masked_columns_are_named_as_the_target_names_them() {
     let mut found: Vec<Finding> = std::fs::read_to_string(report)
         .unwrap()
         .lines()
-        .map(|line| Finding::of(&serde_json::from_str(line).unwrap()))
+        .flat_map(|line| Finding::of(&serde_json::from_str(line).unwrap()))
         .collect();
     found.sort();
     assert_eq!(

@@ -26,7 +26,7 @@ fn named(pair: &Pair, table: &str) -> (Vec<Finding>, Vec<Finding>) {
     assert_eq!(report["differences"].as_array().unwrap().len(), 1, "{report}");
     assert_eq!(report["differences"][0]["target"], table);
     let mut examples: Vec<Finding> =
-        report["differences"][0]["examples"].as_array().unwrap().iter().map(Finding::of).collect();
+        report["differences"][0]["examples"].as_array().unwrap().iter().flat_map(Finding::of).collect();
     examples.sort();
     let (_, _, found) = pair.verify();
     (examples, found.into_iter().map(|(_, row)| row).collect())
