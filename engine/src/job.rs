@@ -70,11 +70,9 @@ pub async fn run(options: &RunOptions, key: SigningKey) -> Result<JobReport> {
             let resumed = resume(ends, state, key, &job, options.quiet).await?;
             resumed.complete(watch).await
         }
-        Found::Nothing => begin(ends, state, key, Operation::RunStarted, options.quiet).await?.complete(watch).await,
-        Found::Finished(..) => begin(ends, state, key, Operation::Fresh, options.quiet).await?.complete(watch).await,
-        Found::Unfinished(_, abandoned) => {
-            abandon(&ends, &abandoned).await?;
-            begin(ends, state, key, Operation::Fresh, options.quiet).await?.complete(watch).await
+        Found::Nothing => begin(ends, state, key, None, options.quiet).await?.complete(watch).await,
+        Found::Finished(_, earlier) | Found::Unfinished(_, earlier) => {
+            begin(ends, state, key, Some(earlier), options.quiet).await?.complete(watch).await
         }
     }
 }
@@ -107,7 +105,8 @@ fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Plan> {
     ))
 }
 
-async fn begin(ends: Ends, state: State, key: SigningKey, operation: Operation, quiet: bool) -> Result<Job> {
+/// Begins a new job in place of `earlier`, which is given up only once nothing stands in the new one's way.
+async fn begin(ends: Ends, state: State, key: SigningKey, earlier: Option<String>, quiet: bool) -> Result<Job> {
     let plan = ends.resolve(&[])?;
     refuse_occupied(&ends, &plan).await?;
     let digest_key = random::key()?;
@@ -122,6 +121,10 @@ async fn begin(ends: Ends, state: State, key: SigningKey, operation: Operation, 
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: now_text(),
     };
+    if let Some(earlier) = &earlier {
+        abandon(&ends, earlier).await?;
+    }
+    let operation = if earlier.is_some() { Operation::Fresh } else { Operation::RunStarted };
     let (journal, history) = state.begin(&plan.name, &key, opening).await?;
     let name = journal.job().to_owned();
     state.audit(&key, &name, operation).await?;

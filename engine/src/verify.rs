@@ -22,7 +22,7 @@ use crate::lower::lower;
 use crate::progress::Progress;
 use crate::random;
 use crate::report::{JobReport, TableReport, counted};
-use crate::state::State;
+use crate::state::{Found, State};
 
 /// What `sensei verify` and `sensei repair` were asked.
 pub struct VerifyOptions {
@@ -56,6 +56,7 @@ pub async fn repair(options: &VerifyOptions, key: &SigningKey) -> Result<JobRepo
     let checked = Checked::new(Ends::connect(&options.plan).await?)?;
     refuse_append(&checked.plan)?;
     let state = State::open(&checked.ends.file.state, checked.ends.state()?, &checked.ends.file.name)?;
+    refuse_unfinished(&state, &checked.plan.name, key).await?;
     let (overview, comparison) = checked.overview(true, options.quiet).await?;
     let mut repairs: BTreeMap<u32, Mend> = BTreeMap::new();
     let (mut differing, mut unreadable) = (0, 0);
@@ -96,6 +97,17 @@ pub async fn repair(options: &VerifyOptions, key: &SigningKey) -> Result<JobRepo
     let mut report = verify(options).await?;
     report.notes.extend(notes);
     Ok(report)
+}
+
+/// Rows put in by a repair are none of the job's, which would copy them once more.
+async fn refuse_unfinished(state: &State, plan_name: &str, key: &SigningKey) -> Result<()> {
+    match state.find(plan_name, key).await? {
+        Found::Unfinished(_, job) => Err(Failure::usage(
+            format!("job {job} is not finished"),
+            "Run it to its end with `sensei run`, then repair what still differs.",
+        )),
+        Found::Nothing | Found::Finished(..) => Ok(()),
+    }
 }
 
 /// Rows that were there before the job would count as extra and be deleted.
