@@ -311,8 +311,10 @@ impl Job {
             let events = some.iter().map(|split| Event::SplitReopened { split: *split, why: why.to_owned() }).collect();
             self.journal.append(events).await.doing("writing the journal")?;
         }
+        if !lost.is_empty() {
+            tracing::warn!("{} of {} finished splits are copied again: {why}", lost.len(), self.history.finished.len());
+        }
         for split in lost {
-            tracing::warn!("split {} is copied again: {why}", split.0);
             self.history.finished.remove(&split);
             self.history.rejects.remove(&split);
             self.history.reopened += 1;
