@@ -9,7 +9,7 @@ use sensei_storage::journal::Checkpoint;
 use sensei_storage::{Digest, OnExisting, Verdict, VerifyMode};
 
 use crate::clock::now_text;
-use crate::copying::Copied;
+use crate::copying::{Copied, trusts_checkpoints};
 use crate::job::Job;
 
 /// Everything a certificate claims about a job.
@@ -133,7 +133,7 @@ fn limits(job: &Job) -> Vec<String> {
     if job.plan.on_existing == OnExisting::Append {
         limits.push("Rows that were in the target before are not covered.".to_owned());
     }
-    if job.plan.quiesced && job.history.resumes() > 0 {
+    if trusts_checkpoints(job) && job.history.resumes() > 0 {
         limits.push(
             "The job was resumed and the plan says that the source was quiesced, so splits finished earlier were not read again."
                 .to_owned(),

@@ -294,7 +294,7 @@ impl<'a> Copying<'a> {
 
 /// Whether splits finished earlier need no second look: the plan says that nobody writes to the source. Under masks they
 /// do, since nothing in the journal tells whether the key is still the same.
-fn trusts_checkpoints(job: &Job) -> bool {
+pub(crate) fn trusts_checkpoints(job: &Job) -> bool {
     let masked = job.plan.tables.iter().flat_map(|table| &table.columns).any(|column| column.mask.is_some());
     job.plan.quiesced && !masked
 }

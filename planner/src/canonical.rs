@@ -1,8 +1,6 @@
-//! One way to write a JSON value, whatever order its keys came in, so that equal values have equal hashes.
+//! One order of keys in the JSON that is printed for people and compared in tests.
 
-use serde::Serialize;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 /// The same value with the keys of every object sorted by code point.
 pub(crate) fn sorted(value: Value) -> Value {
@@ -15,15 +13,4 @@ pub(crate) fn sorted(value: Value) -> Value {
         Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
         other => other,
     }
-}
-
-/// Canonical JSON of `value`: keys sorted, no white space.
-pub(crate) fn text(value: &impl Serialize) -> String {
-    let value = serde_json::to_value(value).expect("plain data with text keys has a JSON form");
-    sorted(value).to_string()
-}
-
-/// SHA-256 of the canonical JSON of `value`, in hexadecimal.
-pub(crate) fn sha256(value: &impl Serialize) -> String {
-    hex::encode(Sha256::digest(text(value)))
 }

@@ -1,10 +1,9 @@
 //! The resolved plan: what will happen, down to every column's type. Plain data without secrets; it is hashed, stored
 //! and printed. Knows nothing of how it is carried out.
 
-use sensei_storage::{Field, LogicalType, OnExisting, System, TargetTable, VerifyMode};
+use sensei_storage::evidence::sha256_hex;
+use sensei_storage::{Field, LogicalType, OnExisting, System, TargetTable, VerifyMode, canonical_json};
 use serde::{Deserialize, Serialize};
-
-use crate::canonical;
 
 /// Everything that a job does, settled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,12 +141,13 @@ pub enum MaskPlan {
 impl Plan {
     /// SHA-256 over the canonical JSON of the plan (keys sorted, no white space), in hexadecimal.
     pub fn sha256(&self) -> String {
-        canonical::sha256(self)
+        sha256_hex(self.canonical_json().as_bytes())
     }
 
     /// Canonical JSON of the plan: what [`Plan::sha256`] hashes.
     pub fn canonical_json(&self) -> String {
-        canonical::text(self)
+        let value = serde_json::to_value(self).expect("plain data with text keys has a JSON form");
+        String::from_utf8(canonical_json(&value)).expect("JSON text is UTF-8")
     }
 }
 
