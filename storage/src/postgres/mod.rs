@@ -12,6 +12,8 @@ mod constraints;
 mod decode;
 mod encode;
 mod failure;
+#[cfg(feature = "testing")]
+pub(crate) mod fuzz;
 mod mend;
 mod names;
 mod numeric;
