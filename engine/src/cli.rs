@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use sensei_storage::System;
 use tracing::level_filters::LevelFilter;
 
 /// Moves data between databases and proves that it arrived.
@@ -93,6 +94,9 @@ pub enum Command {
         after_help = "Example:\n  sensei certificate verify certificate.json --public-key signing-key.pub.pem"
     )]
     Certificate(CertificateCommand),
+    /// Print what becomes of every type, from each source to each target
+    #[command(after_help = "Examples:\n  sensei types --from postgresql --to sqlite\n  sensei types --output json")]
+    Types(TypesArgs),
     /// Print the JSON Schema of the plan file, for editors
     #[command(after_help = "Example:\n  sensei schema > plan.schema.json")]
     Schema,
@@ -108,6 +112,44 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// Arguments of `types`.
+#[derive(Debug, Args)]
+pub struct TypesArgs {
+    /// Only types of this system
+    #[arg(long, value_enum)]
+    pub from: Option<SystemName>,
+    /// Only what becomes of them in this system
+    #[arg(long, value_enum)]
+    pub to: Option<SystemName>,
+    /// As a table in Markdown
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// A kind of system, as URLs name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SystemName {
+    /// PostgreSQL.
+    Postgresql,
+    /// MySQL and MariaDB.
+    Mysql,
+    /// SQLite.
+    Sqlite,
+    /// Parquet files.
+    Parquet,
+}
+
+impl From<SystemName> for System {
+    fn from(name: SystemName) -> System {
+        match name {
+            SystemName::Postgresql => System::Postgresql,
+            SystemName::Mysql => System::Mysql,
+            SystemName::Sqlite => System::Sqlite,
+            SystemName::Parquet => System::Parquet,
+        }
+    }
 }
 
 /// A plan file.

@@ -29,6 +29,7 @@ mod rejects;
 mod report;
 mod runtime;
 mod state;
+mod type_table;
 mod verify;
 
 pub use command::main;

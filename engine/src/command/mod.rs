@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::cli::{CertificateCommand, Cli, Command, ExplainFormat, LogFormat, Output};
 use crate::failure::{Exit, Failure, Result};
-use crate::{interrupt, pages, runtime};
+use crate::{interrupt, pages, runtime, type_table};
 
 /// Runs the command the process was started with.
 pub fn main() -> Exit {
@@ -51,6 +51,12 @@ async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Status(args) => status::status(&args, output).await,
         Command::Certificate(CertificateCommand::Show(args)) => certificate::show(&args.file, output),
         Command::Certificate(CertificateCommand::Verify(args)) => certificate::verify(&args, output),
+        Command::Types(args) => {
+            let rows = type_table::rows(args.from.map(Into::into), args.to.map(Into::into));
+            let shown = if args.markdown { type_table::markdown } else { type_table::text };
+            present(&TypeTable { types: &rows }, || shown(&rows), output)?;
+            Ok(Exit::Done)
+        }
         Command::Schema => print(&(pretty(&sensei_planner::json_schema())? + "\n")),
         Command::Error { code } => explain_errors(code.as_deref(), output),
         Command::Completions { shell } => {
@@ -58,6 +64,11 @@ async fn dispatch(cli: Cli) -> Result<Exit> {
             Ok(Exit::Done)
         }
     }
+}
+
+#[derive(Serialize)]
+struct TypeTable<'a> {
+    types: &'a [type_table::Row],
 }
 
 #[derive(Serialize)]

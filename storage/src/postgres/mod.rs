@@ -10,6 +10,7 @@ mod catalog;
 mod connection;
 mod constraints;
 mod decode;
+mod documented;
 mod encode;
 mod failure;
 #[cfg(feature = "testing")]
@@ -44,6 +45,7 @@ use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
 use crate::source::{Snapshot, Source};
 
+pub use self::documented::{documented_types, refuses};
 pub use self::names::{IDENTIFIER_BYTES_MAX, is_blank_padded, logical_type};
 pub use self::types::{holding, native_type};
 
