@@ -379,7 +379,7 @@ impl Job {
         );
         let rejected = !copied.rejects.is_empty();
         report.rejects =
-            rejected.then(|| Rejects::new(&self.plan.rejects.to, &self.name).folder().display().to_string());
+            rejected.then(|| Rejects::new(&self.plan.rejects, &self.name).folder().display().to_string());
         report.elapsed_seconds = watch.elapsed().as_secs_f64();
         report.certified_earlier = false;
         Ok(report)

@@ -17,6 +17,8 @@ mod hash;
 mod mask;
 mod present;
 mod project;
+mod refusal;
+mod reject;
 
 pub use cast::Cast;
 pub use encode::ROW_ENCODING;
@@ -28,3 +30,5 @@ pub use flow::{
 pub use hash::RowHasher;
 pub use mask::Mask;
 pub use project::{ColumnSpec, Input, Projected, Projection};
+pub use refusal::{Refusal, Refusals};
+pub use reject::{Rejected, RowImage};

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use sensei_operators::{Committed, Feed, InletSender, Lease, Rows};
-use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Snapshot, Split, Target, Write, Writer};
+use sensei_operators::{Committed, Feed, InletSender, Lease, Refusals, Rows};
+use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Error, Snapshot, Split, Target, Write, Writer};
 use tokio::sync::mpsc;
 
 use crate::enumerator::{Grant, Work};
 use crate::failure::{Doing, Result};
+use crate::limits::ISOLATIONS_PER_SPLIT_MAX;
 use crate::lower::LoweredTable;
 use crate::runtime::budget::LaneBudget;
 
@@ -31,6 +32,23 @@ pub struct LaneContext {
     pub memory_bytes: u64,
     /// Worker threads.
     pub workers: usize,
+    /// Rows of the job that may be rejected.
+    pub rejects_max: u64,
+    /// Folder of the rejected rows, for people.
+    pub rejects_folder: String,
+}
+
+impl LaneContext {
+    /// What the target is told about a split.
+    pub(super) fn write(&self, grant: &Grant) -> Write {
+        Write {
+            job: self.job.clone(),
+            generation: self.generation,
+            split: grant.split.id,
+            table: self.tables[grant.split.table as usize].target.clone(),
+            replace: grant.work.replaces(),
+        }
+    }
 }
 
 /// One split as a lane carries it.
@@ -42,6 +60,8 @@ pub struct SplitWork {
     pub lease: Lease,
     /// Whether the target had committed it before this process came to it.
     pub inherited: bool,
+    /// Rows the target is known to refuse.
+    pub refused: Refusals,
 }
 
 /// What the graph hands to a lane's writer.
@@ -56,27 +76,19 @@ pub(super) enum Destination {
     Writer(Box<dyn Writer>),
     /// Nowhere: they are there already, and are read back once more.
     Committed(Commit),
+    /// Nowhere: the target refused one of them.
+    Refused,
 }
 
 /// Opens the destination of a grant. Called in lease order on each worker: a later lease must not hold the only
 /// writer an earlier one waits for, since its commit waits for the earlier one's rows.
 pub(super) async fn open(context: &LaneContext, grant: &Grant) -> Result<Destination> {
-    let table = &context.tables[grant.split.table as usize];
-    let replace = match &grant.work {
-        Work::Recheck(checkpoint) => return Ok(Destination::Committed(checkpoint.commit.clone())),
-        Work::Copy => false,
-        Work::Recopy => true,
-    };
-    let write = Write {
-        job: context.job.clone(),
-        generation: context.generation,
-        split: grant.split.id,
-        table: table.target.clone(),
-        replace,
-    };
-    let begin =
-        context.target.begin(write).await.doing(format!("opening table \"{}\" for writing", table.target.name))?;
-    Ok(match begin {
+    if let Work::Recheck(recheck) = &grant.work {
+        return Ok(Destination::Committed(recheck.checkpoint.commit.clone()));
+    }
+    let write = context.write(grant);
+    let doing = format!("opening table \"{}\" for writing", write.table.name);
+    Ok(match context.target.begin(write).await.doing(doing)? {
         Begin::Writer(writer) => Destination::Writer(writer),
         Begin::Committed(commit) => Destination::Committed(commit),
     })
@@ -107,22 +119,38 @@ pub(super) async fn write(
     while let Some(order) = orders.recv().await {
         match order {
             Order::Write(rows) => {
-                if let Destination::Writer(writer) = &mut destination {
-                    writer.write(&rows.batch).await.doing(doing())?;
+                if let Destination::Writer(writer) = &mut destination
+                    && let Err(error) = writer.write(&rows.batch).await
+                {
+                    destination = refused(work, error).doing(doing())?;
                 }
             }
             Order::Commit(rows) => {
                 let commit = match destination {
-                    Destination::Writer(writer) => writer.commit(rows).await.doing(doing())?,
-                    Destination::Committed(commit) => commit,
+                    Destination::Writer(writer) => match writer.commit(rows).await {
+                        Ok(commit) => Some(commit),
+                        Err(error) => refused(work, error).doing(doing()).map(|_| None)?,
+                    },
+                    Destination::Committed(commit) => Some(commit),
+                    Destination::Refused => None,
                 };
-                let known = (!context.read_back).then(|| Digest::of_count(commit.rows as i64));
+                let count = |commit: &Commit| Digest::of_count(commit.rows as i64);
+                let known = commit.as_ref().filter(|_| !context.read_back).map(count);
                 committed.send(Committed { lease: work.lease, commit, known });
                 return Ok(());
             }
         }
     }
     Ok(())
+}
+
+/// Goes on without a writer where a row was refused: the graph is told when it asks for the commit. Rows that are still
+/// on their way are dropped.
+fn refused(work: &SplitWork, error: Error) -> sensei_storage::Result<Destination> {
+    match error {
+        Error::RefusedRow { .. } if work.grant.work.round() < ISOLATIONS_PER_SPLIT_MAX => Ok(Destination::Refused),
+        error => Err(error),
+    }
 }
 
 /// Reads a commit back from the target and feeds it to the graph.
