@@ -178,6 +178,11 @@ impl<'a> Copying<'a> {
                 *self.rejected_under_way.entry(work.grant.split.id).or_default() += rejected.len() as u64;
                 self.check_rejects().await?;
             }
+            Event::Committing { split, settled } => {
+                self.rejects.settle(split)?;
+                // The lane is gone only after a failure.
+                let _ = settled.send(());
+            }
             Event::Refused { work } => {
                 let split = work.grant.split.id;
                 self.rejects.discard(split)?;
@@ -276,7 +281,7 @@ impl<'a> Copying<'a> {
         let read_back = self.job.plan.verify != VerifyMode::Off;
         let attempt = match work {
             Work::Recheck(recheck) => recheck.checkpoint.attempt,
-            Work::Copy | Work::Recopy | Work::Isolate(_) => {
+            Work::Copy(_) | Work::Recopy | Work::Isolate(_) => {
                 1 + u32::from(self.reopened.contains(&split.id)) + work.round()
             }
         };
@@ -327,7 +332,7 @@ fn grants(job: &Job, rejects: &Rejects) -> Vec<Grant> {
     };
     let grant = |split: &Split| {
         let work = match job.history.finished.get(&split.id) {
-            None => Work::Copy,
+            None => Work::Copy(rejects.refused_then(split.id)),
             Some(_) if trusts_checkpoints(job) => return None,
             Some(checkpoint) => recheck(checkpoint),
         };

@@ -22,8 +22,9 @@ pub struct Grant {
 /// What a grant asks for.
 #[derive(Clone, Debug)]
 pub enum Work {
-    /// Copy it, unless the target says it is committed; verify it either way.
-    Copy,
+    /// Copy it, unless the target says it is committed; verify it either way. Should it be committed, these are rows that
+    /// the target may have refused then.
+    Copy(Refusals),
     /// It was verified under an earlier snapshot: read both sides again.
     Recheck(Box<Recheck>),
     /// Its source changed since: delete what was committed, copy anew.
@@ -60,7 +61,7 @@ impl Work {
     /// Whether what was committed before must be deleted.
     pub fn replaces(&self) -> bool {
         match self {
-            Work::Copy | Work::Recheck(_) => false,
+            Work::Copy(_) | Work::Recheck(_) => false,
             Work::Recopy => true,
             Work::Isolate(isolation) => isolation.replace,
         }
@@ -70,7 +71,7 @@ impl Work {
     pub fn round(&self) -> u32 {
         match self {
             Work::Isolate(isolation) => isolation.round,
-            Work::Copy | Work::Recheck(_) | Work::Recopy => 0,
+            Work::Copy(_) | Work::Recheck(_) | Work::Recopy => 0,
         }
     }
 

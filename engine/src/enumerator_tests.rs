@@ -32,8 +32,8 @@ fn recheck(id: u32) -> Work {
 #[tokio::test]
 async fn grants_the_largest_first_and_then_nothing() {
     let enumerator = LocalEnumerator::new(vec![
-        Grant { split: split(0, 10), work: Work::Copy },
-        Grant { split: split(1, 30), work: Work::Copy },
+        Grant { split: split(0, 10), work: Work::Copy(Refusals::default()) },
+        Grant { split: split(1, 30), work: Work::Copy(Refusals::default()) },
     ]);
     let first = enumerator.next().await.map(|grant| grant.split.id);
     let second = enumerator.next().await.map(|grant| grant.split.id);
@@ -64,7 +64,7 @@ async fn closing_ends_the_wait_for_splits_under_way() {
 #[tokio::test]
 async fn nothing_is_copied_while_something_is_rechecked() {
     let enumerator = LocalEnumerator::new(vec![
-        Grant { split: split(0, 9), work: Work::Copy },
+        Grant { split: split(0, 9), work: Work::Copy(Refusals::default()) },
         Grant { split: split(1, 1), work: recheck(1) },
     ]);
     assert_eq!(enumerator.next().await.map(|grant| grant.split.id), Some(SplitId(1)));

@@ -84,6 +84,15 @@ impl Rejects {
         }
     }
 
+    /// Puts on disk what a split rejected, complete and under its name, while it is under way.
+    ///
+    /// # Errors
+    /// If the file cannot be written out.
+    pub fn settle(&mut self, split: SplitId) -> Result<()> {
+        let settled = self.open.get_mut(&split).map_or(Ok(()), |open| open.settle(&self.folder, split));
+        settled.doing("writing rejected rows")
+    }
+
     /// Forgets what a split under way rejected: it is done once more.
     ///
     /// # Errors
@@ -116,12 +125,19 @@ impl Rejects {
     /// The rows of a split that the target refused, as its file has them. Without the file, or with one that was
     /// changed since, none: the split will then be seen to differ, and be copied again.
     pub fn refused(&self, reject: &Reject) -> Refusals {
-        let mut refused = Refusals::default();
-        match self.read(reject) {
-            Ok(lines) => lines.into_iter().filter_map(refusal).for_each(|(hash, refusal)| refused.add(hash, refusal)),
-            Err(error) => tracing::warn!("a split with refused rows is copied again: {error}"),
-        }
-        refused
+        let lines = self.read(reject).unwrap_or_else(|error| {
+            tracing::warn!("a split with refused rows is copied again: {error}");
+            Vec::new()
+        });
+        refusals(lines)
+    }
+
+    /// The rows that the target refused of a split which may have been committed although the journal does not have it.
+    /// Only the comparison with what was committed tells whether that is so.
+    pub fn refused_then(&self, split: SplitId) -> Refusals {
+        let path = self.folder.join(file_name(split));
+        let lines = fs::read(&path).ok().and_then(|bytes| line::parse(&path, &bytes).ok()).unwrap_or_default();
+        refusals(lines)
     }
 
     /// The lines of a file that the journal knows.
@@ -137,6 +153,12 @@ impl Rejects {
         }
         line::parse(&path, &bytes)
     }
+}
+
+fn refusals(lines: Vec<RejectLine>) -> Refusals {
+    let mut refused = Refusals::default();
+    lines.into_iter().filter_map(refusal).for_each(|(hash, refusal)| refused.add(hash, refusal));
+    refused
 }
 
 /// Hash and reason of a row that the target refused.
@@ -164,14 +186,23 @@ impl OpenFile {
         Ok(OpenFile { file: BufWriter::new(file), path, rows: 0 })
     }
 
-    fn finish(self, folder: &Path, split: SplitId) -> sensei_storage::Result<Reject> {
-        let name = file_name(split);
-        let fail = |error| file_error(&self.path, error);
-        let file = self.file.into_inner().map_err(|error| fail(error.into_error()))?;
-        file.sync_all().map_err(fail)?;
-        fs::rename(&self.path, folder.join(&name)).map_err(fail)?;
-        let bytes = fs::read(folder.join(&name)).map_err(fail)?;
-        Ok(Reject { split, file: name, rows: self.rows, sha256: sha256_hex(&bytes) })
+    /// Writes everything out and gives the file its name, under which it can still be added to.
+    fn settle(&mut self, folder: &Path, split: SplitId) -> sensei_storage::Result<()> {
+        let settled = folder.join(file_name(split));
+        let written = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
+        let named = written.and_then(|()| match self.path == settled {
+            true => Ok(()),
+            false => fs::rename(&self.path, &settled),
+        });
+        named.map_err(|error| file_error(&self.path, error))?;
+        self.path = settled;
+        Ok(())
+    }
+
+    fn finish(mut self, folder: &Path, split: SplitId) -> sensei_storage::Result<Reject> {
+        self.settle(folder, split)?;
+        let bytes = fs::read(&self.path).map_err(|error| file_error(&self.path, error))?;
+        Ok(Reject { split, file: file_name(split), rows: self.rows, sha256: sha256_hex(&bytes) })
     }
 }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use futures::StreamExt;
 use sensei_operators::{Committed, Feed, InletSender, Lease, Refusals, Rows};
 use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Error, Snapshot, Split, Target, Write, Writer};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::enumerator::{Grant, Work};
-use crate::failure::{Doing, Result};
+use crate::failure::{Doing, Failure, Result};
 use crate::limits::ISOLATIONS_PER_SPLIT_MAX;
 use crate::lower::LoweredTable;
 use crate::runtime::budget::LaneBudget;
+use crate::runtime::worker::Event;
 
 /// What every lane of a job shares.
 pub struct LaneContext {
@@ -113,6 +114,7 @@ pub(super) async fn write(
     mut destination: Destination,
     mut orders: mpsc::UnboundedReceiver<Order>,
     committed: &InletSender<Committed>,
+    events: &mpsc::UnboundedSender<Event>,
 ) -> Result<()> {
     let table = &context.tables[work.grant.split.table as usize];
     let doing = || format!("writing table \"{}\"", table.target.name);
@@ -126,6 +128,9 @@ pub(super) async fn write(
                 }
             }
             Order::Commit(rows) => {
+                if matches!(destination, Destination::Writer(_)) && work.refused.count() > 0 {
+                    settle_rejects(work, events).await?;
+                }
                 let commit = match destination {
                     Destination::Writer(writer) => match writer.commit(rows).await {
                         Ok(commit) => Some(commit),
@@ -142,6 +147,13 @@ pub(super) async fn write(
         }
     }
     Ok(())
+}
+
+/// Has what was rejected of the split put on disk, before a commit that leaves refused rows out.
+async fn settle_rejects(work: &SplitWork, events: &mpsc::UnboundedSender<Event>) -> Result<()> {
+    let (settled, answer) = oneshot::channel();
+    let _ = events.send(Event::Committing { split: work.grant.split.id, settled });
+    answer.await.map_err(|error| Failure::internal("writing rejected rows", error))
 }
 
 /// Goes on without a writer where a row was refused: the graph is told when it asks for the commit. Rows that are still

@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use sensei_operators::{
     Cell, Committed, Feed, InletSender, Lease, Outcome, Permit, Refusals, Rejected, Request, inlet,
 };
-use sensei_storage::Error;
-use tokio::sync::{Semaphore, mpsc};
+use sensei_storage::{Error, SplitId};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::enumerator::{Enumerator, Grant, Work};
@@ -40,6 +40,14 @@ pub enum Event {
     Refused {
         /// The split.
         work: Box<SplitWork>,
+    },
+    /// A split without its refused rows is about to be committed. What was rejected of it must be on disk by then: should
+    /// the process end before the journal has the split, nothing else tells which rows its commit left out.
+    Committing {
+        /// The split.
+        split: SplitId,
+        /// Answered when that is so.
+        settled: oneshot::Sender<()>,
     },
     /// Rows of a table were handed to the writer; for progress only.
     Moved {
@@ -199,7 +207,8 @@ impl Driver {
         let (context, feed, reading) = (self.context.clone(), self.doors.feed.clone(), work.clone());
         tasks.spawn(async move { lane::read(&context, &reading.grant.split, reading.lease, &feed).await });
         let (context, committed, writing) = (self.context.clone(), self.doors.committed.clone(), work.clone());
-        tasks.spawn(async move { lane::write(&context, &writing, destination, received, &committed).await });
+        let events = self.events.clone();
+        tasks.spawn(async move { lane::write(&context, &writing, destination, received, &committed, &events).await });
         lanes.insert(work.lease, Lane { work, orders, _slot: slot });
     }
 
@@ -263,6 +272,10 @@ async fn grant_splits(
         let refused = known_to_be_refused(&context, &grant, lease, &events).await?;
         let destination = lane::open(&context, &grant).await?;
         let inherited = !matches!(destination, lane::Destination::Writer(_));
+        let refused = match &grant.work {
+            Work::Copy(refused_then) if inherited => refused_then.clone(),
+            _ => refused,
+        };
         let work = Box::new(SplitWork { grant, lease, inherited, refused });
         // The driver is gone only after a failure.
         let _ = granted.send(Step::Granted(work, destination, slot)).await;
@@ -284,7 +297,7 @@ async fn known_to_be_refused(
 ) -> Result<Refusals> {
     match &grant.work {
         Work::Recheck(recheck) => return Ok(recheck.refused.clone()),
-        Work::Copy | Work::Recopy => return Ok(Refusals::default()),
+        Work::Copy(_) | Work::Recopy => return Ok(Refusals::default()),
         Work::Isolate(_) => {}
     }
     let isolated = isolate(context, grant).await?;

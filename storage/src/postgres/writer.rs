@@ -15,7 +15,7 @@ use super::bookkeeping::{self, OBJECT, signed};
 use super::connection::{Pool, Session, Tag};
 use super::encode::Encoder;
 use super::failure::is_lost;
-use super::mend::{must_be_silent, silence};
+use super::mend::{Silence, must_be_silent, silence, unsilence};
 use super::relation::Relation;
 use super::sql::{blocks, identifiers, literal, qualified};
 use super::{Postgres, binary, table};
@@ -54,13 +54,17 @@ impl Postgres {
 
 /// Takes the rows of an earlier commit out, so that others can be written in their place.
 pub(super) async fn make_room(session: &Session, relation: &Relation, earlier: &Commit) -> Result<()> {
-    if must_be_silent(session, relation).await? {
+    let silent = must_be_silent(session, relation).await?;
+    if silent != Silence::Never {
         silence(session, relation).await?;
     }
     if earlier.rows > 0 {
         delete(session, relation, earlier).await?;
     }
-    Ok(())
+    match silent {
+        Silence::Deleting => unsilence(session, relation).await,
+        Silence::Never | Silence::Throughout => Ok(()),
+    }
 }
 
 /// Inserts the split's progress record, or finds the commit that did. Waits for an attempt that is under way.
