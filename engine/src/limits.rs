@@ -34,6 +34,12 @@ pub const REFUSED_NAMED_MAX: usize = 1_000;
 /// in between and take a unique key.
 pub const ISOLATIONS_PER_SPLIT_MAX: u32 = 5;
 
+/// Rows `sensei rejects retry` takes on at once; their keys are held in memory.
+pub const RETRY_ROWS_MAX: u64 = 1_000_000;
+
+/// Rows `sensei rejects list --rows` prints; the files have them all.
+pub const LISTED_ROWS_MAX: usize = 1_000;
+
 /// Splits of one table at the most.
 pub const SPLITS_PER_TABLE_MAX: u32 = 10_000;
 

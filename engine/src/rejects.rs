@@ -2,6 +2,7 @@
 //! where the plan masks, so that only their owner may read them.
 
 mod line;
+mod listing;
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -12,15 +13,18 @@ use std::sync::Arc;
 
 use sensei_operators::{Refusal, Refusals, Rejected};
 use sensei_planner::RejectsPlan;
-use sensei_storage::journal::Reject;
+use sensei_storage::journal::{History, Reject};
 use sensei_storage::{Error, SplitId, evidence::sha256_hex};
 
 use crate::failure::{Doing, Result};
 use line::Line;
 pub use line::RejectLine;
+pub use listing::Tally;
 
 /// Who may enter the folder.
 const FOLDER_MODE: u32 = 0o700;
+/// Rows that a retry could not try.
+const UNTRIED: &str = "untried.jsonl";
 /// Who may read the files.
 const FILE_MODE: u32 = 0o600;
 
@@ -140,6 +144,75 @@ impl Rejects {
         refusals(lines)
     }
 
+    /// Every row that the job left behind, those it did not try included.
+    ///
+    /// # Errors
+    /// `Missing` if a file is gone, `Altered` if one is not as it was written.
+    pub fn outstanding(&self, history: &History) -> Result<Vec<RejectLine>> {
+        let doing = "reading rejected rows";
+        let mut lines = self.untried().doing(doing)?;
+        for reject in history.rejects.values() {
+            lines.extend(self.read(reject).doing(doing)?);
+        }
+        Ok(lines)
+    }
+
+    /// Keeps rows that a retry could not try beside those it rejects.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn keep_untried(&self, lines: &[RejectLine]) -> Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.write_untried(lines).doing("writing rejected rows")
+    }
+
+    fn write_untried(&self, lines: &[RejectLine]) -> sensei_storage::Result<()> {
+        let path = self.folder.join(UNTRIED);
+        let mut file = BufWriter::new(create(&self.folder, &path)?);
+        for line in lines {
+            serde_json::to_writer(&mut file, line).map_err(|error| file_error(&path, error.into()))?;
+            file.write_all(b"\n").map_err(|error| file_error(&path, error))?;
+        }
+        file.flush().and_then(|()| file.get_ref().sync_all()).map_err(|error| file_error(&path, error))
+    }
+
+    fn untried(&self) -> sensei_storage::Result<Vec<RejectLine>> {
+        let path = self.folder.join(UNTRIED);
+        match fs::read(&path) {
+            Ok(bytes) => line::parse(&path, &bytes),
+            Err(error) if is_absent(&error) => Ok(Vec::new()),
+            Err(error) => Err(file_error(&path, error)),
+        }
+    }
+
+    /// Calls `each` for every line of every complete file, in the order of the files' names.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn for_each(&self, mut each: impl FnMut(RejectLine)) -> Result<()> {
+        let doing = "reading rejected rows";
+        for path in self.files().doing(doing)? {
+            let bytes = fs::read(&path).map_err(|error| file_error(&path, error)).doing(doing)?;
+            line::parse(&path, &bytes).doing(doing)?.into_iter().for_each(&mut each);
+        }
+        Ok(())
+    }
+
+    fn files(&self) -> sensei_storage::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(file_error(&self.folder, error)),
+        };
+        let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>();
+        let mut paths = paths.map_err(|error| file_error(&self.folder, error))?;
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+        paths.sort();
+        Ok(paths)
+    }
+
     /// The lines of a file that the journal knows.
     ///
     /// # Errors
@@ -176,13 +249,18 @@ fn part_path(folder: &Path, split: SplitId) -> PathBuf {
     folder.join(format!("split-{:06}.part", split.0))
 }
 
+/// A new file for its owner alone, in a folder likewise.
+fn create(folder: &Path, path: &Path) -> sensei_storage::Result<File> {
+    let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
+    made.map_err(|error| file_error(folder, error))?;
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path);
+    file.map_err(|error| file_error(path, error))
+}
+
 impl OpenFile {
     fn create(folder: &Path, split: SplitId) -> sensei_storage::Result<OpenFile> {
-        let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
-        made.map_err(|error| file_error(folder, error))?;
         let path = part_path(folder, split);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&path);
-        let file = file.map_err(|error| file_error(&path, error))?;
+        let file = create(folder, &path)?;
         Ok(OpenFile { file: BufWriter::new(file), path, rows: 0 })
     }
 

@@ -15,6 +15,7 @@ mod fault;
 mod flow;
 mod hash;
 mod mask;
+mod pick;
 mod present;
 mod project;
 mod refusal;
@@ -29,6 +30,7 @@ pub use flow::{
 };
 pub use hash::RowHasher;
 pub use mask::Mask;
+pub use pick::KeyPicker;
 pub use project::{ColumnSpec, Input, Projected, Projection};
 pub use refusal::{Refusal, Refusals};
 pub use reject::{Rejected, RowImage};

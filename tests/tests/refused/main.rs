@@ -6,3 +6,4 @@ mod ground;
 mod interrupted;
 mod isolated;
 mod masked;
+mod retried;
