@@ -189,7 +189,13 @@ fn same_files(plan: &Plan, snapshot: &dyn Snapshot, history: &History) -> Result
 }
 
 /// A run that died after storing its certificate left the target's progress records and the last journal entry undone.
-pub(crate) async fn finish_finished(ends: &Ends, state: &State, key: &SigningKey, history: &History, job: &str) -> Result<()> {
+pub(crate) async fn finish_finished(
+    ends: &Ends,
+    state: &State,
+    key: &SigningKey,
+    history: &History,
+    job: &str,
+) -> Result<()> {
     let (None, Some(certificate_sha256)) = (&history.finish, &history.certificate_sha256) else { return Ok(()) };
     let report = JobReport::from_certificate(&state.certificate(job).await?, state.certificate_name(job), job)?;
     let plan = journaled_plan(history)?;
@@ -406,8 +412,7 @@ impl Job {
                 .map(|(table, disturbance)| disturbance.explain(&self.plan.tables[*table as usize].target.name)),
         );
         let rejected = !copied.rejects.is_empty();
-        report.rejects =
-            rejected.then(|| Rejects::new(&self.plan.rejects, &self.name).folder().display().to_string());
+        report.rejects = rejected.then(|| Rejects::new(&self.plan.rejects, &self.name).folder().display().to_string());
         report.elapsed_seconds = watch.elapsed().as_secs_f64();
         report.certified_earlier = false;
         Ok(report)

@@ -4,6 +4,7 @@
 
 pub(crate) mod chain;
 mod chosen;
+mod doubled;
 mod wanted;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use crate::report::{JobReport, counted};
 use crate::state::{State, identity};
 use chain::{Journals, Known, Outstanding, retry_name};
 use chosen::Chosen;
+use doubled::refuse_doubles;
 use wanted::Wanted;
 
 /// What `sensei rejects retry` was asked.
@@ -61,6 +63,10 @@ pub async fn retry(options: &RetryOptions, key: SigningKey) -> Result<(JobReport
     let resumable = outstanding.under_way.as_ref().filter(|known| same(known)).map(|known| known.job.clone());
     if let (None, Some(known)) = (&resumable, &outstanding.under_way) {
         give_up(&ends, &state, &key, known).await?;
+    }
+    if resumable.is_none() {
+        let tried: Vec<_> = lowered.into_iter().filter(|table| wanted.keys.contains_key(&table.source)).collect();
+        refuse_doubles(&ends, snapshot.as_ref(), &tried).await?;
     }
     let preparation = Preparation { ends, state, key, plan, snapshot, scope: Some(scope), quiet: options.quiet };
     let job = match resumable {
@@ -157,7 +163,10 @@ fn conclude(mut report: JobReport, wanted: &Wanted) -> (JobReport, Exit) {
         notes.push(format!("{} no longer in the source", counted(gone, "row")));
     }
     notes.extend(wanted.notes.iter().cloned());
-    notes.push("The certificate of the job that rejected them describes the target before; compare all with `sensei verify`.".to_owned());
+    notes.push(
+        "The certificate of the job that rejected them describes the target before; compare all with `sensei verify`."
+            .to_owned(),
+    );
     report.notes.extend(notes);
     let exit = match report.exit() {
         Exit::Done if rejected > 0 || !wanted.lost.is_empty() => Exit::Rejects,

@@ -136,11 +136,7 @@ impl Projection {
     ) -> Vec<Rejected> {
         let fields: Vec<&Field> = self.columns.iter().map(|column| &column.to).collect();
         let reject = |(row, column, reason): (usize, &str, &str)| Rejected {
-            fault: Fault {
-                key: self.name_row(source, row),
-                column: column.to_owned(),
-                reason: reason.to_owned(),
-            },
+            fault: Fault { key: self.name_row(source, row), column: column.to_owned(), reason: reason.to_owned() },
             row: Some(RowImage::of(&fields, target.columns(), row, faults.lost(row))),
             refused: refused.remove(&row),
         };

@@ -1,3 +1,5 @@
+//! Tests of telling rows apart by halves.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -33,9 +33,7 @@ pub(super) fn failure(at: &str, object: &str, error: tokio_postgres::Error) -> E
         }
         (_, "42P07" | "42P06" | "42710") => Error::Exists { what: object.to_owned(), why: why() },
         ("2B", _) | (_, "23503") => Error::Refused { what: object.to_owned(), why: refusal(db) },
-        ("22" | "23" | "54", _) => {
-            Error::RefusedRow { what: object.to_owned(), column: column(db), why: refusal(db) }
-        }
+        ("22" | "23" | "54", _) => Error::RefusedRow { what: object.to_owned(), column: column(db), why: refusal(db) },
         (_, "53100") => Error::Full { what: at.to_owned(), source: Some(Box::new(error)) },
         ("08" | "53" | "57" | "40" | "55" | "58", _) => {
             Error::Unavailable { what: at.to_owned(), why: why(), source: Some(Box::new(error)) }

@@ -55,7 +55,6 @@ pub(super) enum Silence {
     Throughout,
 }
 
-
 /// How far replacing rows of the table would set off foreign keys or triggers.
 ///
 /// # Errors

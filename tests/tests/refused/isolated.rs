@@ -136,7 +136,10 @@ fn one_row_in_a_hundred_thousand_is_found_wherever_it_is() {
         let report = run(&sensei);
         assert_eq!(counts(&report, "t"), [100_000, 1, 99_999, 99_999]);
         assert_eq!(keys(&lines(&sensei, "job-1")), [format!("id={bad}")]);
-        assert_eq!(server.psql(&database, "SELECT count(*), sum(id) FROM t"), format!("99999|{}", 5_000_050_000_i64 - bad));
+        assert_eq!(
+            server.psql(&database, "SELECT count(*), sum(id) FROM t"),
+            format!("99999|{}", 5_000_050_000_i64 - bad)
+        );
     }
 }
 
@@ -202,7 +205,8 @@ fn more_than_the_limit_stops_with_the_first_rows_named() {
 #[test]
 fn a_child_without_its_parent_refuses_the_split() {
     let (sensei, server) = (Sensei::new(), Server::shared());
-    sensei.sqlite("src.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, up INTEGER); INSERT INTO t VALUES (1, NULL), (2, 9)");
+    sensei
+        .sqlite("src.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, up INTEGER); INSERT INTO t VALUES (1, NULL), (2, 9)");
     server.create_database("orphan");
     server.psql("orphan", "CREATE TABLE up(id bigint PRIMARY KEY); CREATE TABLE t(id bigint, up bigint REFERENCES up)");
     sensei.write("plan.yaml", plan("sqlite:src.db", &server.url("orphan"), "rejects: { max: 3 }"));

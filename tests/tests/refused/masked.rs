@@ -51,8 +51,15 @@ fn a_masked_value_is_in_no_file_and_no_log() {
     let found = lines(&sensei, "job-1");
     let refused = found.iter().find(|line| line["key"] == "id=2").unwrap();
     let email = refused["row"]["email"].as_str().unwrap();
-    assert_eq!((email.len(), &refused["row"]["phone"]), (64, &"555-2".into()), "masked, and what is not masked: {refused}");
-    assert!(found.iter().any(|line| line["table"] == "k" && line["key"].is_null()), "a masked key is not told: {found:?}");
+    assert_eq!(
+        (email.len(), &refused["row"]["phone"]),
+        (64, &"555-2".into()),
+        "masked, and what is not masked: {refused}"
+    );
+    assert!(
+        found.iter().any(|line| line["table"] == "k" && line["key"].is_null()),
+        "a masked key is not told: {found:?}"
+    );
     for (name, text) in texts(sensei.folder()) {
         assert!(!text.to_lowercase().contains("raw-secret"), "a masked value is in {name}");
         assert!(!text.contains("555-2") || name.contains("rejects/"), "a row's value is in {name}");
@@ -62,7 +69,8 @@ fn a_masked_value_is_in_no_file_and_no_log() {
 #[test]
 fn values_are_left_out_where_the_plan_says_so() {
     let (sensei, server) = (Sensei::new(), Server::shared());
-    sensei.sqlite("src.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'hush'), (2, 'b')");
+    sensei
+        .sqlite("src.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'hush'), (2, 'b')");
     server.create_database("without_rows");
     server.psql("without_rows", "CREATE TABLE t(id bigint PRIMARY KEY, v text CHECK (v <> 'hush'))");
     let more = "rejects: { max: 1, rows: false }";
