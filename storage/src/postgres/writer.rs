@@ -203,15 +203,16 @@ impl PostgresWriter {
     }
 }
 
-/// Rows vanished without an error.
+/// Not as many rows arrived as were sent, without an error.
 pub(super) fn kept_out(relation: &Relation, copied: u64, rows: u64) -> Error {
     let (what, column) = (relation.label(), None);
     match rows {
-        1 => Error::RefusedRow { what, column, why: "a trigger or rule kept it out".to_owned() },
-        _ => {
+        1 if copied == 0 => Error::RefusedRow { what, column, why: "a trigger or rule kept it out".to_owned() },
+        _ if copied < rows => {
             let why = format!("it took {copied} of {rows} rows; a trigger or rule may have kept the others");
             Error::RefusedRow { what, column, why }
         }
+        _ => Error::Refused { what, why: format!("it took {copied} rows where {rows} were sent") },
     }
 }
 
