@@ -50,13 +50,14 @@ pub async fn retry(options: &RetryOptions, key: SigningKey) -> Result<(JobReport
     let plan = ends.resolve(&[])?;
     let lowered = lower(&plan, &ends.file.mask_keys(), random::key()?)?;
     let lines = Rejects::new(&plan.rejects, &outstanding.basis.job).outstanding(&outstanding.basis.history)?;
-    let wanted = Wanted::of(lines, &lowered)?;
-    if wanted.count() == 0 {
-        return nothing_to_try(&outstanding, wanted);
-    }
-    let plan = restricted(plan, &outstanding.root, &wanted);
+    let mut wanted = Wanted::of(lines, &lowered)?;
     let inner = open_snapshot(&ends, &plan).await?;
     let snapshot: Arc<dyn Snapshot> = Arc::new(Chosen { inner, pickers: wanted.pickers(&lowered) });
+    wanted.keep_present(snapshot.as_ref(), &lowered).await?;
+    if wanted.count() == 0 {
+        return nothing_to_try(&outstanding, &wanted);
+    }
+    let plan = restricted(plan, &outstanding.root, &wanted);
     let scope = format!("Only rows that job {} had rejected were read.", outstanding.basis.job);
     let rejects = plan.rejects.clone();
     let same = |known: &Known| known.history.opening.plan_sha256 == identity(&plan);
@@ -65,7 +66,7 @@ pub async fn retry(options: &RetryOptions, key: SigningKey) -> Result<(JobReport
         give_up(&ends, &state, &key, known).await?;
     }
     if resumable.is_none() {
-        let tried: Vec<_> = lowered.into_iter().filter(|table| wanted.keys.contains_key(&table.source)).collect();
+        let tried: Vec<_> = lowered.into_iter().filter(|table| wanted.has(&table.source)).collect();
         refuse_doubles(&ends, snapshot.as_ref(), &tried).await?;
     }
     let preparation = Preparation { ends, state, key, plan, snapshot, scope: Some(scope), quiet: options.quiet };
@@ -106,7 +107,7 @@ async fn find(ends: &Ends, state: &State, key: &SigningKey) -> Result<Outstandin
     Ok(outstanding)
 }
 
-fn nothing_to_try(outstanding: &Outstanding, wanted: Wanted) -> Result<(JobReport, Exit)> {
+fn nothing_to_try(outstanding: &Outstanding, wanted: &Wanted) -> Result<(JobReport, Exit)> {
     let job = &outstanding.basis.job;
     match wanted.notes.first() {
         None => Err(Failure::usage(
@@ -126,8 +127,8 @@ fn restricted(mut plan: Plan, root: &str, wanted: &Wanted) -> Plan {
     plan.name = retry_name(root);
     plan.on_existing = OnExisting::Append;
     plan.rejects.max = RETRY_ROWS_MAX;
-    plan.tables.retain(|table| wanted.keys.contains_key(&table.source));
-    plan.lossy.retain(|rule| wanted.keys.contains_key(&rule.table));
+    plan.tables.retain(|table| wanted.has(&table.source));
+    plan.lossy.retain(|rule| wanted.has(&rule.table));
     plan
 }
 
@@ -154,13 +155,10 @@ async fn give_up(ends: &Ends, state: &State, key: &SigningKey, known: &Known) ->
 fn conclude(mut report: JobReport, wanted: &Wanted) -> (JobReport, Exit) {
     let sum = |count: fn(&crate::report::TableReport) -> u64| report.tables.iter().map(count).sum::<u64>();
     let (arrived, rejected) = (sum(|table| table.rows_written), sum(|table| table.rows_rejected));
-    let found = sum(|table| table.rows_read + table.rows_filtered);
-    let mut notes = vec![format!("{} of {} arrived", arrived, counted(wanted.count(), "rejected row"))];
+    let rows = wanted.count() + wanted.lost.len() as u64;
+    let mut notes = vec![format!("{arrived} of {} arrived", counted(rows, "rejected row"))];
     if rejected > 0 {
         notes.push(format!("{} rejected again; see `sensei rejects list`", counted(rejected, "row")));
-    }
-    if let gone @ 1.. = wanted.count().saturating_sub(found) {
-        notes.push(format!("{} no longer in the source", counted(gone, "row")));
     }
     notes.extend(wanted.notes.iter().cloned());
     notes.push(

@@ -21,6 +21,20 @@ impl KeyPicker {
 
     /// The rows of a batch that are wanted, those that cannot be decoded included.
     pub fn pick(&self, mut batch: Batch) -> Batch {
+        let wanted: BooleanArray = self.names(&batch).into_iter().map(|name| Some(self.keys.contains(&name))).collect();
+        let rows = filter_record_batch(&batch.rows, &wanted).expect("one flag per row");
+        batch.faults.retain(|fault| fault.key.as_ref().is_some_and(|key| self.keys.contains(key)));
+        Batch { rows, faults: batch.faults }
+    }
+
+    /// The keys of the rows of a batch, those that cannot be decoded at the end.
+    pub fn keys(&self, batch: &Batch) -> Vec<String> {
+        let mut keys = self.names(batch);
+        keys.extend(batch.faults.iter().filter_map(|fault| fault.key.clone()));
+        keys
+    }
+
+    fn names(&self, batch: &Batch) -> Vec<String> {
         let columns: Vec<_> = self
             .columns
             .iter()
@@ -29,10 +43,6 @@ impl KeyPicker {
                 (field.name.as_str(), &field.logical, array)
             })
             .collect();
-        let wanted = |row| Some(self.keys.contains(&text::render_key(&columns, row)));
-        let wanted: BooleanArray = (0..batch.rows.num_rows()).map(wanted).collect();
-        let rows = filter_record_batch(&batch.rows, &wanted).expect("one flag per row");
-        batch.faults.retain(|fault| fault.key.as_ref().is_some_and(|key| self.keys.contains(key)));
-        Batch { rows, faults: batch.faults }
+        (0..batch.rows.num_rows()).map(|row| text::render_key(&columns, row)).collect()
     }
 }

@@ -43,7 +43,7 @@ fn a_run_killed_while_isolating_goes_on_exactly_once() {
         }
         let report = sensei.run(&RUN).expect(0).json();
         assert_eq!(counts(&report, "t"), [20_000, 10, 19_990, 19_990], "{report}");
-        assert_eq!(lines(&sensei, "job-1").len(), 10);
+        assert_eq!(lines(&sensei, report["job"].as_str().unwrap()).len(), 10);
         assert_eq!(report["recopied_splits"], 0, "the source did not change: {report}");
         let sum = server.psql(&format!("killed_isolating_{round}"), "SELECT count(*), count(DISTINCT id) FROM t");
         assert_eq!(sum, "19990|19990");
