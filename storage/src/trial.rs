@@ -37,7 +37,8 @@ pub struct RefusedRow {
 /// Whatever ended the trial.
 pub async fn refused_rows(trial: &mut dyn Trial, rows: &RecordBatch, refused_max: usize) -> Result<Vec<RefusedRow>> {
     let mut refused = Vec::new();
-    let mut open: Vec<Range<usize>> = Vec::from_iter([0..rows.num_rows()]);
+    let whole: Range<usize> = 0..rows.num_rows();
+    let mut open = vec![whole];
     while let Some(next) = open.pop() {
         if next.is_empty() {
             continue;

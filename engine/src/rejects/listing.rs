@@ -52,10 +52,16 @@ pub struct ListedReason {
     pub keys: Vec<String>,
 }
 
+/// Column and reason.
+type Why = (Option<String>, String);
+
+/// Rows, and the keys of the first few.
+type Of = (u64, Vec<String>);
+
 /// Gathers lines, holding no more than what is shown of them.
 #[derive(Default)]
 pub struct Tally {
-    tables: BTreeMap<String, BTreeMap<(Option<String>, String), (u64, Vec<String>)>>,
+    tables: BTreeMap<String, BTreeMap<Why, Of>>,
     lines: Option<Vec<RejectLine>>,
     rows: u64,
 }
@@ -82,7 +88,7 @@ impl Tally {
 
     /// The sum, for `job`.
     pub fn finish(self, job: String, finished: bool, folder: &Path) -> Listing {
-        let table = |(table, reasons): (String, BTreeMap<_, _>)| {
+        let table = |(table, reasons): (String, BTreeMap<Why, Of>)| {
             let reason = |((column, reason), (rows, keys))| ListedReason { column, reason, rows, keys };
             let mut reasons: Vec<ListedReason> = reasons.into_iter().map(reason).collect();
             reasons.sort_by_key(|reason| std::cmp::Reverse(reason.rows));
