@@ -130,6 +130,7 @@ fn limits(job: &Job) -> Vec<String> {
         VerifyMode::Counts => limits.push("Rows were counted, not compared.".to_owned()),
         VerifyMode::Off => limits.push("Nothing was read back from the target.".to_owned()),
     }
+    limits.extend(job.scope.clone());
     if job.plan.on_existing == OnExisting::Append {
         limits.push("Rows that were in the target before are not covered.".to_owned());
     }

@@ -83,6 +83,9 @@ pub enum Command {
     /// Put right what differs, then compare again
     #[command(after_help = "Example:\n  sensei repair plan.yaml")]
     Repair(RepairArgs),
+    /// See the rows that a job left behind, or try them again
+    #[command(subcommand, after_help = "Examples:\n  sensei rejects list plan.yaml\n  sensei rejects retry plan.yaml")]
+    Rejects(RejectsCommand),
     /// Show where a job stands, from its journal
     #[command(
         after_help = "Examples:\n  sensei status plan.yaml\n  sensei status shop-1 --state ./sensei-state\n  sensei status"
@@ -228,6 +231,41 @@ pub struct VerifyArgs {
 /// Arguments of `repair`.
 #[derive(Debug, Args)]
 pub struct RepairArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// The signing key
+    #[command(flatten)]
+    pub key: KeyArgs,
+}
+
+/// What to do with rejected rows.
+#[derive(Debug, Subcommand)]
+pub enum RejectsCommand {
+    /// Sum up tables and reasons; shows no values but keys
+    #[command(
+        after_help = "Examples:\n  sensei rejects list plan.yaml\n  sensei rejects list plan.yaml --rows --output json"
+    )]
+    List(RejectsListArgs),
+    /// Copy and verify once more what was rejected, found in the source by its keys; the certificate is the retry's own
+    #[command(
+        after_help = "Example:\n  sensei rejects retry plan.yaml && sensei verify plan.yaml\n\nExit code 4 if rows are rejected again."
+    )]
+    Retry(RejectsRetryArgs),
+}
+
+/// Arguments of `rejects list`.
+#[derive(Debug, Args)]
+pub struct RejectsListArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// Show the rows too, with their values
+    #[arg(long)]
+    pub rows: bool,
+}
+
+/// Arguments of `rejects retry`.
+#[derive(Debug, Args)]
+pub struct RejectsRetryArgs {
     /// The plan file
     pub plan: PathBuf,
     /// The signing key

@@ -91,7 +91,7 @@ fn assemble(context: &Context<'_>, drafts: Vec<TableDraft<'_>>) -> Plan {
         lossy: drafts.iter().flat_map(|draft| draft.lossy.iter().cloned()).collect(),
         tables: drafts.into_iter().map(|draft| draft.plan).collect(),
         verify: file.verify,
-        rejects: RejectsPlan { max: file.rejects.max, to: without_secrets(&file.rejects.to) },
+        rejects: RejectsPlan { max: file.rejects.max, to: without_secrets(&file.rejects.to), rows: file.rejects.rows },
         limits: limits(&file.limits),
         not_carried,
     }

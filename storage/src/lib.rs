@@ -29,6 +29,7 @@ mod target;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;
+mod trial;
 mod types;
 mod verdict;
 
@@ -51,5 +52,6 @@ pub use rows::{RowsBuilder, arrow_schema};
 pub use source::{Batches, Scan, Snapshot, Source};
 pub use split::{Piece, Range, Sizing, Split, SplitId};
 pub use target::{Begin, Commit, NextNumber, OnExisting, Standing, Target, Token, Write, Writer};
+pub use trial::{RefusedRow, Trial, refused_rows};
 pub use types::LogicalType;
 pub use verdict::{Verdict, VerifyMode};

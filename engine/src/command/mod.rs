@@ -4,6 +4,7 @@ mod certificate;
 mod check;
 mod key;
 mod plan;
+mod rejects;
 mod run;
 mod status;
 
@@ -12,7 +13,7 @@ use std::io::IsTerminal;
 use clap::{CommandFactory, Parser};
 use serde::Serialize;
 
-use crate::cli::{CertificateCommand, Cli, Command, ExplainFormat, LogFormat, Output};
+use crate::cli::{CertificateCommand, Cli, Command, ExplainFormat, LogFormat, Output, RejectsCommand};
 use crate::failure::{Exit, Failure, Result};
 use crate::{interrupt, pages, runtime, type_table};
 
@@ -48,6 +49,8 @@ async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Run(args) => run::run(args, output, quiet).await,
         Command::Verify(args) => run::verify(args, output, quiet).await,
         Command::Repair(args) => run::repair(args, output, quiet).await,
+        Command::Rejects(RejectsCommand::List(args)) => rejects::list(&args, output).await,
+        Command::Rejects(RejectsCommand::Retry(args)) => rejects::retry(args, output, quiet).await,
         Command::Status(args) => status::status(&args, output).await,
         Command::Certificate(CertificateCommand::Show(args)) => certificate::show(&args.file, output),
         Command::Certificate(CertificateCommand::Verify(args)) => certificate::verify(&args, output),

@@ -26,6 +26,7 @@ mod snapshot;
 mod sql;
 mod target;
 mod tls;
+mod trial;
 mod types;
 mod writer;
 

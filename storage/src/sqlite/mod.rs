@@ -19,6 +19,7 @@ mod scan;
 mod schema;
 mod snapshot;
 mod target;
+mod trial;
 mod types;
 mod writer;
 
