@@ -69,8 +69,7 @@ impl Run {
     fn round(&self, index: u64, children: &[Child], parents: &[Parent]) -> Vec<OrphanFinding> {
         let (findings, mut found) = tokio::sync::mpsc::unbounded_channel();
         let round = Round { index, count: self.rounds };
-        let (search, dealer) =
-            OrphanSearch::new(reference(self.match_full), [7; 32], round, self.workers, findings);
+        let (search, dealer) = OrphanSearch::new(reference(self.match_full), [7; 32], round, self.workers, findings);
         let rows = |rows| Batch { rows, faults: Vec::new() };
         for chunk in parents.chunks(self.batch_rows) {
             dealer.parents(rows(parent_batch(chunk)), Arc::new(()));
@@ -144,8 +143,7 @@ fn rounds_share_the_keys_evenly() {
 #[test]
 fn batches_are_released_while_others_still_come() {
     let (findings, _found) = tokio::sync::mpsc::unbounded_channel();
-    let (search, dealer) =
-        OrphanSearch::new(reference(false), [7; 32], Round { index: 0, count: 1 }, 3, findings);
+    let (search, dealer) = OrphanSearch::new(reference(false), [7; 32], Round { index: 0, count: 1 }, 3, findings);
     let graph = std::thread::spawn(move || search.run());
     let parents: Vec<Parent> = (0..100).map(|key| (Some(key), Some(0))).collect();
     dealer.parents(Batch { rows: parent_batch(&parents), faults: Vec::new() }, Arc::new(()));
