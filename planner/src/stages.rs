@@ -39,6 +39,16 @@ pub enum Stage {
     Certify,
 }
 
+impl Stage {
+    /// The relation that a stage checks.
+    pub fn relation(&self) -> Option<usize> {
+        match self {
+            Stage::References { relation } => Some(*relation),
+            _ => None,
+        }
+    }
+}
+
 /// One stage with its place in the graph.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageNode {

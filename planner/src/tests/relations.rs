@@ -73,21 +73,33 @@ fn naming_a_foreign_key_decides_about_its_orphans() {
     let named = |orphans: &str| {
         format!("relations: [{{ table: orders, columns: [customer_id], references: customers, orphans: {orphans} }}]\n")
     };
-    check(&named("report"), expect![[r#"
+    check(
+        &named("report"),
+        expect![[r#"
         orders (customer_id) → customers (id) [foreign key of "orders" (customer_id) to "customers"] Report
         not carried foreign key of "orders" (customer_id) to "customers": the plan accepts orphans
-    "#]]);
-    check(&named("fail"), expect![[r#"
+    "#]],
+    );
+    check(
+        &named("fail"),
+        expect![[r#"
         orders (customer_id) → customers (id) [foreign key of "orders" (customer_id) to "customers"] Fail
         adds key customer_id -> customers
-    "#]]);
-    check(WHERE, expect![[r#"
+    "#]],
+    );
+    check(
+        WHERE,
+        expect![[r#"
         not carried foreign key of "orders" (customer_id) to "customers": only some rows of "customers" are taken
-    "#]]);
-    check(&(WHERE.to_owned() + &named("fail")), expect![[r#"
+    "#]],
+    );
+    check(
+        &(WHERE.to_owned() + &named("fail")),
+        expect![[r#"
         orders (customer_id) → customers (id) [foreign key of "orders" (customer_id) to "customers"] Fail
         adds key customer_id -> customers
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
