@@ -6,6 +6,7 @@ mod job;
 mod search;
 mod side;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -68,16 +69,15 @@ impl References<'_> {
         let reference = Reference { child: child.key(), parent: parent.key(), match_full: relation.match_full };
         let rounds = self.rounds(relation);
         let title = format!("checking references {} → {}", child.table.target.name, parent.table.target.name);
+        tracing::info!(rounds, "{title}");
         let expected = (self.rows[relation.child] + self.rows[relation.parent]) * rounds;
         let mut progress = Progress::new(&title, &[(child.table.target.name.clone(), expected)], self.quiet);
-        let (mut orphans, mut examples) = (0, Vec::new());
+        let (mut orphans, mut examples) = (0, Examples::default());
         let mut found = |rows: &RecordBatch| {
             for row in 0..rows.num_rows() {
                 let name = child.name(rows, row);
                 take(&name);
-                if examples.len() < ORPHANS_NAMED_MAX {
-                    examples.push(name);
-                }
+                examples.add(name);
             }
             orphans += rows.num_rows() as u64;
         };
@@ -87,7 +87,7 @@ impl References<'_> {
             let search = Search { references: self, relation, reference: &reference, child: &child, parent: &parent };
             seen = search.round(round, &mut progress, &mut found).await?;
         }
-        Ok(Checked { facts: facts(self.plan, relation, seen, orphans), examples })
+        Ok(Checked { facts: facts(self.plan, relation, seen, orphans), examples: examples.in_order() })
     }
 
     /// Rounds in which the parents' keys fit into their share of the memory, each a scan of both tables.
@@ -99,6 +99,23 @@ impl References<'_> {
             tracing::warn!("checking {title} reads both tables {rounds} times; a larger limits.memory makes it fewer");
         }
         rounds
+    }
+}
+
+/// The first names of many that come in any order: the shorter before the longer, so that numbers ascend.
+#[derive(Default)]
+struct Examples(BTreeSet<(usize, String)>);
+
+impl Examples {
+    fn add(&mut self, name: String) {
+        self.0.insert((name.len(), name));
+        if self.0.len() > ORPHANS_NAMED_MAX {
+            self.0.pop_last();
+        }
+    }
+
+    fn in_order(self) -> Vec<String> {
+        self.0.into_iter().map(|(_, name)| name).collect()
     }
 }
 

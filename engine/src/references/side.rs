@@ -66,7 +66,7 @@ impl<'a> Side<'a> {
         if self.locator {
             let address = rows.column_by_name(LOCATOR).map(|column| column.as_string::<i32>());
             let address = address.filter(|address| address.is_valid(row)).map(|address| address.value(row));
-            return address.map_or("(no key)".to_owned(), |address| format!("row at {address}"));
+            return address.unwrap_or("(no key)").to_owned();
         }
         let column = |&index: &usize| {
             let field = &self.fields[index];
