@@ -115,48 +115,44 @@ struct References<'d, 'a> {
 
 impl References<'_, '_> {
     fn of(&self, child: usize) -> Settled {
-        let draft = &self.drafts[child];
         let mut settled = Settled::default();
-        for key in &draft.table.foreign_keys {
-            let title = title(draft, key);
-            let named = self.named_index(child, key);
-            let relation = named.map(|index| RelationPlan {
-                match_full: key.match_full,
-                foreign_key: Some(title.clone()),
-                ..self.named[index].clone()
-            });
-            settled.named.extend(named);
-            if let Some(left_out) = relation.as_ref().and_then(RelationPlan::left_out) {
-                settled.notes.push(left_out);
-                settled.relations.extend(relation);
-                continue;
-            }
-            let result = self.reference(draft, key, named.is_some());
-            let own = |carried: &ForeignKey| {
-                draft.existing.is_some_and(|existing| existing.foreign_keys.iter().any(|own| same_key(own, carried)))
-            };
-            let note = match result {
-                Ok((carried, parent)) if own(&carried) || !draft.existing.is_some_and(has_keys) => {
-                    settled.relations.push(relation.unwrap_or_else(|| RelationPlan {
-                        child,
-                        columns: carried.columns.clone(),
-                        parent,
-                        parent_columns: carried.parent_columns.clone(),
-                        match_full: key.match_full,
-                        foreign_key: Some(title.clone()),
-                        orphans: OnOrphans::Fail,
-                    }));
-                    settled.keys.extend(Some(carried).filter(|carried| !own(carried)));
-                    continue;
-                }
-                _ if draft.existing.is_some_and(has_keys) => "the target's table keeps its own keys".to_owned(),
-                Ok(_) => continue,
-                Err(why) => why,
-            };
-            settled.notes.push(format!("{title}: {note}"));
-            settled.relations.extend(relation);
+        for key in &self.drafts[child].table.foreign_keys {
+            self.settle(child, key, &mut settled);
         }
         settled
+    }
+
+    /// Settles whether a foreign key is carried, and what is checked: a relation that names it also where it is not.
+    fn settle(&self, child: usize, key: &ForeignKey, settled: &mut Settled) {
+        let draft = &self.drafts[child];
+        let title = title(draft, key);
+        let named = self.named_index(child, key);
+        settled.named.extend(named);
+        let declared = |relation: &RelationPlan| RelationPlan {
+            match_full: key.match_full,
+            foreign_key: Some(title.clone()),
+            ..relation.clone()
+        };
+        let named = named.map(|index| declared(&self.named[index]));
+        if let Some(left_out) = named.as_ref().and_then(RelationPlan::left_out) {
+            settled.notes.push(left_out);
+            settled.relations.extend(named);
+            return;
+        }
+        let keeps_own = draft.existing.is_some_and(has_keys);
+        match self.reference(draft, key, named.is_some()) {
+            Ok((carried, parent)) if !keeps_own || stands(draft, &carried) => {
+                let unnamed = || declared(&relation(child, &carried, parent));
+                settled.relations.push(named.unwrap_or_else(unnamed));
+                settled.keys.extend(Some(carried).filter(|carried| !stands(draft, carried)));
+            }
+            result => {
+                let own = || "the target's table keeps its own keys".to_owned();
+                let why = result.err().filter(|_| !keeps_own).unwrap_or_else(own);
+                settled.notes.push(format!("{title}: {why}"));
+                settled.relations.extend(named);
+            }
+        }
     }
 
     /// Position of the parent's draft.
@@ -267,6 +263,24 @@ fn comparable(child: &Field, parent: &Field) -> bool {
         | (Int16 | Int32 | Int64, Int16 | Int32 | Int64)
         | (Decimal { .. } | Numeric, Decimal { .. } | Numeric) => true,
         (child, parent) => child == parent,
+    }
+}
+
+/// Whether the target's table has this foreign key already.
+fn stands(draft: &TableDraft<'_>, carried: &ForeignKey) -> bool {
+    draft.existing.is_some_and(|existing| existing.foreign_keys.iter().any(|own| same_key(own, carried)))
+}
+
+/// What a foreign key of the target demands.
+fn relation(child: usize, carried: &ForeignKey, parent: usize) -> RelationPlan {
+    RelationPlan {
+        child,
+        columns: carried.columns.clone(),
+        parent,
+        parent_columns: carried.parent_columns.clone(),
+        match_full: carried.match_full,
+        foreign_key: None,
+        orphans: OnOrphans::Fail,
     }
 }
 

@@ -144,19 +144,21 @@ fn rounds_share_the_keys_evenly() {
 fn batches_are_released_while_others_still_come() {
     let (findings, _found) = tokio::sync::mpsc::unbounded_channel();
     let (search, dealer) = OrphanSearch::new(reference(false), [7; 32], Round { index: 0, count: 1 }, 3, findings);
-    let graph = std::thread::spawn(move || search.run());
-    let parents: Vec<Parent> = (0..100).map(|key| (Some(key), Some(0))).collect();
-    dealer.parents(Batch { rows: parent_batch(&parents), faults: Vec::new() }, Arc::new(()));
-    dealer.end_parents();
-    let first: Permit = Arc::new(());
-    let children: Vec<Child> = (0..100).map(|key| (key, Some(key as i32), Some(0))).collect();
-    dealer.children(Batch { rows: child_batch(&children), faults: Vec::new() }, first.clone());
-    let mut waits = 0;
-    while Arc::strong_count(&first) > 1 {
-        waits += 1;
-        assert!(waits < 1000, "the only batch is still held");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    drop(dealer);
-    graph.join().expect("no panic").expect("the workers end well");
+    std::thread::scope(|threads| {
+        let graph = threads.spawn(move || search.run());
+        let parents: Vec<Parent> = (0..100).map(|key| (Some(key), Some(0))).collect();
+        dealer.parents(Batch { rows: parent_batch(&parents), faults: Vec::new() }, Arc::new(()));
+        dealer.end_parents();
+        let first: Permit = Arc::new(());
+        let children: Vec<Child> = (0..100).map(|key| (key, Some(key as i32), Some(0))).collect();
+        dealer.children(Batch { rows: child_batch(&children), faults: Vec::new() }, first.clone());
+        let mut waits = 0;
+        while Arc::strong_count(&first) > 1 {
+            waits += 1;
+            assert!(waits < 1000, "the only batch is still held");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        drop(dealer);
+        graph.join().expect("no panic").expect("the workers end well");
+    });
 }
