@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sensei_operators::Outcome;
 use sensei_storage::journal::{Checkpoint, Event as JournalEvent, History, Reject};
-use sensei_storage::{Begin, Split, SplitId, Standing, VerifyMode, Write};
+use sensei_storage::{Begin, Split, SplitId, Standing, Verdict, VerifyMode, Write};
 use tokio::sync::mpsc;
 
 use crate::enumerator::{Enumerator, Grant, LocalEnumerator, Recheck, Work};
@@ -15,6 +15,7 @@ use crate::interrupt;
 use crate::job::Job;
 use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, EPOCH_INTERVAL_MS};
 use crate::progress::Progress;
+use crate::references::Checked;
 use crate::rejects::Rejects;
 use crate::runtime::{Event, LaneContext, SplitWork, Workers};
 
@@ -31,6 +32,15 @@ pub(crate) struct Copied {
     pub recopied: u64,
     /// Tables, by index, that somebody else changed while the job ran.
     pub disturbed: BTreeMap<u32, Disturbance>,
+    /// The relations of the plan, by their position there; none where the rows themselves differ.
+    pub references: BTreeMap<usize, Checked>,
+}
+
+impl Copied {
+    /// Whether rows refer to nothing that the plan does not accept.
+    pub fn has_orphans(&self) -> bool {
+        self.references.values().any(|checked| checked.facts.verdict == Verdict::Different)
+    }
 }
 
 /// A target table that does not hold exactly what the job wrote.
@@ -74,6 +84,7 @@ impl<'a> Copying<'a> {
             recopied: job.history.reopened,
             differing: known_to_differ(&job.history),
             disturbed: BTreeMap::new(),
+            references: BTreeMap::new(),
         };
         let tables = job.plan.tables.len();
         let mut splits_of = vec![0; tables];

@@ -20,7 +20,7 @@ use crate::random;
 use crate::rejects::Rejects;
 use crate::report::JobReport;
 use crate::state::{Found, State, identity};
-use crate::{certify, compare};
+use crate::{certify, compare, references};
 
 /// A generation no process of a job reaches by itself.
 const GENERATION_LAST: u64 = u32::MAX as u64;
@@ -298,7 +298,7 @@ impl Job {
                 copied = Copying::new(self).run().await?;
             }
             if copied.differing.is_empty() {
-                self.after_copying(&stages).await?;
+                self.after_copying(&stages, &mut copied).await?;
             }
             ready.into_iter().for_each(|index| queue.finish(index));
         }
@@ -306,7 +306,7 @@ impl Job {
     }
 
     /// Everything but copying. Nothing is added to a target that differs.
-    async fn after_copying(&mut self, stages: &[Stage]) -> Result<()> {
+    async fn after_copying(&mut self, stages: &[Stage], copied: &mut Copied) -> Result<()> {
         if stages.contains(&Stage::Prepare) {
             self.prepare().await?;
         }
@@ -315,10 +315,15 @@ impl Job {
             _ => None,
         });
         try_join_all(indexes).await?;
-        if stages.contains(&Stage::Constraints) {
+        let relations: Vec<usize> = stages.iter().filter_map(Stage::relation).collect();
+        if !relations.is_empty() {
+            copied.references.extend(references::within_job(self, copied, &relations).await?);
+        }
+        if stages.contains(&Stage::Constraints) && !copied.has_orphans() {
             for table in &self.plan.tables {
-                let doing = format!("adding foreign keys to table \"{}\"", table.target.name);
-                self.ends.target.add_foreign_keys(&table.target).await.doing(doing)?;
+                let is_checked = self.plan.verify != VerifyMode::Off;
+                let added = self.ends.target.add_foreign_keys(&table.target).await;
+                added.map_err(|error| Failure::foreign_key(&table.target.name, is_checked, error))?;
             }
         }
         Ok(())
@@ -408,6 +413,7 @@ impl Job {
         self.journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")?;
         self.state.audit(&self.key, &self.name, Operation::Certified).await?;
         report.differences = differences;
+        report.name_orphans(&copied.references);
         report.notes.extend(
             copied
                 .disturbed

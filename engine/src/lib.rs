@@ -25,6 +25,7 @@ mod lower;
 mod pages;
 mod progress;
 mod random;
+mod references;
 mod rejects;
 mod report;
 mod retry;
