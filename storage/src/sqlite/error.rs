@@ -32,6 +32,14 @@ pub(super) fn classify(what: impl Into<String>, error: rusqlite::Error) -> Error
     }
 }
 
+/// Classifies a failure of a statement that defines `what`. Its message speaks of the definition, which holds no rows.
+pub(super) fn definition(what: impl Into<String>, error: rusqlite::Error) -> Error {
+    match error.sqlite_error() {
+        Some(code) if code.code == ErrorCode::Unknown => Error::Invalid { what: what.into(), why: message(&error) },
+        _ => classify(what, error),
+    }
+}
+
 /// What a trigger or an application raises is free text, so only its origin is told.
 fn constraint(extended_code: i32, why: String) -> String {
     match extended_code {
