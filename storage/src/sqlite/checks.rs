@@ -30,7 +30,10 @@ pub(super) fn verify(connection: &Connection, table: &TargetTable) -> Result<()>
     }
     let sql = |error| classify(table_name(table), error);
     let found = schema::declared(connection, &table.name).map_err(sql)?.table.checks;
-    for check in table.checks.iter().filter(|check| !found.contains(check)) {
+    let there = |wanted: &Check| {
+        found.iter().any(|check| check.name == wanted.name && check.expression == wanted.expression.trim())
+    };
+    for check in table.checks.iter().filter(|check| !there(check)) {
         if table.create {
             return Err(Error::Missing { what: format!("{} of {}", title(check), table_name(table)) });
         }

@@ -209,14 +209,19 @@ fn keys(index: &Index) -> Option<Vec<String>> {
 }
 
 /// Whether two indexes of a table are over the same, however that is spelled.
-fn same(table: &Table, found: &Index, wanted: &Index) -> bool {
-    let plain = |part: &IndexPart| {
+fn same<'a>(table: &Table, found: &'a Index, wanted: &'a Index) -> bool {
+    let plain = |part: &'a IndexPart| {
         let column = table.columns.iter().find(|column| part.of == IndexTerm::Column(column.name.clone()));
         let inherited = column.and_then(|column| column.traits.collation.as_deref()).unwrap_or("BINARY");
         let collation = part.collation.clone().filter(|own| !own.eq_ignore_ascii_case(inherited));
-        (part.of.clone(), part.descending, collation.map(|own| own.to_ascii_uppercase()))
+        let of = match &part.of {
+            IndexTerm::Column(name) => (name.as_str(), true),
+            IndexTerm::Expression(text) => (text.trim(), false),
+        };
+        (of, part.descending, collation.map(|own| own.to_ascii_uppercase()))
     };
-    found.predicate == wanted.predicate && found.parts.iter().map(plain).eq(wanted.parts.iter().map(plain))
+    let predicate = |index: &Index| index.predicate.as_ref().map(|text| text.trim().to_owned());
+    predicate(found) == predicate(wanted) && found.parts.iter().map(plain).eq(wanted.parts.iter().map(plain))
 }
 
 fn create(connection: &mut Connection, table: &TargetTable, index: &Index) -> Result<()> {
