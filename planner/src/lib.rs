@@ -50,7 +50,7 @@ pub use file::{
     TargetFile, TypeFile, VERSION,
 };
 pub use logical::logical_type;
-pub use plan::{ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, Place, Plan, RejectsPlan, TablePlan};
+pub use plan::{Cleaning, ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, Place, Plan, RejectsPlan, TablePlan};
 pub use problem::{Code, Problem};
 pub use propose::propose;
 pub use resolve::resolve;
