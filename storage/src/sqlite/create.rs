@@ -1,10 +1,7 @@
 //! The statement that creates a table with everything SQLite cannot add later: keys, references, unique and check
 //! constraints, defaults, generated columns, collations, numbering.
 
-use rusqlite::Connection;
-
 use super::connect::{quoted, quoted_list};
-use super::error::classify;
 use super::types::logical_type;
 use super::writer::table_name;
 use super::{checks, ddl, indexes, schema};
@@ -22,8 +19,7 @@ const ROWID_TYPES: [&str; 3] = ["INTEGER", "INT32", "INT16"];
 ///
 /// # Errors
 /// `Unsupported` for what SQLite has no counterpart of; `Invalid` for a text that is not the expression it should be.
-pub(super) fn statement(connection: &Connection, table: &TargetTable) -> Result<String> {
-    check_collations(connection, table)?;
+pub(super) fn statement(table: &TargetTable) -> Result<String> {
     let rowid_key = rowid_key(table);
     let mut parts = Vec::new();
     for field in &table.fields {
@@ -66,9 +62,15 @@ fn column(table: &TargetTable, field: &Field, rowid_key: bool) -> Result<String>
     }
     // SQLite alone allows NULL in a primary key that is not told otherwise.
     let not_null = if field.nullable && !table.primary_key.contains(&field.name) { "" } else { " NOT NULL" };
-    let collation = field.traits.collation.as_ref().map(|name| format!(" COLLATE {}", quoted(name)));
+    let collation = match &field.traits.collation {
+        None => String::new(),
+        Some(name) if schema::has_collation(name) => format!(" COLLATE {}", quoted(name)),
+        Some(name) => {
+            return Err(refused(table, field, &format!("its collation \"{name}\""), "SQLite has no such collation"));
+        }
+    };
     let value = value(table, field)?;
-    Ok(format!("{name} {}{not_null}{}{value}", field.native, collation.unwrap_or_default()))
+    Ok(format!("{name} {}{not_null}{collation}{value}", field.native))
 }
 
 /// `AUTOINCREMENT`, except for a key that went without it in another SQLite file.
@@ -95,24 +97,6 @@ fn value(table: &TargetTable, field: &Field) -> Result<String> {
     let Some(default) = &field.traits.default else { return Ok(String::new()) };
     expression(default, "the default")?;
     Ok(format!(" DEFAULT ({default})"))
-}
-
-/// A collation that SQLite has not would only fail once rows are compared.
-fn check_collations(connection: &Connection, table: &TargetTable) -> Result<()> {
-    let known = schema::collations(connection).map_err(|error| classify(table_name(table), error))?;
-    for field in &table.fields {
-        if let Some(collation) =
-            field.traits.collation.as_ref().filter(|name| !known.contains(&name.to_ascii_uppercase()))
-        {
-            return Err(refused(
-                table,
-                field,
-                &format!("its collation \"{collation}\""),
-                "SQLite has no such collation",
-            ));
-        }
-    }
-    Ok(())
 }
 
 fn foreign_key(table: &TargetTable, key: &ForeignKey) -> Result<String> {

@@ -46,7 +46,6 @@ pub(super) fn declared(
     text: Option<&TableText>,
     lost: &mut Vec<String>,
 ) -> SqlResult<Vec<Index>> {
-    let collations = schema::collations(connection)?;
     let mut indexes = Vec::new();
     for listed in list(connection, table)? {
         if listed.origin == "pk" {
@@ -58,7 +57,7 @@ pub(super) fn declared(
         }
         let kind = if listed.origin == "u" { "unique constraint" } else { "index" };
         let title = format!("{kind} {}", quoted(&listed.name));
-        if let Some(part) = listed.parts.iter().find(|part| !collations.contains(&part.collation)) {
+        if let Some(part) = listed.parts.iter().find(|part| !schema::has_collation(&part.collation)) {
             lost.push(format!("{title}: only its own program knows its collation {}", quoted(&part.collation)));
             continue;
         }

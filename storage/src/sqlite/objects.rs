@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::connect::{quoted, quoted_list};
 use super::ddl;
-use super::error::{classify, definition};
+use super::error::{classify, complaint, definition};
 use crate::catalog::{Catalog, Object, ObjectKind};
 use crate::error::{Error, Result};
 
@@ -117,11 +117,12 @@ fn broken(connection: &Connection, object: &Object) -> SqlResult<Option<String>>
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, true)?;
     let result = compile(connection, object);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-    let Err(error) = result else { return Ok(None) };
-    match &error {
-        rusqlite::Error::SqliteFailure(code, Some(why)) if code.code == ErrorCode::Unknown => Ok(reason(why)),
-        rusqlite::Error::SqlInputError { error: code, msg, .. } if code.code == ErrorCode::Unknown => Ok(reason(msg)),
-        _ => Err(error),
+    match result {
+        Ok(()) => Ok(None),
+        Err(error) => match complaint(&error) {
+            Some(why) => Ok(reason(why)),
+            None => Err(error),
+        },
     }
 }
 
@@ -147,7 +148,7 @@ fn compile(connection: &Connection, object: &Object) -> SqlResult<()> {
         match connection.prepare(&statement) {
             Ok(_) => {}
             // Not every event can happen to a view; the trigger is for another one then.
-            Err(error) if error.to_string().starts_with("cannot modify") => {}
+            Err(error) if complaint(&error).is_some_and(|why| why.starts_with("cannot modify")) => {}
             Err(error) => return Err(error),
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::connect::quoted;
-use super::ddl::{TableText, read_table};
+use super::ddl::{self, TableText, read_table};
 use super::types::logical_type;
 use super::{indexes, numbering, objects, progress, references, sizes};
 use crate::catalog::{Catalog, Column, ForeignKey, Generation, System, Table, Traits};
@@ -30,7 +30,16 @@ pub(super) struct Declared {
     pub(super) lost: Vec<String>,
 }
 
+/// Every collation this SQLite has. A file may name others, which its own program brings along, and which SQLite lists
+/// then without having them. SQLite manual, "Datatypes in SQLite", 7.
+const COLLATIONS: [&str; 3] = ["BINARY", "NOCASE", "RTRIM"];
+
 type SqlResult<T> = rusqlite::Result<T>;
+
+/// Whether text can be compared by this collation here.
+pub(super) fn has_collation(name: &str) -> bool {
+    COLLATIONS.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
 
 /// Reads the whole catalog.
 pub(super) fn catalog(connection: &Connection) -> SqlResult<Catalog> {
@@ -123,7 +132,6 @@ fn options(connection: &Connection, table: &str) -> SqlResult<Vec<String>> {
 
 fn columns(connection: &Connection, table: &str, lost: &mut Vec<String>) -> SqlResult<Vec<Column>> {
     let alias = integer_primary_key(connection, table)?;
-    let collations = collations(connection)?;
     let mut listed = connection.prepare(
         "SELECT name, type, \"notnull\", hidden, dflt_value FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid",
     )?;
@@ -131,6 +139,8 @@ fn columns(connection: &Connection, table: &str, lost: &mut Vec<String>) -> SqlR
     let mut columns = Vec::new();
     while let Some(row) = rows.next()? {
         let (name, native): (String, String) = (row.get(0)?, row.get(1)?);
+        // SQLite takes a comment before GENERATED ALWAYS for a part of the type.
+        let native = ddl::without_comments(&native).unwrap_or(native);
         let (_, collation, not_null, _, autoincrement) = connection.column_metadata(Some("main"), table, &name)?;
         let collation = collation.map(|name| name.to_string_lossy().into_owned());
         let collation = collation.filter(|name| !name.eq_ignore_ascii_case("BINARY"));
@@ -140,7 +150,7 @@ fn columns(connection: &Connection, table: &str, lost: &mut Vec<String>) -> SqlR
             traits.identity = Some(numbering::identity(connection, table, &name, autoincrement)?);
         }
         match collation {
-            Some(collation) if !collations.contains(&collation.to_ascii_uppercase()) => {
+            Some(collation) if !has_collation(&collation) => {
                 let of = format!("{}.{}", quoted(table), quoted(&name));
                 lost.push(format!("collation {} of column {of}: only its own program knows it", quoted(&collation)));
             }
@@ -160,12 +170,6 @@ fn generation(hidden: i64) -> Option<Generation> {
         _ => return None,
     };
     Some(Generation { expression: String::new(), stored })
-}
-
-/// The collations this SQLite has, in capitals. A file may ask for others, which its own program brings along.
-pub(super) fn collations(connection: &Connection) -> SqlResult<BTreeSet<String>> {
-    let mut listed = connection.prepare("SELECT upper(name) FROM pragma_collation_list")?;
-    listed.query_map((), |row| row.get(0))?.collect()
 }
 
 /// What the table's own text says, if it agrees with what SQLite says of the table.

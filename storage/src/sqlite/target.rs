@@ -200,7 +200,7 @@ fn prepare_table(transaction: &Transaction<'_>, job: &str, table: &TargetTable, 
     let sql = |error| classify(table_name(table), error);
     match schema::address(transaction, &table.name).map_err(sql)? {
         None if table.create => {
-            let statement = create::statement(transaction, table)?;
+            let statement = create::statement(table)?;
             return transaction.execute_batch(&statement).map_err(|error| definition(table_name(table), error));
         }
         None => return Err(Error::Missing { what: table_name(table) }),

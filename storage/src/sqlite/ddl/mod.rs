@@ -39,6 +39,16 @@ pub(super) fn is_expression(text: &str) -> bool {
     !comment && !found.is_empty() && parts.len() == 1 && found.iter().all(|token| token.kind != Kind::Semicolon)
 }
 
+/// The text with each comment turned into a blank.
+///
+/// # Errors
+/// Why it cannot be split into words.
+pub(super) fn without_comments(text: &str) -> Result<String, Reason> {
+    let found = tokens(text)?;
+    let commented = found.iter().any(|token| token.after_comment) || token::ends_in_comment(text);
+    Ok(if commented { Cursor::new(text, &found).text() } else { text.to_owned() })
+}
+
 /// Whether a text is a type that SQLite takes as such in a column's definition: words without quotes, and up to two
 /// numbers after them.
 pub(super) fn is_type(text: &str) -> bool {
