@@ -24,6 +24,7 @@ mod file;
 mod keys;
 mod logical;
 mod names;
+mod overrule;
 mod plan;
 mod problem;
 mod propose;
