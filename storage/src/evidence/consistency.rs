@@ -1,6 +1,7 @@
 //! Recounts what a statement claims. Signatures say who claims it; this says whether it can be true.
 
-use super::statement::{PREDICATE_TYPE, STATEMENT_TYPE, Statement, TableFacts, Totals, subjects};
+use super::statement::{Outcome, PREDICATE_TYPE, STATEMENT_TYPE, Statement, TableFacts, Totals, subjects};
+use super::structural::StructuralFacts;
 use crate::digest::Digest;
 use crate::verdict::{Verdict, VerifyMode};
 
@@ -27,9 +28,12 @@ pub fn contradictions(statement: &Statement) -> Vec<String> {
         }
     }
     demand(Totals::of(&predicate.tables) == Some(predicate.totals), "totals", "not the sums over the tables");
-    let overall = Verdict::overall(predicate.tables.iter().map(|table| table.verdict));
-    demand(predicate.verdict == overall, "verdict", "does not follow from the tables");
-    demand(predicate.perspectives.row == predicate.verdict, "perspectives", "the row perspective is not the verdict");
+    let rows = Verdict::overall(predicate.tables.iter().map(|table| table.verdict));
+    let perspectives = &predicate.perspectives;
+    demand(perspectives.row == rows, "perspectives", "the row perspective does not follow from the tables");
+    let structural = Outcome::of(predicate.structural.as_ref().map(StructuralFacts::verdict));
+    demand(perspectives.structural == structural, "perspectives", "the structural one is not what was found");
+    demand(predicate.verdict == perspectives.verdict(), "verdict", "does not follow from the perspectives");
     demand(predicate.rejects.count == predicate.totals.rows_rejected, "rejects", "not the count in the totals");
     found
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::structural::StructuralFacts;
 use crate::catalog::System;
 use crate::digest::Digest;
 use crate::verdict::{Verdict, VerifyMode};
@@ -68,7 +69,7 @@ pub struct Predicate {
     pub started_at: String,
     /// End of the last run, RFC 3339.
     pub finished_at: String,
-    /// Conclusion over all tables.
+    /// Conclusion over all tables and every other way of looking, see [`Perspectives::verdict`].
     pub verdict: Verdict,
     /// How the target was checked.
     pub mode: VerifyMode,
@@ -78,8 +79,10 @@ pub struct Predicate {
     pub totals: Totals,
     /// Rules that gave up information, as the plan declared them.
     pub lossy_rules: Vec<LossyRule>,
-    /// Objects of the source that were not carried over, as `kind "name"`.
+    /// Objects of the source that were not carried over, as `kind "name": reason`.
     pub not_carried: Vec<String>,
+    /// The target's schema beside the plan; `null` if nobody looked.
+    pub structural: Option<StructuralFacts>,
     /// Rows that did not fit.
     pub rejects: Rejects,
     /// Times the job was taken up again after an interruption.
@@ -219,7 +222,7 @@ pub struct JournalFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Perspectives {
-    /// Row by row; the verdict of this certificate.
+    /// Row by row, over all tables.
     pub row: Verdict,
     /// Schema.
     pub structural: Outcome,
@@ -239,6 +242,16 @@ impl Perspectives {
         let none = Outcome::NotPerformed;
         Perspectives { row, structural: none, statistical: none, referential: none, semantic: none, behavioural: none }
     }
+
+    /// The verdict over every way of looking that was tried.
+    pub fn verdict(&self) -> Verdict {
+        let others = [self.structural, self.statistical, self.referential, self.semantic, self.behavioural];
+        let performed = others.into_iter().filter_map(|outcome| match outcome {
+            Outcome::Performed(verdict) => Some(verdict),
+            Outcome::NotPerformed => None,
+        });
+        Verdict::overall(std::iter::once(self.row).chain(performed))
+    }
 }
 
 /// A verdict, or the plain statement that nobody looked.
@@ -250,6 +263,13 @@ pub enum Outcome {
     /// Somebody looked.
     #[serde(untagged)]
     Performed(Verdict),
+}
+
+impl Outcome {
+    /// The outcome of looking, or of not looking.
+    pub fn of(looked: Option<Verdict>) -> Outcome {
+        looked.map_or(Outcome::NotPerformed, Outcome::Performed)
+    }
 }
 
 impl Statement {
