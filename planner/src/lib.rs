@@ -50,7 +50,9 @@ pub use file::{
     TargetFile, TypeFile, VERSION,
 };
 pub use logical::logical_type;
-pub use plan::{ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, Place, Plan, RejectsPlan, TablePlan};
+pub use plan::{
+    ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, NumberSource, Numbering, Place, Plan, RejectsPlan, TablePlan,
+};
 pub use problem::{Code, Problem};
 pub use propose::propose;
 pub use resolve::resolve;

@@ -90,6 +90,8 @@ fn assemble(context: &Context<'_>, drafts: Vec<TableDraft<'_>>) -> Plan {
         state: without_secrets(&file.state),
         lossy: drafts.iter().flat_map(|draft| draft.lossy.iter().cloned()).collect(),
         tables: drafts.into_iter().map(|draft| draft.plan).collect(),
+        objects: Vec::new(),
+        numbering: Vec::new(),
         verify: file.verify,
         rejects: RejectsPlan { max: file.rejects.max, to: without_secrets(&file.rejects.to) },
         limits: limits(&file.limits),
