@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sensei_operators::Outcome;
 use sensei_storage::journal::{Checkpoint, Event as JournalEvent, History, Reject};
-use sensei_storage::{Begin, Split, SplitId, Standing, VerifyMode, Write};
+use sensei_storage::{Begin, Split, SplitId, VerifyMode, Write};
 use tokio::sync::mpsc;
 
 use crate::enumerator::{Enumerator, Grant, LocalEnumerator, Work};
@@ -29,28 +29,6 @@ pub(crate) struct Copied {
     pub rejects: BTreeMap<SplitId, Reject>,
     /// Splits copied again because their source had changed.
     pub recopied: u64,
-    /// Tables, by index, that somebody else changed while the job ran.
-    pub disturbed: BTreeMap<u32, Disturbance>,
-}
-
-/// A target table that does not hold exactly what the job wrote.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Disturbance {
-    /// What it holds.
-    pub standing: Standing,
-    /// Rows the job wrote.
-    pub written: u64,
-}
-
-impl Disturbance {
-    /// Says so, for people.
-    pub fn explain(&self, table: &str) -> String {
-        format!(
-            "table \"{table}\" was changed by something else while the job ran: it holds {} rows, {} were written, and {} of \
-             those stand as they were; look for triggers and other writers, and list the rows with `sensei verify`",
-            self.standing.rows, self.written, self.standing.ours
-        )
-    }
 }
 
 pub(crate) struct Copying<'a> {
@@ -64,16 +42,18 @@ pub(crate) struct Copying<'a> {
     splits_of: Vec<u64>,
     splits_done: Vec<u64>,
     enumerator: Arc<LocalEnumerator>,
+    /// Takes the index of each table that is complete, while no row is known to differ.
+    loaded: mpsc::UnboundedSender<usize>,
 }
 
 impl<'a> Copying<'a> {
-    pub fn new(job: &'a mut Job) -> Copying<'a> {
+    /// `loaded` learns of every table that is complete, as soon as it is.
+    pub fn new(job: &'a mut Job, loaded: mpsc::UnboundedSender<usize>) -> Copying<'a> {
         let copied = Copied {
             finished: job.history.finished.clone(),
             rejects: job.history.rejects.clone(),
             recopied: job.history.reopened,
             differing: known_to_differ(&job.history),
-            disturbed: BTreeMap::new(),
         };
         let tables = job.plan.tables.len();
         let mut splits_of = vec![0; tables];
@@ -96,6 +76,7 @@ impl<'a> Copying<'a> {
             splits_done: vec![0; tables],
             splits_of,
             enumerator,
+            loaded,
             job,
         }
     }
@@ -161,6 +142,14 @@ impl<'a> Copying<'a> {
         for split in self.copied.finished.keys() {
             self.splits_done[self.job.history.opening.splits[split.0 as usize].table as usize] += 1;
         }
+        (0..self.splits_of.len()).for_each(|table| self.tell_loaded(table));
+    }
+
+    fn tell_loaded(&self, table: usize) {
+        if self.splits_done[table] == self.splits_of[table] && self.copied.differing.is_empty() {
+            // Nobody listens any more only when the job has failed already.
+            let _ = self.loaded.send(table);
+        }
     }
 
     async fn take(&mut self, event: Event) -> Result<()> {
@@ -222,6 +211,7 @@ impl<'a> Copying<'a> {
         let table = split.table as usize;
         self.splits_done[table] += 1;
         self.progress.verified(split.table, self.splits_done[table], self.splits_of[table], sound);
+        self.tell_loaded(table);
         if self.pending.len() >= CHECKPOINTS_PER_EPOCH_MAX {
             self.flush().await?;
         }

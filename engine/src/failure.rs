@@ -56,6 +56,14 @@ pub enum Failure {
         /// What to do.
         hint: String,
     },
+    /// Rows that were copied do not obey a constraint of the plan.
+    #[error("{doing}: {error}")]
+    Violated {
+        /// What was being done.
+        doing: String,
+        /// What the target said; names the constraint.
+        error: Error,
+    },
     /// More rows were rejected than the plan allows.
     #[error("{rejected} rows were rejected, the plan allows {max}")]
     TooManyRejects {
@@ -93,6 +101,15 @@ impl Failure {
         Failure::Usage { what: what.into(), hint: hint.into() }
     }
 
+    /// Why a constraint could not be added to rows that are there: that they break it is a finding about the data, and
+    /// not a failure to write.
+    pub fn of_constraint(doing: impl Into<String>, error: Error) -> Failure {
+        match error {
+            Error::Refused { .. } => Failure::Violated { doing: doing.into(), error },
+            error => Failure::Storage { doing: doing.into(), error },
+        }
+    }
+
     /// How the process ends.
     pub fn exit(&self) -> Exit {
         match self {
@@ -105,6 +122,7 @@ impl Failure {
                 (_, Kind::Internal) => Exit::Internal,
             },
             Failure::Plan(_) | Failure::Usage { .. } => Exit::Usage,
+            Failure::Violated { .. } => Exit::Different,
             Failure::TooManyRejects { .. } => Exit::Rejects,
             Failure::Interrupted => Exit::Interrupted,
             Failure::Internal { .. } => Exit::Internal,
@@ -118,6 +136,7 @@ impl Failure {
             Failure::Plan(_) => "S210",
             Failure::Usage { .. } => "S211",
             Failure::TooManyRejects { .. } => "S304",
+            Failure::Violated { .. } => "S305",
             Failure::Interrupted => "S601",
             Failure::Internal { .. } => "S901",
         }
@@ -127,7 +146,7 @@ impl Failure {
     /// of again.
     pub fn summary(&self) -> String {
         match self {
-            Failure::Storage { doing, .. } | Failure::Internal { doing, .. } => {
+            Failure::Storage { doing, .. } | Failure::Violated { doing, .. } | Failure::Internal { doing, .. } => {
                 format!("{} while {doing}", self.code())
             }
             Failure::Usage { .. } | Failure::Plan(_) => self.code().to_owned(),

@@ -13,6 +13,10 @@ pub const LANE_BYTES_MIN: usize = 2 << 20;
 /// binary itself. A guess, checked by the memory benchmark.
 pub const IN_FLIGHT_SHARE: usize = 4;
 
+/// Tables whose indexes are built while others are copied: each takes one of the target's connections, and copying needs
+/// them more.
+pub const INDEXES_WHILE_COPYING_MAX: usize = 1;
+
 /// Checkpoints gathered into one epoch at the most.
 pub const CHECKPOINTS_PER_EPOCH_MAX: usize = 64;
 

@@ -27,10 +27,13 @@ pub(super) fn text(plan: &Plan, stages: &StageGraph) -> String {
 pub(super) fn title(plan: &Plan, stage: Stage) -> String {
     let name = |table: usize| plan.tables.get(table).map_or("?", |table| table.source.as_str());
     match stage {
+        Stage::ObjectsBefore => "objects tables need".to_owned(),
         Stage::Prepare => "prepare".to_owned(),
         Stage::Snapshot { table } => format!("snapshot {:?}", name(table)),
         Stage::Index { table } => format!("index {:?}", name(table)),
         Stage::Constraints => "constraints".to_owned(),
+        Stage::Sequences => "sequences".to_owned(),
+        Stage::ObjectsAfter => "objects that need tables".to_owned(),
         Stage::Verify => "verify".to_owned(),
         Stage::Certify => "certify".to_owned(),
     }

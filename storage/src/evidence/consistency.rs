@@ -1,7 +1,6 @@
 //! Recounts what a statement claims. Signatures say who claims it; this says whether it can be true.
 
-use super::statement::{Outcome, PREDICATE_TYPE, STATEMENT_TYPE, Statement, TableFacts, Totals, subjects};
-use super::structural::StructuralFacts;
+use super::statement::{PREDICATE_TYPE, Perspectives, STATEMENT_TYPE, Statement, TableFacts, Totals, subjects};
 use crate::digest::Digest;
 use crate::verdict::{Verdict, VerifyMode};
 
@@ -9,7 +8,8 @@ use crate::verdict::{Verdict, VerifyMode};
 ///
 /// A table is equivalent exactly if read = written + rejected, verified = written, both digests count that many rows
 /// and their difference is zero. Under `counts` no digests are read back, so equal counts do not demand a verdict, but
-/// unequal ones demand `different`. Under `off` nothing but `inconclusive` can be said.
+/// unequal ones demand `different`. Under `off` nothing but `inconclusive` can be said. A structural difference makes
+/// the whole different.
 pub fn contradictions(statement: &Statement) -> Vec<String> {
     let predicate = &statement.predicate;
     let mut found = Vec::new();
@@ -28,12 +28,13 @@ pub fn contradictions(statement: &Statement) -> Vec<String> {
         }
     }
     demand(Totals::of(&predicate.tables) == Some(predicate.totals), "totals", "not the sums over the tables");
-    let rows = Verdict::overall(predicate.tables.iter().map(|table| table.verdict));
-    let perspectives = &predicate.perspectives;
-    demand(perspectives.row == rows, "perspectives", "the row perspective does not follow from the tables");
-    let structural = Outcome::of(predicate.structural.as_ref().map(StructuralFacts::verdict));
-    demand(perspectives.structural == structural, "perspectives", "the structural one is not what was found");
-    demand(predicate.verdict == perspectives.verdict(), "verdict", "does not follow from the perspectives");
+    let claimed = predicate.perspectives;
+    let sound = Perspectives::of(&predicate.tables, predicate.structural.as_ref());
+    demand(claimed.row == sound.row, "perspectives", "the row perspective does not follow from the tables");
+    let follows = claimed.structural == sound.structural;
+    demand(follows, "perspectives", "the structural perspective does not follow from the differences");
+    let overall = Perspectives { row: sound.row, structural: sound.structural, ..claimed }.overall();
+    demand(predicate.verdict == overall, "verdict", "does not follow from the perspectives");
     demand(predicate.rejects.count == predicate.totals.rows_rejected, "rejects", "not the count in the totals");
     found
 }

@@ -69,7 +69,7 @@ pub struct Predicate {
     pub started_at: String,
     /// End of the last run, RFC 3339.
     pub finished_at: String,
-    /// Conclusion over all tables and every other way of looking, see [`Perspectives::verdict`].
+    /// Conclusion over all tables and every other way of looking, see [`Perspectives::overall`].
     pub verdict: Verdict,
     /// How the target was checked.
     pub mode: VerifyMode,
@@ -219,7 +219,7 @@ pub struct JournalFacts {
 }
 
 /// What each of the five ways of looking concluded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Perspectives {
     /// Row by row, over all tables.
@@ -237,20 +237,22 @@ pub struct Perspectives {
 }
 
 impl Perspectives {
-    /// Only rows were compared.
-    pub fn row_only(row: Verdict) -> Perspectives {
+    /// What follows from tables and schema; nothing else was looked at.
+    pub fn of(tables: &[TableFacts], structural: Option<&StructuralFacts>) -> Perspectives {
         let none = Outcome::NotPerformed;
-        Perspectives { row, structural: none, statistical: none, referential: none, semantic: none, behavioural: none }
+        let row = Verdict::overall(tables.iter().map(|table| table.verdict));
+        let structural = structural.map_or(none, |structural| Outcome::Performed(structural.verdict()));
+        Perspectives { row, structural, statistical: none, referential: none, semantic: none, behavioural: none }
     }
 
-    /// The verdict over every way of looking that was tried.
-    pub fn verdict(&self) -> Verdict {
+    /// The verdict of the certificate: that of everything that was looked at.
+    pub fn overall(&self) -> Verdict {
         let others = [self.structural, self.statistical, self.referential, self.semantic, self.behavioural];
         let performed = others.into_iter().filter_map(|outcome| match outcome {
-            Outcome::Performed(verdict) => Some(verdict),
             Outcome::NotPerformed => None,
+            Outcome::Performed(verdict) => Some(verdict),
         });
-        Verdict::overall(std::iter::once(self.row).chain(performed))
+        Verdict::overall(performed.chain([self.row]))
     }
 }
 
@@ -263,13 +265,6 @@ pub enum Outcome {
     /// Somebody looked.
     #[serde(untagged)]
     Performed(Verdict),
-}
-
-impl Outcome {
-    /// The outcome of looking, or of not looking.
-    pub fn of(looked: Option<Verdict>) -> Outcome {
-        looked.map_or(Outcome::NotPerformed, Outcome::Performed)
-    }
 }
 
 impl Statement {

@@ -53,7 +53,9 @@ fn table(name: &str, written: u8, rejected: u64) -> TableFacts {
 }
 
 fn predicate(tables: Vec<TableFacts>) -> Predicate {
-    let verdict = Verdict::overall(tables.iter().map(|table| table.verdict));
+    let structural = Some(structure(&[]));
+    let perspectives = Perspectives::of(&tables, structural.as_ref());
+    let verdict = perspectives.overall();
     let totals = Totals::of(&tables).unwrap();
     Predicate {
         job: "shop-1".into(),
@@ -78,13 +80,10 @@ fn predicate(tables: Vec<TableFacts>) -> Predicate {
         rejects: Rejects { count: totals.rows_rejected, sha256: vec!["ef".repeat(32)] },
         resumes: 1,
         recopied_splits: 0,
-        structural: Some(structure(&[])),
+        structural,
         limits: vec!["Only rows were compared.".into()],
         journal: JournalFacts { epochs: 3, head_sha256: "01".repeat(32) },
-        perspectives: Perspectives {
-            structural: Outcome::Performed(Verdict::Equivalent),
-            ..Perspectives::row_only(verdict)
-        },
+        perspectives,
         tables,
     }
 }
@@ -339,9 +338,9 @@ fn a_signed_contradiction_is_not_valid() {
     contradicts(|p| p.verdict = Verdict::Different, "verdict: ");
     contradicts(|p| p.tables.clear(), "perspectives: the row perspective");
     contradicts(|p| p.perspectives.row = Verdict::Inconclusive, "perspectives: ");
-    contradicts(|p| p.structural = Some(structure(&["table \"t\""])), "perspectives: the structural one");
-    contradicts(|p| p.structural = None, "perspectives: the structural one");
-    contradicts(|p| p.perspectives.structural = Outcome::NotPerformed, "perspectives: the structural one");
+    contradicts(|p| p.structural = Some(structure(&["table \"t\""])), "perspectives: the structural perspective");
+    contradicts(|p| p.structural = None, "perspectives: the structural perspective");
+    contradicts(|p| p.perspectives.structural = Outcome::NotPerformed, "perspectives: the structural perspective");
     contradicts(
         |p| {
             p.structural = Some(structure(&["table \"t\""]));
