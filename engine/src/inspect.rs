@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use sensei_planner::{Expected, Plan};
 use sensei_storage::evidence::StructuralFacts;
-use sensei_storage::{NextNumber, OnExisting, SplitId, Standing, System};
+use sensei_storage::{NextNumber, OnExisting, SplitId, Standing, System, journal};
 
-use crate::context::Ends;
+use crate::context::{Ends, existing_state};
 use crate::copying::Copied;
 use crate::dialect::TargetDialect;
 use crate::failure::{Doing, Result};
-use crate::job::Job;
+use crate::job::{Job, journaled_plan};
+use crate::numbering;
 
 /// A target table that does not hold exactly what the job wrote.
 #[derive(Clone, Copy, Debug)]
@@ -70,4 +71,32 @@ pub(crate) async fn structure(ends: &Ends, plan: &Plan, numbers: &[NextNumber]) 
     let dialect = TargetDialect(plan.target.system);
     let expected = Expected { plan, source: &ends.source_catalog, numbers, dialect: &dialect };
     Ok(Some(expected.compare(&target)))
+}
+
+/// Compares the target's catalog with the plan, whoever made the tables. Which of them Sensei created, and so in all that
+/// was planned, only the journal knows; a sentence says where there is none.
+///
+/// # Errors
+/// If a catalog cannot be read.
+pub(crate) async fn standing_structure(ends: &Ends) -> Result<(Option<StructuralFacts>, Option<String>)> {
+    let before = last_plan(ends).await.ok().flatten();
+    let mut plan = ends.resolve(before.as_ref())?;
+    let note = before.is_none().then(|| {
+        "No journal says which tables were created by Sensei, so tables were compared in their columns only.".to_owned()
+    });
+    let exists = |table: &String| ends.target_catalog.tables.iter().any(|found| found.name == *table);
+    plan.numbering.retain(|numbering| numbering.table.as_ref().is_none_or(exists));
+    let numbers = numbering::settle(ends, &plan).await?;
+    let facts = structure(ends, &plan, &numbers).await?;
+    Ok((facts.clone(), note.filter(|_| facts.is_some())))
+}
+
+/// The plan of the newest job in the state, if there is one.
+async fn last_plan(ends: &Ends) -> Result<Option<Plan>> {
+    let doing = "looking for an earlier run";
+    let state = existing_state(&ends.file.state)?;
+    let job = journal::latest_job(state.store.clone(), state.prefix.clone(), &ends.file.name).await.doing(doing)?;
+    let Some(job) = job else { return Ok(None) };
+    let history = journal::history(state.store, state.prefix, &job, None).await.doing(doing)?;
+    journaled_plan(&history).map(Some)
 }

@@ -91,9 +91,7 @@ pub(crate) fn journaled_plan(history: &History) -> Result<Plan> {
 /// Refuses to go on with a job whose plan, source tables or target types are not what they were.
 fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Plan> {
     let before = journaled_plan(history)?;
-    let created: Vec<String> =
-        before.tables.iter().filter(|table| table.target.create).map(|table| table.target.name.clone()).collect();
-    let now = ends.resolve(&created)?;
+    let now = ends.resolve(Some(&before))?;
     if identity(&now) == history.opening.plan_sha256 {
         return Ok(now);
     }
@@ -105,7 +103,7 @@ fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Plan> {
 
 /// Begins a new job in place of `earlier`, which is given up only once nothing stands in the new one's way.
 async fn begin(ends: Ends, state: State, key: SigningKey, earlier: Option<String>, quiet: bool) -> Result<Job> {
-    let plan = ends.resolve(&[])?;
+    let plan = ends.resolve(None)?;
     refuse_occupied(&ends, &plan).await?;
     let digest_key = random::key()?;
     let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);

@@ -48,6 +48,12 @@ pub const REPAIR_ROWS_MAX: u64 = 100_000;
 /// Differing rows the text report prints per table; `--report` has them all.
 pub const EXAMPLES_PER_TABLE_MAX: usize = 5;
 
+/// Objects not carried over that the text report names per kind and reason.
+pub const NOT_CARRIED_SHOWN_MAX: usize = 5;
+
+/// Differences of the schema the text report prints.
+pub const STRUCTURE_SHOWN_MAX: usize = 20;
+
 /// Scans a comparison has open per side at the most, whatever the connection limits.
 pub const SCANS_PER_SIDE_MAX: usize = 8;
 

@@ -1,8 +1,11 @@
 //! What a run, a comparison or a certificate says at its end: one object for scripts, one page for people.
 
+mod not_carried;
+mod structure;
+
 use std::fmt::Write;
 
-use sensei_storage::evidence::{self, TableFacts};
+use sensei_storage::evidence::{self, StructuralFacts, TableFacts};
 use sensei_storage::{Error, Verdict};
 use serde::Serialize;
 
@@ -14,7 +17,7 @@ use crate::failure::{Doing, Exit, Result};
 pub struct JobReport {
     /// The job, or the plan's name where there is none.
     pub job: String,
-    /// Conclusion over all tables.
+    /// Conclusion over all tables and the schema.
     pub verdict: Verdict,
     /// Table by table.
     pub tables: Vec<TableReport>,
@@ -32,7 +35,9 @@ pub struct JobReport {
     pub rejects: Option<String>,
     /// Differing rows, by table.
     pub differences: Vec<Differences>,
-    /// Objects of the source that were not carried over.
+    /// The target's schema beside the plan; `null` if it was not compared.
+    pub structural: Option<StructuralFacts>,
+    /// Objects of the source that were not carried over, with the reason.
     pub not_carried: Vec<String>,
     /// Declared losses with the rows they touched.
     pub lossy: Vec<String>,
@@ -75,6 +80,7 @@ impl JobReport {
             recopied_splits: 0,
             rejects: None,
             differences: Vec::new(),
+            structural: None,
             not_carried: Vec::new(),
             lossy: Vec::new(),
             notes: Vec::new(),
@@ -96,6 +102,7 @@ impl JobReport {
         result.certified_earlier = true;
         result.resumes = claims.resumes;
         result.recopied_splits = claims.recopied_splits;
+        result.structural = claims.structural;
         result.not_carried = claims.not_carried;
         let lossy = |rule: &evidence::LossyRule| {
             format!("{}.{}: {} ({} rows)", rule.table, rule.column, rule.rule, rule.rows_touched)
@@ -128,8 +135,9 @@ impl JobReport {
         for differences in &self.differences {
             write_differences(&mut out, differences);
         }
+        out += &self.structural.as_ref().map(structure::text).unwrap_or_default();
         write_list(&mut out, "Declared losses", &self.lossy);
-        write_list(&mut out, "Not carried over", &self.not_carried);
+        out += &not_carried::text(&self.not_carried);
         write_list(&mut out, "Notes", &self.notes);
         out
     }
@@ -173,13 +181,16 @@ impl JobReport {
         if let Some(certificate) = &self.certificate {
             line(out, format_args!("certificate: {certificate}"));
         }
-        if self.verdict == Verdict::Different {
+        if self.tables.iter().any(|table| table.verdict == Verdict::Different) {
             line(
                 out,
                 format_args!(
                     "list every differing row with `sensei verify PLAN --report FILE`, put them right with `sensei repair PLAN`"
                 ),
             );
+        }
+        if self.structural.as_ref().is_some_and(|structural| !structural.differences.is_empty()) {
+            line(out, format_args!("put the target's schema right by hand, then look again with `sensei verify PLAN`"));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use sensei_operators::Side;
 use sensei_planner::Plan;
-use sensei_storage::evidence::SigningKey;
+use sensei_storage::evidence::{SigningKey, StructuralFacts};
 use sensei_storage::journal::Operation;
 use sensei_storage::{OnExisting, Verdict, VerifyMode};
 
@@ -16,6 +16,7 @@ use crate::compare::{Collected, Comparison, Overview, Part, ranges};
 use crate::context::Ends;
 use crate::difference::{Differences, Kind, RowDifference};
 use crate::failure::{Doing, Failure, Result};
+use crate::inspect;
 use crate::limits::REPAIR_ROWS_MAX;
 use crate::localise::{Depth, Located};
 use crate::lower::lower;
@@ -45,7 +46,13 @@ pub async fn verify(options: &VerifyOptions) -> Result<JobReport> {
     let mut collected = Collected::new(comparison.tables.clone()).reporting(options.report.as_deref())?;
     let depth = if options.report.is_some() { Depth::All } else { Depth::Examples };
     comparison.localise(&overview, depth, &mut |located| collected.take(&located)).await?;
-    checked.report(&overview, collected.close()?, watch)
+    let mut report = checked.report(&overview, collected.close()?);
+    let (structural, note) = inspect::standing_structure(&checked.ends).await?;
+    report.verdict = Verdict::overall(structural.iter().map(StructuralFacts::verdict).chain([report.verdict]));
+    report.structural = structural;
+    report.notes.extend(note);
+    report.elapsed_seconds = watch.elapsed().as_secs_f64();
+    Ok(report)
 }
 
 /// Puts right what differs, then compares once more.
@@ -162,7 +169,7 @@ struct Checked {
 
 impl Checked {
     fn new(ends: Ends) -> Result<Checked> {
-        let mut plan = ends.resolve(&[])?;
+        let mut plan = ends.resolve(None)?;
         plan.verify = VerifyMode::Full;
         let missing = plan.tables.iter().enumerate().filter(|(_, table)| table.target.create);
         let missing = missing.map(|(index, _)| index as u32).collect();
@@ -224,16 +231,15 @@ impl Checked {
         Ok(parts)
     }
 
-    fn report(&self, overview: &Overview, differences: Vec<Differences>, watch: Stopwatch) -> Result<JobReport> {
+    fn report(&self, overview: &Overview, differences: Vec<Differences>) -> JobReport {
         let table = |index: usize| self.table_report(index as u32, overview);
         let tables: Vec<TableReport> = (0..self.plan.tables.len()).map(table).collect();
         let verdict = Verdict::overall(tables.iter().map(|table| table.verdict));
         let mut report = JobReport::new(&self.plan.name, verdict, tables);
         report.differences = differences;
-        report.elapsed_seconds = watch.elapsed().as_secs_f64();
         report.not_carried = self.plan.not_carried.clone();
         report.notes = self.missing_notes();
-        Ok(report)
+        report
     }
 
     fn missing_notes(&self) -> Vec<String> {

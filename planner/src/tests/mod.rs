@@ -4,6 +4,8 @@ mod explain;
 mod files;
 mod propose;
 mod resolution;
+mod stages;
+mod structure;
 
 use std::fmt::Write;
 
