@@ -49,7 +49,9 @@ impl<'a> Comparison<'a> {
         }
         let is_key = planned.target.primary_key.iter().any(|key| self.same(key, &field.name));
         let nullable = field.nullable && !is_key && field.traits.identity.is_none();
-        if found.nullable != nullable {
+        // SQLite allows NULL in the keys of tables it was not told otherwise of.
+        let either = field.nullable && is_key && !planned.target.create;
+        if found.nullable != nullable && !either {
             let what = if nullable { "refuses NULL, which was planned to be allowed" } else { "allows NULL" };
             differences.push(what.to_owned());
         }
