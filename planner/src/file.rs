@@ -152,9 +152,35 @@ pub struct ColumnFile {
     /// type of the target system.
     #[serde(default, rename = "type")]
     pub declared: Option<String>,
+    /// What becomes of dates with a zero month or day (MySQL). Without it they are rejected.
+    #[serde(default)]
+    pub zero_dates: Option<ZeroDates>,
+    /// What becomes of characters U+0000 in text. Without it a target that cannot hold them rejects the row.
+    #[serde(default)]
+    pub nul_characters: Option<NulCharacters>,
     /// Replaces the value by one that cannot be read.
     #[serde(default)]
     pub mask: Option<MaskFile>,
+}
+
+/// What becomes of dates with a zero month or day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ZeroDates {
+    /// They become NULL.
+    Nullify,
+    /// Their rows are rejected.
+    Reject,
+}
+
+/// What becomes of characters U+0000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NulCharacters {
+    /// They are taken out.
+    Remove,
+    /// Their rows are rejected where the target cannot hold them.
+    Reject,
 }
 
 /// Replaces values by ones that cannot be read.
@@ -179,8 +205,15 @@ pub struct KeyedHashFile {
 pub struct TypeFile {
     /// `system:type`, such as `sqlite:datetime`. Case does not matter; without parameters it means any parameters.
     pub from: String,
-    /// Logical type, such as `timestamptz`.
-    pub to: String,
+    /// Logical type, such as `timestamptz`. May be left out where something else is said.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// What becomes of dates with a zero month or day (MySQL). Without it they are rejected.
+    #[serde(default)]
+    pub zero_dates: Option<ZeroDates>,
+    /// What becomes of characters U+0000 in text. Without it a target that cannot hold them rejects the row.
+    #[serde(default)]
+    pub nul_characters: Option<NulCharacters>,
 }
 
 /// What to do with rows that do not fit.

@@ -52,7 +52,8 @@ pub use file::{
 };
 pub use logical::logical_type;
 pub use plan::{
-    ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, NumberSource, Numbering, Place, Plan, RejectsPlan, TablePlan,
+    Cleaning, ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, NumberSource, Numbering, Place, Plan, RejectsPlan,
+    TablePlan,
 };
 pub use problem::{Code, Problem};
 pub use propose::propose;

@@ -152,6 +152,9 @@ fn output(table: &TablePlan, column: &ColumnPlan, field: &Field) -> String {
     } else if column.from != field.logical {
         let _ = write!(out, "  [cast {} to {}]", column.from, field.logical);
     }
+    if let Some(rule) = &column.rule {
+        let _ = write!(out, "  [{rule}]");
+    }
     if let Some(lossy) = &column.lossy {
         let _ = write!(out, "  [LOSSY: {lossy}]");
     }
