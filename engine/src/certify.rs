@@ -3,7 +3,8 @@
 use sensei_operators::ROW_ENCODING;
 use sensei_planner::TablePlan;
 use sensei_storage::evidence::{
-    JournalFacts, LossyRule, Perspectives, Predicate, Rejects, SourceFacts, TableFacts, TargetFacts, Totals,
+    JournalFacts, LossyRule, Perspectives, Predicate, Rejects, RelationFacts, SourceFacts, TableFacts, TargetFacts,
+    Totals,
 };
 use sensei_storage::journal::Checkpoint;
 use sensei_storage::{Digest, OnExisting, System, Verdict, VerifyMode};
@@ -11,6 +12,7 @@ use sensei_storage::{Digest, OnExisting, System, Verdict, VerifyMode};
 use crate::clock::now_text;
 use crate::copying::{Copied, trusts_checkpoints};
 use crate::job::Job;
+use crate::report::counted;
 use crate::walk::Walked;
 
 /// Everything a certificate claims about a job.
@@ -18,7 +20,8 @@ pub(crate) fn predicate(job: &Job, walked: &Walked) -> Predicate {
     let copied = &walked.copied;
     let tables: Vec<TableFacts> =
         job.plan.tables.iter().enumerate().map(|(index, table)| table_facts(job, walked, index, table)).collect();
-    let perspectives = Perspectives::of(&tables, walked.structural.as_ref());
+    let referential: Vec<RelationFacts> = walked.references.values().map(|checked| checked.facts.clone()).collect();
+    let perspectives = Perspectives::of(&tables, &referential, walked.structural.as_ref());
     Predicate {
         job: job.name.clone(),
         plan_name: job.plan.name.clone(),
@@ -38,7 +41,7 @@ pub(crate) fn predicate(job: &Job, walked: &Walked) -> Predicate {
         mode: job.plan.verify,
         totals: Totals::of(&tables).expect("row counts of one job fit 64 bits"),
         lossy_rules: lossy_rules(job, copied),
-        not_carried: job.plan.not_carried.clone(),
+        not_carried: not_carried(job, walked),
         structural: walked.structural.clone(),
         rejects: rejects(copied),
         resumes: job.history.resumes(),
@@ -46,6 +49,7 @@ pub(crate) fn predicate(job: &Job, walked: &Walked) -> Predicate {
         limits: limits(job, walked),
         journal: JournalFacts { epochs: job.journal.epochs(), head_sha256: job.journal.head_sha256().to_owned() },
         perspectives,
+        referential,
         tables,
     }
 }
@@ -116,6 +120,16 @@ fn lossy_rules(job: &Job, copied: &Copied) -> Vec<LossyRule> {
     job.plan.lossy.iter().map(stated).collect()
 }
 
+/// What is not carried; of a foreign key left out for its orphans, how many they are.
+fn not_carried(job: &Job, walked: &Walked) -> Vec<String> {
+    let relations = || walked.references.iter().map(|(index, checked)| (&job.plan.relations[*index], checked));
+    let with_count = |line: &String| {
+        let left_out = relations().find(|(relation, _)| relation.left_out().as_ref() == Some(line));
+        left_out.map(|(_, checked)| format!("{line} ({})", counted(checked.facts.orphans, "orphan")))
+    };
+    job.plan.not_carried.iter().map(|line| with_count(line).unwrap_or_else(|| line.clone())).collect()
+}
+
 fn rejects(copied: &Copied) -> Rejects {
     Rejects {
         count: copied.rejects.values().map(|reject| reject.rows).sum(),
@@ -137,7 +151,7 @@ fn limits(job: &Job, walked: &Walked) -> Vec<String> {
     if job.plan.verify != VerifyMode::Off && walked.structural.is_none() {
         let why = match job.plan.target.system {
             System::Parquet | System::Csv => "files have none beside their rows",
-            _ => "rows differ, and nothing was added after them",
+            _ => "rows differ or refer to nothing, and nothing was added after them",
         };
         limits.push(format!("The target's schema was not compared: {why}."));
     }

@@ -64,6 +64,14 @@ pub enum Failure {
         /// What the target said; names the constraint.
         error: Error,
     },
+    /// The target refused a foreign key although every row has its parent.
+    #[error("adding foreign keys to table \"{table}\", whose rows all refer to rows that are there: {error}")]
+    ForeignKey {
+        /// The table.
+        table: String,
+        /// What the target said.
+        error: Error,
+    },
     /// More rows were rejected than the plan allows.
     #[error("{rejected} rows were rejected, the plan allows {max}")]
     TooManyRejects {
@@ -110,6 +118,16 @@ impl Failure {
         }
     }
 
+    /// Why foreign keys could not be added to a table; `is_checked`: after its references were.
+    pub fn foreign_key(table: &str, is_checked: bool, error: Error) -> Failure {
+        match error {
+            Error::Refused { .. } | Error::Invalid { .. } | Error::Unsupported { .. } if is_checked => {
+                Failure::ForeignKey { table: table.to_owned(), error }
+            }
+            error => Failure::of_constraint(format!("adding foreign keys to table \"{table}\""), error),
+        }
+    }
+
     /// How the process ends.
     pub fn exit(&self) -> Exit {
         match self {
@@ -121,7 +139,7 @@ impl Failure {
                 (_, Kind::Invalid | Kind::Conflict) => Exit::Usage,
                 (_, Kind::Internal) => Exit::Internal,
             },
-            Failure::Plan(_) | Failure::Usage { .. } => Exit::Usage,
+            Failure::Plan(_) | Failure::Usage { .. } | Failure::ForeignKey { .. } => Exit::Usage,
             Failure::Violated { .. } => Exit::Different,
             Failure::TooManyRejects { .. } => Exit::Rejects,
             Failure::Interrupted => Exit::Interrupted,
@@ -137,6 +155,7 @@ impl Failure {
             Failure::Usage { .. } => "S211",
             Failure::TooManyRejects { .. } => "S304",
             Failure::Violated { .. } => "S305",
+            Failure::ForeignKey { .. } => "S306",
             Failure::Interrupted => "S601",
             Failure::Internal { .. } => "S901",
         }
@@ -148,6 +167,9 @@ impl Failure {
         match self {
             Failure::Storage { doing, .. } | Failure::Violated { doing, .. } | Failure::Internal { doing, .. } => {
                 format!("{} while {doing}", self.code())
+            }
+            Failure::ForeignKey { table, .. } => {
+                format!("{} while adding foreign keys to table \"{table}\"", self.code())
             }
             Failure::Usage { .. } | Failure::Plan(_) => self.code().to_owned(),
             Failure::TooManyRejects { .. } | Failure::Interrupted => format!("{}: {self}", self.code()),

@@ -302,6 +302,7 @@ impl Job {
         self.journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")?;
         self.state.audit(&self.key, &self.name, Operation::Certified).await?;
         report.differences = differences;
+        report.name_orphans(&walked.references);
         report.notes.extend(
             walked
                 .disturbed

@@ -27,6 +27,7 @@ mod numbering;
 mod pages;
 mod progress;
 mod random;
+mod references;
 mod rejects;
 mod report;
 mod runtime;

@@ -54,6 +54,28 @@ pub const NOT_CARRIED_SHOWN_MAX: usize = 5;
 /// Differences of the schema the text report prints.
 pub const STRUCTURE_SHOWN_MAX: usize = 20;
 
+/// Orphans of one relation that a report names; `--report` has them all.
+pub const ORPHANS_NAMED_MAX: usize = 10;
+
+/// The part of the plan's memory limit that the parents' keys of one round may hold while references are checked, when
+/// nothing is copied.
+pub const JOIN_SHARE: u64 = 2;
+
+/// Bytes a parent's key takes up in the join. Measured: two million keys took some 80 MiB, their arrangement being merged included.
+pub const KEY_BYTES: u64 = 64;
+
+/// Rounds, each a scan of both tables, up to which a check of references says nothing about them.
+pub const ROUNDS_UNREMARKED_MAX: u64 = 16;
+
+/// The part of the plan's memory limit that rows on their way through the join may hold.
+pub const KEY_IN_FLIGHT_SHARE: u64 = 8;
+
+/// Bytes a child's row takes up on its way through the join, beside its batch. A guess from the updates it becomes.
+pub const KEY_ROW_BYTES: usize = 256;
+
+/// Arrow bytes per batch of keys, about: their updates are several times larger.
+pub const KEY_BATCH_BYTES: usize = 64 << 10;
+
 /// Scans a comparison has open per side at the most, whatever the connection limits.
 pub const SCANS_PER_SIDE_MAX: usize = 8;
 

@@ -4,7 +4,7 @@ use std::slice;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use sensei_storage::{Error, Kind, Object, ObjectKind, Target};
+use sensei_storage::{Error, Kind, Object, ObjectKind, Target, VerifyMode};
 
 use crate::failure::{Doing, Failure, Result};
 use crate::job::Job;
@@ -53,16 +53,17 @@ impl Indexer {
 /// Adds all checks, then all foreign keys: one that refers to a table whose own rows are refused comes to nothing.
 ///
 /// # Errors
-/// `Violated` if rows break one.
+/// `Violated` if rows break one, `ForeignKey` if the target refuses one that none breaks.
 pub(crate) async fn add_constraints(job: &Job) -> Result<()> {
     let (target, tables) = (&job.ends.target, || job.plan.tables.iter().map(|table| &table.target));
     for table in tables() {
         let doing = || format!("adding the checks of table \"{}\"", table.name);
         target.add_checks(table).await.map_err(|error| Failure::of_constraint(doing(), error))?;
     }
+    let is_checked = job.plan.verify != VerifyMode::Off;
     for table in tables() {
-        let doing = || format!("adding the foreign keys of table \"{}\"", table.name);
-        target.add_foreign_keys(table).await.map_err(|error| Failure::of_constraint(doing(), error))?;
+        let added = target.add_foreign_keys(table).await;
+        added.map_err(|error| Failure::foreign_key(&table.name, is_checked, error))?;
     }
     Ok(())
 }

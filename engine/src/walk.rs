@@ -1,7 +1,7 @@
 //! Walks a job's stages, every one after those it waits for, up to the verdict. Each stage looks first at what is there,
 //! so that a run that was cut off anywhere walks them all again.
 //!
-//! **Invariant:** nothing is added to a target once rows are known to differ.
+//! **Invariant:** nothing is added to a target once rows are known to differ or to refer to nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -9,7 +9,7 @@ use std::future::Future;
 use futures::{StreamExt, TryStreamExt, stream};
 use sensei_planner::{ReadyQueue, Stage};
 use sensei_storage::evidence::StructuralFacts;
-use sensei_storage::{NextNumber, Object};
+use sensei_storage::{NextNumber, Object, Verdict};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::copying::{Copied, Copying};
@@ -19,6 +19,7 @@ use crate::interrupt;
 use crate::job::Job;
 use crate::limits::INDEXES_WHILE_COPYING_MAX;
 use crate::numbering;
+use crate::references::{self, Checked};
 use crate::schema::{self, Indexer};
 
 /// What the stages left behind.
@@ -28,8 +29,19 @@ pub(crate) struct Walked {
     pub copied: Copied,
     /// Tables, by index, that somebody else changed while the job ran.
     pub disturbed: BTreeMap<u32, Disturbance>,
+    /// The relations of the plan, by their position there; none where the rows themselves differ.
+    pub references: BTreeMap<usize, Checked>,
     /// The target's catalog beside the plan; `None` if it was not compared.
     pub structural: Option<StructuralFacts>,
+}
+
+impl Walked {
+    /// Whether the rows are as the plan wants them, as far as is known: none differs, and none that the plan does not
+    /// accept refers to nothing.
+    fn is_sound(&self) -> bool {
+        let has_orphans = self.references.values().any(|checked| checked.facts.verdict == Verdict::Different);
+        self.copied.differing.is_empty() && !has_orphans
+    }
 }
 
 /// Walks all stages but the last, which certifies.
@@ -65,10 +77,6 @@ impl<'a> Walk<'a> {
         Walk { job, walked, indexed, put_off: Vec::new(), numbers: Vec::new() }
     }
 
-    fn is_sound(&self) -> bool {
-        self.walked.copied.differing.is_empty()
-    }
-
     /// Walks stages of which none waits for another.
     async fn wave(&mut self, stages: &[Stage]) -> Result<()> {
         if stages.iter().any(|stage| matches!(stage, Stage::Snapshot { .. })) {
@@ -79,8 +87,13 @@ impl<'a> Walk<'a> {
             _ => None,
         };
         let unindexed = stages.iter().filter_map(of_index).filter(|table| !self.indexed.contains(table)).collect();
-        if self.is_sound() {
+        if self.walked.is_sound() {
             unless_interrupted(Indexer::new(self.job).add_all(unindexed)).await?;
+        }
+        let relations: Vec<usize> = stages.iter().filter_map(Stage::relation).collect();
+        if !relations.is_empty() && self.walked.is_sound() {
+            let checked = references::within_job(self.job, &self.walked.copied, &relations).await?;
+            self.walked.references.extend(checked);
         }
         for stage in stages {
             self.stage(*stage).await?;
@@ -91,7 +104,7 @@ impl<'a> Walk<'a> {
     async fn stage(&mut self, stage: Stage) -> Result<()> {
         match stage {
             Stage::Verify => unless_interrupted(self.verify()).await,
-            _ if !self.is_sound() => Ok(()),
+            _ if !self.walked.is_sound() => Ok(()),
             // It writes the journal, so it is not stopped midway.
             Stage::Prepare => {
                 self.job.prepare().await?;
@@ -104,8 +117,8 @@ impl<'a> Walk<'a> {
             Stage::Constraints => unless_interrupted(schema::add_constraints(self.job)).await,
             Stage::Sequences => unless_interrupted(self.set_numbers()).await,
             Stage::ObjectsAfter => unless_interrupted(schema::objects_after(self.job)).await,
-            // Copied and indexed by the wave; certified when the walk is over.
-            Stage::Snapshot { .. } | Stage::Index { .. } | Stage::Certify => Ok(()),
+            // The wave saw to these; certified when the walk is over.
+            Stage::Snapshot { .. } | Stage::Index { .. } | Stage::References { .. } | Stage::Certify => Ok(()),
         }
     }
 
@@ -138,10 +151,10 @@ impl<'a> Walk<'a> {
         numbering::set(&self.job.ends, &self.numbers).await
     }
 
-    /// Where rows differ, nothing was added after them, so that there is no schema to compare.
+    /// Where rows differ or refer to nothing, nothing was added after them, so that there is no schema to compare.
     async fn verify(&mut self) -> Result<()> {
         self.walked.disturbed = inspect::disturbances(self.job, &self.walked.copied).await?;
-        if self.is_sound() {
+        if self.walked.is_sound() {
             self.walked.structural = inspect::structure(&self.job.ends, &self.job.plan, &self.numbers).await?;
         }
         Ok(())

@@ -77,6 +77,8 @@ pub struct Predicate {
     pub tables: Vec<TableFacts>,
     /// Sums over the tables.
     pub totals: Totals,
+    /// One entry per relation that was checked in the target.
+    pub referential: Vec<RelationFacts>,
     /// Rules that gave up information, as the plan declared them.
     pub lossy_rules: Vec<LossyRule>,
     /// Objects of the source that were not carried over, as `kind "name": reason`.
@@ -184,6 +186,47 @@ impl Totals {
     }
 }
 
+/// What is claimed of one relation: that the rows of a table refer to rows that are there. All names are the target's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelationFacts {
+    /// Table whose rows refer.
+    pub table: String,
+    /// Its referring columns.
+    pub columns: Vec<String>,
+    /// Table they refer to.
+    pub parent: String,
+    /// Columns they refer to, in the order of `columns`.
+    pub parent_columns: Vec<String>,
+    /// Whether the source declares it as a foreign key.
+    pub declared: bool,
+    /// Rows of the table.
+    pub rows: u64,
+    /// Of those, rows that refer to nothing because of a NULL; they are no orphans.
+    pub rows_unreferring: u64,
+    /// Rows of the table referred to.
+    pub parent_rows: u64,
+    /// Rows of either table whose key cannot be read as its columns' types; in none of the other counts.
+    pub rows_unreadable: u64,
+    /// Rows that refer to a row that is not there.
+    pub orphans: u64,
+    /// Whether the plan accepts orphans.
+    pub accepted: bool,
+    /// Conclusion.
+    pub verdict: Verdict,
+}
+
+impl RelationFacts {
+    /// The verdict that follows from the counts.
+    pub fn concluded(&self) -> Verdict {
+        match (self.orphans, self.rows_unreadable) {
+            (1.., _) if !self.accepted => Verdict::Different,
+            (_, 1..) => Verdict::Inconclusive,
+            _ => Verdict::Equivalent,
+        }
+    }
+}
+
 /// A rule that gave up information.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -228,7 +271,7 @@ pub struct Perspectives {
     pub structural: Outcome,
     /// Per-column profile.
     pub statistical: Outcome,
-    /// Orphans.
+    /// Rows that refer to nothing, over all relations.
     pub referential: Outcome,
     /// Declared rules.
     pub semantic: Outcome,
@@ -237,12 +280,20 @@ pub struct Perspectives {
 }
 
 impl Perspectives {
-    /// What follows from tables and schema; nothing else was looked at.
-    pub fn of(tables: &[TableFacts], structural: Option<&StructuralFacts>) -> Perspectives {
+    /// What follows from tables, relations and schema; nothing else was looked at.
+    pub fn of(
+        tables: &[TableFacts],
+        relations: &[RelationFacts],
+        structural: Option<&StructuralFacts>,
+    ) -> Perspectives {
         let none = Outcome::NotPerformed;
         let row = Verdict::overall(tables.iter().map(|table| table.verdict));
+        let referential = match relations {
+            [] => none,
+            relations => Outcome::Performed(Verdict::overall(relations.iter().map(|relation| relation.verdict))),
+        };
         let structural = structural.map_or(none, |structural| Outcome::Performed(structural.verdict()));
-        Perspectives { row, structural, statistical: none, referential: none, semantic: none, behavioural: none }
+        Perspectives { row, structural, statistical: none, referential, semantic: none, behavioural: none }
     }
 
     /// The verdict of the certificate: that of everything that was looked at.

@@ -52,9 +52,29 @@ fn table(name: &str, written: u8, rejected: u64) -> TableFacts {
     }
 }
 
+fn relation(orphans: u64) -> RelationFacts {
+    let mut facts = RelationFacts {
+        table: "orders".into(),
+        columns: vec!["customer".into()],
+        parent: "customers".into(),
+        parent_columns: vec!["id".into()],
+        declared: true,
+        rows: 5,
+        rows_unreferring: 1,
+        parent_rows: 3,
+        rows_unreadable: 0,
+        orphans,
+        accepted: false,
+        verdict: Verdict::Equivalent,
+    };
+    facts.verdict = facts.concluded();
+    facts
+}
+
 fn predicate(tables: Vec<TableFacts>) -> Predicate {
     let structural = Some(structure(&[]));
-    let perspectives = Perspectives::of(&tables, structural.as_ref());
+    let referential = vec![relation(0)];
+    let perspectives = Perspectives::of(&tables, &referential, structural.as_ref());
     let verdict = perspectives.overall();
     let totals = Totals::of(&tables).unwrap();
     Predicate {
@@ -84,6 +104,7 @@ fn predicate(tables: Vec<TableFacts>) -> Predicate {
         limits: vec!["Only rows were compared.".into()],
         journal: JournalFacts { epochs: 3, head_sha256: "01".repeat(32) },
         perspectives,
+        referential,
         tables,
     }
 }
@@ -370,6 +391,43 @@ fn a_signed_contradiction_is_not_valid() {
 }
 
 #[test]
+fn a_signed_contradiction_about_orphans_is_not_valid() {
+    // Equivalent although rows refer to nothing, in one place or in all of them.
+    contradicts(|p| p.referential[0].orphans = 2, "referential: orders to customers: a verdict that does not follow");
+    contradicts(|p| p.referential[0] = relation(2), "perspectives: the referential perspective");
+    contradicts(
+        |p| {
+            p.referential[0] = relation(2);
+            p.perspectives.referential = Outcome::Performed(Verdict::Different);
+        },
+        "verdict: does not follow",
+    );
+    contradicts(|p| p.referential[0].orphans = 5, "more orphans than rows that refer");
+    contradicts(|p| p.referential[0].rows_unreferring = 6, "more orphans than rows that refer");
+    contradicts(|p| p.referential[0].parent_rows = 0, "rows that refer to an empty table");
+    contradicts(|p| p.referential[0].rows_unreadable = 1, "a verdict that does not follow");
+    contradicts(|p| p.referential[0].columns.clear(), "columns that do not pair up");
+    contradicts(|p| p.referential.clear(), "perspectives: the referential perspective");
+    contradicts(|p| p.mode = VerifyMode::Off, "checked, though nobody looked");
+}
+
+#[test]
+fn orphans_make_a_certificate_different_unless_they_are_accepted() {
+    let verdict = |relation: RelationFacts| {
+        let mut claims = shop();
+        claims.referential.push(RelationFacts { verdict: relation.concluded(), ..relation });
+        claims.perspectives = Perspectives::of(&claims.tables, &claims.referential, claims.structural.as_ref());
+        claims.verdict = claims.perspectives.overall();
+        let report = verify(&issue(claims, &key()).unwrap(), None);
+        assert!(report.valid, "{report:?}");
+        report.statement.unwrap().predicate.verdict
+    };
+    assert_eq!(verdict(relation(1)), Verdict::Different);
+    assert_eq!(verdict(RelationFacts { accepted: true, ..relation(1) }), Verdict::Equivalent);
+    assert_eq!(verdict(RelationFacts { rows_unreadable: 1, ..relation(0) }), Verdict::Inconclusive);
+}
+
+#[test]
 fn other_verdicts_and_modes_can_be_certified() {
     let mut lost = table("orders", 5, 0);
     lost.actual = Some(digest(4));
@@ -393,7 +451,8 @@ fn other_verdicts_and_modes_can_be_certified() {
     let mut claims = predicate(vec![unseen]);
     claims.mode = VerifyMode::Off;
     claims.structural = None;
-    claims.perspectives.structural = Outcome::NotPerformed;
+    claims.referential.clear();
+    claims.perspectives = Perspectives::of(&claims.tables, &[], None);
     assert!(verify(&issue(claims, &key()).unwrap(), None).valid);
 }
 
@@ -404,7 +463,7 @@ fn subjects_carry_what_was_read_back() {
     assert_eq!(statement["subject"][0]["name"], "postgresql://localhost/shop#customers");
     assert_eq!(statement["subject"][0]["digest"]["senseiRowV1"], json!(digest(3).sum_hex()));
     assert_eq!(statement["predicate"]["perspectives"]["structural"], "equivalent");
-    assert_eq!(statement["predicate"]["perspectives"]["referential"], "not performed");
+    assert_eq!(statement["predicate"]["perspectives"]["semantic"], "not performed");
     assert_eq!(statement["predicate"]["perspectives"]["row"], "equivalent");
 }
 
