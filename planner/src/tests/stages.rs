@@ -37,11 +37,12 @@ fn objects_and_numbers_have_their_places() {
             3 Index { table: 0 } after [2]
             4 Snapshot { table: 1 } after [1]
             5 Index { table: 1 } after [4]
-            6 Constraints after [3, 5]
-            7 Sequences after [6]
-            8 ObjectsAfter after [7]
-            9 Verify after [8]
-            10 Certify after [9]
+            6 References { relation: 0 } after [3, 5]
+            7 Constraints after [3, 5, 6]
+            8 Sequences after [7]
+            9 ObjectsAfter after [8]
+            10 Verify after [9]
+            11 Certify after [10]
         "#]],
     );
 }
