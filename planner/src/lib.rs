@@ -35,6 +35,7 @@ mod select;
 mod settle;
 mod stages;
 mod table;
+mod translate;
 mod values;
 mod variables;
 mod yaml;
