@@ -241,8 +241,11 @@ impl Job {
         let outcome = self.walk().await;
         if let Err(failure) = &outcome {
             let interruption = Interruption { at: now_text(), why: failure.summary() };
-            if let Err(error) = self.journal.append(vec![Event::Interrupted(interruption)]).await {
-                tracing::warn!("the journal does not say why the job stopped: {error}");
+            match self.journal.append(vec![Event::Interrupted(interruption)]).await {
+                Ok(_) => {}
+                // A newer run ends the sessions of the one it takes over from: what failed here is only a consequence.
+                Err(error @ Error::Fenced { .. }) => return Err(error).doing("writing the journal"),
+                Err(error) => tracing::warn!("the journal does not say why the job stopped: {error}"),
             }
         }
         let copied = outcome?;

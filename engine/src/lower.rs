@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sensei_operators::{ColumnSpec, Expression, Input, Mask, Projection, RowHasher};
+use sensei_operators::{Cleaning, ColumnSpec, Expression, Input, Mask, Projection, RowHasher};
 use sensei_planner::{ColumnPlan, ExpressionTyper, Plan, Secret, TablePlan};
 use sensei_storage::{Field, LogicalType, Range, Scan, System, TargetTable, VerifyMode};
 
@@ -123,7 +123,13 @@ fn lower_column(table: &TablePlan, column: &ColumnPlan, field: &Field, masks: &M
         sensei_planner::Input::Column { index } => Input::Column(*index),
         sensei_planner::Input::Expression { sql } => Input::Expression(sql.clone()),
     };
-    Ok(ColumnSpec { input, from, mask, lossy: column.lossy.is_some(), to: field.clone() })
+    let cleaning = column.cleaning.map(|cleaning| match cleaning {
+        sensei_planner::Cleaning::ZeroDatesToNull => {
+            Cleaning::ZeroDatesToNull { instants: field.logical == LogicalType::TimestampTz }
+        }
+        sensei_planner::Cleaning::RemoveNul => Cleaning::RemoveNul,
+    });
+    Ok(ColumnSpec { input, from, mask, cleaning, lossy: column.lossy.is_some(), to: field.clone() })
 }
 
 fn mask_of(table: &TablePlan, field: &Field, masks: &MaskKeys) -> Result<Mask> {

@@ -9,6 +9,7 @@
 
 mod cast;
 mod check;
+mod clean;
 pub mod encode;
 mod expression;
 mod fault;
@@ -19,6 +20,7 @@ mod present;
 mod project;
 
 pub use cast::Cast;
+pub use clean::Cleaning;
 pub use encode::ROW_ENCODING;
 pub use expression::{Expression, ExpressionError};
 pub use flow::{

@@ -11,6 +11,7 @@ use sensei_storage::{Batch, Fault, Field, LOCATOR, LogicalType, System, arrow_sc
 
 use crate::cast::Cast;
 use crate::check::check;
+use crate::clean::Cleaning;
 use crate::expression::{Expression, ExpressionError};
 use crate::fault::RowFaults;
 use crate::mask::Mask;
@@ -33,6 +34,8 @@ pub struct ColumnSpec {
     pub from: LogicalType,
     /// Mask to apply, if any.
     pub mask: Option<Mask>,
+    /// What is taken out of the values before the cast, if anything. Counted as a declared loss.
+    pub cleaning: Option<Cleaning>,
     /// Whether the plan declares the cast lossy, so that changed rows are counted.
     pub lossy: bool,
     /// The column in the target.
@@ -54,6 +57,7 @@ pub struct Projection {
 struct Column {
     source: Source,
     mask: Option<(Mask, LogicalType)>,
+    cleaning: Option<Cleaning>,
     cast: Cast,
     lossy: bool,
     to: Field,
@@ -175,7 +179,7 @@ impl Column {
         };
         let cast = Cast::new(&spec.from, &spec.to.logical);
         let mask = spec.mask.map(|mask| (mask, given));
-        Ok(Column { source, mask, cast, lossy: spec.lossy, to: spec.to })
+        Ok(Column { source, mask, cleaning: spec.cleaning, cast, lossy: spec.lossy, to: spec.to })
     }
 
     fn apply(
@@ -200,8 +204,16 @@ impl Column {
             Some((mask, logical)) => mask.apply(&value, logical),
             None => value,
         };
+        let value = match self.cleaning {
+            Some(cleaning) => {
+                let (value, changed) = cleaning.apply(&value);
+                *lossy.entry(self.to.name.clone()).or_default() += changed;
+                value
+            }
+            None => value,
+        };
         let cast = self.cast.apply(&value, &self.to.name, faults);
-        if self.lossy {
+        if self.lossy && self.cleaning.is_none() {
             *lossy.entry(self.to.name.clone()).or_default() += self.cast.changed_rows(&value, &cast);
         }
         check(&cast, &self.to, system, faults);

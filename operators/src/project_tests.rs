@@ -21,7 +21,7 @@ fn read() -> Vec<Field> {
 }
 
 fn column(input: Input, from: LogicalType, to: Field) -> ColumnSpec {
-    ColumnSpec { input, from, mask: None, lossy: false, to }
+    ColumnSpec { input, from, mask: None, cleaning: None, lossy: false, to }
 }
 
 fn rows(values: &[(&str, Option<&str>)]) -> RecordBatch {

@@ -35,6 +35,9 @@ pub struct PlanFile {
     /// Which tables, and what happens to them.
     #[serde(default)]
     pub tables: TablesFile,
+    /// Which views, routines, triggers and the like go along, between systems of one kind.
+    #[serde(default)]
+    pub objects: ObjectsFile,
     /// Types that become other types wherever they occur.
     #[serde(default)]
     pub types: Vec<TypeFile>,
@@ -118,6 +121,18 @@ pub struct TablesFile {
     pub rules: Vec<RuleFile>,
 }
 
+/// Which objects beside the tables go along, between systems of one kind.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectsFile {
+    /// Patterns (`*`, `?`; case matters) over kind and name, such as `view sales_*`.
+    #[serde(default = "everything")]
+    pub include: Vec<String>,
+    /// Patterns of objects to leave out again.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+}
+
 /// What differs from a plain copy for one table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -152,9 +167,35 @@ pub struct ColumnFile {
     /// type of the target system.
     #[serde(default, rename = "type")]
     pub declared: Option<String>,
+    /// What becomes of dates with a zero month or day (MySQL). Without it they are rejected.
+    #[serde(default)]
+    pub zero_dates: Option<ZeroDates>,
+    /// What becomes of characters U+0000 in text. Without it a target that cannot hold them rejects the row.
+    #[serde(default)]
+    pub nul_characters: Option<NulCharacters>,
     /// Replaces the value by one that cannot be read.
     #[serde(default)]
     pub mask: Option<MaskFile>,
+}
+
+/// What becomes of dates with a zero month or day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ZeroDates {
+    /// They become NULL.
+    Nullify,
+    /// Their rows are rejected.
+    Reject,
+}
+
+/// What becomes of characters U+0000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NulCharacters {
+    /// They are taken out.
+    Remove,
+    /// Their rows are rejected where the target cannot hold them.
+    Reject,
 }
 
 /// Replaces values by ones that cannot be read.
@@ -179,8 +220,15 @@ pub struct KeyedHashFile {
 pub struct TypeFile {
     /// `system:type`, such as `sqlite:datetime`. Case does not matter; without parameters it means any parameters.
     pub from: String,
-    /// Logical type, such as `timestamptz`.
-    pub to: String,
+    /// Logical type, such as `timestamptz`. May be left out where something else is said.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// What becomes of dates with a zero month or day (MySQL). Without it they are rejected.
+    #[serde(default)]
+    pub zero_dates: Option<ZeroDates>,
+    /// What becomes of characters U+0000 in text. Without it a target that cannot hold them rejects the row.
+    #[serde(default)]
+    pub nul_characters: Option<NulCharacters>,
 }
 
 /// What to do with rows that do not fit.
@@ -264,6 +312,12 @@ impl PlanFile {
 impl Default for TablesFile {
     fn default() -> Self {
         TablesFile { include: everything(), exclude: Vec::new(), rules: Vec::new() }
+    }
+}
+
+impl Default for ObjectsFile {
+    fn default() -> Self {
+        ObjectsFile { include: everything(), exclude: Vec::new() }
     }
 }
 

@@ -2,29 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use sensei_storage::{Field, ForeignKey, LogicalType, System, Table};
+use sensei_storage::{Field, ForeignKey, LogicalType, System, Table, Timing};
 
 use crate::cast::keeps_apart;
 use crate::dialect::same_name;
+use crate::indexes::makes_unique;
+use crate::naming::NameBook;
 use crate::plan::{ColumnPlan, TablePlan};
 use crate::secret::Secret;
 use crate::table::{Context, TableDraft};
 
-/// Sets the keys of every draft, and notes those that are not carried.
-pub(crate) fn carry(context: &Context<'_>, drafts: &mut [TableDraft<'_>]) {
-    for draft in drafts.iter_mut() {
-        primary(draft);
-    }
-    let mask_keys = context.file.mask_keys();
-    let references = References { context, drafts, mask_keys: &mask_keys };
-    let settled: Vec<(Vec<ForeignKey>, Vec<String>)> = drafts.iter().map(|draft| references.of(draft)).collect();
-    for (draft, (foreign_keys, notes)) in drafts.iter_mut().zip(settled) {
-        draft.plan.target.foreign_keys = foreign_keys;
-        draft.notes.extend(notes);
+/// Sets the primary key of every draft, and notes those that are not carried.
+pub(crate) fn primary_keys(context: &Context<'_>, drafts: &mut [TableDraft<'_>]) {
+    for draft in drafts {
+        primary(context, draft);
     }
 }
 
-fn primary(draft: &mut TableDraft<'_>) {
+/// Sets the foreign keys of every draft, whose unique keys are settled, and notes those that are not carried.
+pub(crate) fn foreign_keys(context: &Context<'_>, drafts: &mut [TableDraft<'_>], book: &mut NameBook) {
+    let mask_keys = context.file.mask_keys();
+    let references = References { context, drafts, mask_keys: &mask_keys };
+    let settled: Vec<(Vec<ForeignKey>, Vec<String>)> = drafts.iter().map(|draft| references.of(draft)).collect();
+    for (draft, (mut foreign_keys, notes)) in drafts.iter_mut().zip(settled) {
+        draft.notes.extend(notes);
+        for key in &mut foreign_keys {
+            let of = title(draft, key);
+            let given = key.name.as_ref().map(|name| book.constraint(&draft.plan.target.name, name));
+            let (name, renamed) = given.map_or((None, None), |(name, renamed)| (Some(name), renamed));
+            draft.notes.extend(renamed.map(|why| format!("{of}: {why}")));
+            key.name = name;
+        }
+        draft.plan.target.foreign_keys = foreign_keys;
+    }
+}
+
+fn primary(context: &Context<'_>, draft: &mut TableDraft<'_>) {
     let source_key = &draft.table.primary_key;
     let carried: Result<Vec<String>, String> = source_key
         .iter()
@@ -55,10 +68,26 @@ fn primary(draft: &mut TableDraft<'_>) {
     match carried {
         Ok(columns) => {
             draft.plan.identity.clone_from(&columns);
-            draft.plan.target.primary_key = columns;
+            match too_long(context, draft, &columns) {
+                None => draft.plan.target.primary_key = columns,
+                Some(why) => draft.notes.push(format!("primary key of \"{}\": {why}", draft.table.name)),
+            }
         }
         Err(why) => draft.notes.push(format!("primary key of \"{}\": {why}", draft.table.name)),
     }
+}
+
+/// Why the target cannot index one of the key's columns, which are texts of any length to it.
+fn too_long(context: &Context<'_>, draft: &TableDraft<'_>, key: &[String]) -> Option<String> {
+    let max = context.abilities.indexed_chars_max.filter(|_| context.source.system != context.target.system)?;
+    let long = |field: &&Field| match field.logical {
+        LogicalType::Text { max_chars } => max_chars.is_none_or(|chars| chars > max),
+        LogicalType::Bytes | LogicalType::Numeric => true,
+        _ => false,
+    };
+    let field = draft.plan.target.fields.iter().filter(|field| key.contains(&field.name)).find(long)?;
+    let target = crate::translate::title(context.target.system);
+    Some(format!("{target} indexes no more than {max} characters, which column \"{}\" may exceed", field.name))
 }
 
 /// Whether a table found in the target has keys of its own, which then stand. One without any gets the source's.
@@ -88,21 +117,43 @@ impl References<'_, '_> {
         let mut keys = Vec::new();
         let mut notes = Vec::new();
         for key in &draft.table.foreign_keys {
-            let result = self.reference(draft, key);
-            let note = match (result, draft.existing) {
+            let mut said = Vec::new();
+            let result = self.reference(draft, key).and_then(|carried| self.as_the_target_can(carried, &mut said));
+            match (result, draft.existing) {
                 (Ok(carried), Some(existing)) if existing.foreign_keys.iter().any(|own| same_key(own, &carried)) => {
-                    None
+                    said.clear();
                 }
-                (_, Some(existing)) if has_keys(existing) => Some("the target's table keeps its own keys".to_owned()),
-                (Ok(carried), _) => {
-                    keys.push(carried);
-                    None
+                (_, Some(existing)) if has_keys(existing) => {
+                    said = vec!["the target's table keeps its own keys".to_owned()];
                 }
-                (Err(why), _) => Some(why),
-            };
-            notes.extend(note.map(|why| format!("{}: {why}", title(draft, key))));
+                (Ok(carried), _) => keys.push(carried),
+                (Err(why), _) => said = vec![why],
+            }
+            notes.extend(said.into_iter().map(|why| format!("{}: {why}", title(draft, key))));
         }
         (keys, notes)
+    }
+
+    /// The foreign key with what the target knows of foreign keys.
+    fn as_the_target_can(&self, mut key: ForeignKey, notes: &mut Vec<String>) -> Result<ForeignKey, String> {
+        let abilities = &self.context.abilities;
+        let target = crate::translate::title(self.context.target.system);
+        if !abilities.set_default && [&key.on_delete, &key.on_update].iter().any(|action| *action == "SET DEFAULT") {
+            return Err(format!("{target} does not SET DEFAULT"));
+        }
+        if key.match_full && !abilities.match_full {
+            key.match_full = false;
+            if key.columns.len() > 1 {
+                notes.push(format!(
+                    "{target} does not MATCH FULL; with a NULL in some of its columns it is not checked"
+                ));
+            }
+        }
+        if key.timing != Timing::Immediate && !abilities.deferrable {
+            key.timing = Timing::Immediate;
+            notes.push(format!("{target} defers no constraints; it is checked with every statement"));
+        }
+        Ok(key)
     }
 
     /// The foreign key in terms of the target, or why it cannot hold there.
@@ -124,7 +175,6 @@ impl References<'_, '_> {
         }
         let mut carried_key = ForeignKey { columns: Vec::new(), parent_columns: Vec::new(), ..key.clone() };
         carried_key.parent = parent.plan.target.name.clone();
-        carried_key.name = key.name.clone().filter(|name| self.fits(name));
         for (name, parent_name) in key.columns.iter().zip(parent_columns) {
             let (field, column) = carried(&child.plan, name, folds)?;
             let (parent_field, parent_column) = carried(&parent.plan, parent_name, folds)?;
@@ -132,15 +182,21 @@ impl References<'_, '_> {
             carried_key.columns.push(field.name.clone());
             carried_key.parent_columns.push(parent_field.name.clone());
         }
-        let mut unique = parent.plan.target.primary_key.clone();
-        let mut wanted = carried_key.parent_columns.clone();
-        unique.sort();
-        wanted.sort();
-        match unique == wanted {
+        match makes_unique(parent, &carried_key.parent_columns) {
             true => Ok(carried_key),
-            false => {
-                Err(format!("what it refers to is not the primary key of \"{}\" in the target", carried_key.parent))
+            false => Err(format!("what it refers to is no unique key of \"{}\" in the target", carried_key.parent)),
+        }
+    }
+
+    /// Whether the target compares the two without a cast that changes a value.
+    fn comparable(&self, child: &Field, parent: &Field) -> bool {
+        use LogicalType::{Int16, Int32, Int64, Text};
+        match (&child.logical, &parent.logical) {
+            (Text { .. }, Text { .. }) => true,
+            (Int16 | Int32 | Int64, Int16 | Int32 | Int64) => {
+                !self.context.abilities.references_need_one_type || child.logical == parent.logical
             }
+            (child, parent) => child == parent,
         }
     }
 
@@ -153,7 +209,7 @@ impl References<'_, '_> {
         let secret =
             |draft: &TableDraft<'_>, field: &Field| self.mask_keys.get(&(draft.table.name.clone(), field.name.clone()));
         match (column.mask, parent_column.mask) {
-            (None, None) if !comparable(field, parent_field) => Err(format!(
+            (None, None) if !self.comparable(field, parent_field) => Err(format!(
                 "column \"{}\" is {} and \"{}\" is {}",
                 field.name, field.logical, parent_field.name, parent_field.logical
             )),
@@ -167,19 +223,6 @@ impl References<'_, '_> {
             }
             _ => Err(format!("only one of columns \"{}\" and \"{}\" is masked", field.name, parent_field.name)),
         }
-    }
-
-    fn fits(&self, name: &str) -> bool {
-        self.context.dialect.identifier_bytes_max().is_none_or(|max| name.len() <= max)
-    }
-}
-
-/// Whether systems compare the two without a cast that changes a value.
-fn comparable(child: &Field, parent: &Field) -> bool {
-    use LogicalType::{Int16, Int32, Int64, Text};
-    match (&child.logical, &parent.logical) {
-        (Text { .. }, Text { .. }) | (Int16 | Int32 | Int64, Int16 | Int32 | Int64) => true,
-        (child, parent) => child == parent,
     }
 }
 

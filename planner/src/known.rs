@@ -19,7 +19,8 @@ pub(crate) fn position(plan: &TablePlan, name: &str) -> Option<usize> {
 /// Whether a column of a target of the same kind is as it was, but for its name.
 pub(crate) fn is_kept(context: &Context<'_>, from: &Column, to: &Field, plan: &ColumnPlan) -> bool {
     let same_system = context.source.system == context.target.system;
-    same_system && plan.mask.is_none() && plan.from == to.logical && from.native == to.native
+    let as_it_is = plan.mask.is_none() && plan.cleaning.is_none();
+    same_system && as_it_is && plan.from == to.logical && from.native == to.native
 }
 
 /// What the expressions of a table may name.
@@ -34,6 +35,7 @@ pub(crate) fn names(context: &Context<'_>, draft: &TableDraft<'_>) -> Names {
         let read = Field { logical: planned.from.clone(), ..field.clone() };
         let changed = match planned.mask {
             Some(_) => Some(format!("column \"{name}\" is masked")),
+            None if planned.cleaning.is_some() => Some(format!("column \"{name}\" is cleaned")),
             None if source == target && !is_kept(context, column, field, planned) => {
                 Some(format!("column \"{name}\" has another type"))
             }

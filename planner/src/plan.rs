@@ -147,6 +147,12 @@ pub struct ColumnPlan {
     pub from: LogicalType,
     /// How the value is made unreadable; the result is text.
     pub mask: Option<MaskPlan>,
+    /// What is done to values that the target could not hold otherwise, before the cast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleaning: Option<Cleaning>,
+    /// The rule by which values are carried into a type that is another, losing nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// What the cast loses or assumes, if anything.
     pub lossy: Option<String>,
 }
@@ -165,6 +171,26 @@ pub enum Input {
         /// Its text.
         sql: String,
     },
+}
+
+/// What is done to values that a target cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cleaning {
+    /// Dates with a year, month or day of zero become NULL.
+    ZeroDatesToNull,
+    /// Characters U+0000 are taken out of text.
+    RemoveNul,
+}
+
+impl Cleaning {
+    /// What it loses, as a clause.
+    pub(crate) fn rule(self) -> &'static str {
+        match self {
+            Cleaning::ZeroDatesToNull => "dates with a zero month or day become NULL",
+            Cleaning::RemoveNul => "characters U+0000 are removed",
+        }
+    }
 }
 
 /// How a value is made unreadable. Keys travel apart, see [`crate::PlanFile::mask_keys`].

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sensei_storage::{Catalog, Field, LogicalType, Table, TargetTable};
 
+use crate::abilities::Abilities;
 use crate::column::{ColumnDraft, Target};
 use crate::dialect::{Dialect, ExpressionTyper, same_name};
 use crate::file::{ColumnFile, PlanFile};
 use crate::plan::{ColumnPlan, Input, LossyRule, TablePlan};
 use crate::problem::{Code, Problem, did_you_mean, listed};
 use crate::select::Selected;
-use crate::settle::{Settled, TypeMap, settle};
+use crate::settle::{Settled, Settling, TypeMap};
 
 /// What resolution works with.
 pub(crate) struct Context<'a> {
@@ -20,6 +21,8 @@ pub(crate) struct Context<'a> {
     pub(crate) dialect: &'a dyn Dialect,
     pub(crate) typer: &'a dyn ExpressionTyper,
     pub(crate) types: TypeMap,
+    /// What schemas of the target can hold.
+    pub(crate) abilities: Abilities,
 }
 
 /// A table on its way to becoming a [`TablePlan`]: keys are still missing.
@@ -55,7 +58,9 @@ pub(crate) fn resolve<'a>(
     let name = rule.and_then(|rule| rule.into.clone()).unwrap_or_else(|| table.name.clone());
     let ignores_case = context.dialect.ignores_case();
     let existing = context.target.tables.iter().find(|found| same_name(&found.name, &name, ignores_case));
-    let settled = settle(table, rule, context.source.system, &context.types, context.dialect, problems);
+    let (source, target) = (context.source.system, context.target.system);
+    let settling = Settling { source, target, types: &context.types, dialect: context.dialect, rule };
+    let settled = settling.settle(table, problems);
     let readable = settled.iter().filter_map(|settled| settled.field.clone()).collect();
     let scope = Scope { context, table, existing, settled, readable };
 
@@ -172,6 +177,8 @@ impl<'a> Scope<'a, '_> {
             },
             from: draft.from,
             mask: draft.mask,
+            cleaning: draft.cleaning,
+            rule: draft.rule,
             lossy: draft.lossy,
         });
         let plan = TablePlan {

@@ -287,6 +287,8 @@ limits: { workers: 2, source_connections: 4, target_connections: 4, memory: 256M
                                     into: None,
                                     drop: false,
                                     declared: None,
+                                    zero_dates: None,
+                                    nul_characters: None,
                                     mask: None,
                                 },
                                 "Fax": ColumnFile {
@@ -294,6 +296,8 @@ limits: { workers: 2, source_connections: 4, target_connections: 4, memory: 256M
                                     into: None,
                                     drop: true,
                                     declared: None,
+                                    zero_dates: None,
+                                    nul_characters: None,
                                     mask: None,
                                 },
                                 "Phone": ColumnFile {
@@ -303,6 +307,8 @@ limits: { workers: 2, source_connections: 4, target_connections: 4, memory: 256M
                                     ),
                                     drop: false,
                                     declared: None,
+                                    zero_dates: None,
+                                    nul_characters: None,
                                     mask: Some(
                                         MaskFile {
                                             keyed_hash: KeyedHashFile {
@@ -318,7 +324,11 @@ limits: { workers: 2, source_connections: 4, target_connections: 4, memory: 256M
                 types: [
                     TypeFile {
                         from: "mysql:tinyint(1)",
-                        to: "boolean",
+                        to: Some(
+                            "boolean",
+                        ),
+                        zero_dates: None,
+                        nul_characters: None,
                     },
                 ],
                 verify: Counts,

@@ -94,7 +94,10 @@ fn literal_of(value: &Value) -> Option<Constant> {
 
 /// The constant as a value of the target's column.
 fn value(target: System, constant: &Constant, to: &Field) -> Result<String, String> {
-    use LogicalType::{Boolean, Bytes, Date, Decimal, Float32, Float64, Int16, Int32, Int64, Json, Jsonb, Numeric, Text, Time, Timestamp, Uuid};
+    use LogicalType::{
+        Boolean, Bytes, Date, Decimal, Float32, Float64, Int16, Int32, Int64, Json, Jsonb, Numeric, Text, Time,
+        Timestamp, Uuid,
+    };
     let wrong = || format!("its value is none that type {} has in every system", to.logical);
     let digits = match constant {
         Constant::Number(text) | Constant::Text(text) => text.as_str(),
@@ -110,7 +113,9 @@ fn value(target: System, constant: &Constant, to: &Field) -> Result<String, Stri
     let quoted = |good: bool| text.filter(|_| good).ok_or_else(wrong).and_then(|text| literal::text(target, text));
     let is = |test: fn(&str) -> bool| text.is_some_and(test);
     match &to.logical {
-        Boolean => literal::as_boolean(digits).map(|value| literal::boolean(target, value).to_owned()).ok_or_else(wrong),
+        Boolean => {
+            literal::as_boolean(digits).map(|value| literal::boolean(target, value).to_owned()).ok_or_else(wrong)
+        }
         Int16 | Int32 | Int64 if literal::is_integer(digits) => Ok(digits.to_owned()),
         Decimal { .. } | Numeric | Float32 | Float64 if literal::decimal_digits(digits).is_some() => {
             let as_text = target == System::Sqlite && to.native.to_ascii_uppercase().contains("_TEXT");

@@ -65,14 +65,10 @@ impl Walk<'_> {
             Expr::IsDistinctFrom(left, right) => self.distinct(left, right, true),
             Expr::IsNotDistinctFrom(left, right) => self.distinct(left, right, false),
             Expr::InList { expr, list, negated } => self.one_of(expr, list, *negated),
-            Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
-                self.one_of(left, array(right)?, false)
-            }
+            Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => self.one_of(left, array(right)?, false),
             Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => self.one_of(left, array(right)?, true),
             Expr::Between { expr, negated, low, high } => self.between(expr, low, high, *negated),
-            Expr::Case { operand: None, conditions, else_result, .. } => {
-                self.case(conditions, else_result.as_deref())
-            }
+            Expr::Case { operand: None, conditions, else_result, .. } => self.case(conditions, else_result.as_deref()),
             Expr::Trim { trim_where: None, trim_what: None, expr, trim_characters: None } => {
                 function::trimmed(self, "trim", expr)
             }
@@ -156,7 +152,10 @@ impl Walk<'_> {
                 let node = kept(Kind::Text)?;
                 self.temporal(&node, Kind::Date)
             }
-            DataType::Timestamp(_, sqlparser::ast::TimezoneInfo::None | sqlparser::ast::TimezoneInfo::WithoutTimeZone) => {
+            DataType::Timestamp(
+                _,
+                sqlparser::ast::TimezoneInfo::None | sqlparser::ast::TimezoneInfo::WithoutTimeZone,
+            ) => {
                 let node = kept(Kind::Text)?;
                 self.temporal(&node, Kind::Timestamp)
             }
@@ -225,7 +224,9 @@ impl Walk<'_> {
     }
 
     fn binary(&self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Outcome {
-        use BinaryOperator::{And, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, MyIntegerDivide, NotEq, Or, Plus};
+        use BinaryOperator::{
+            And, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, MyIntegerDivide, NotEq, Or, Plus,
+        };
         match op {
             And | Or => {
                 let (left, right) = (self.condition(left)?, self.condition(right)?);
@@ -268,8 +269,12 @@ impl Walk<'_> {
             (Kind::Label(labels), Kind::Text) => label(labels, right).and_then(|()| kept()),
             (Kind::Text, Kind::Label(labels)) => label(labels, left).and_then(|()| kept()),
             (Kind::Text, Kind::Text) => self.texts(left, right).and_then(|()| kept()),
-            (kind @ (Kind::Date | Kind::Timestamp), Kind::Text) => Ok((left.clone(), self.temporal(right, kind.clone())?)),
-            (Kind::Text, kind @ (Kind::Date | Kind::Timestamp)) => Ok((self.temporal(left, kind.clone())?, right.clone())),
+            (kind @ (Kind::Date | Kind::Timestamp), Kind::Text) => {
+                Ok((left.clone(), self.temporal(right, kind.clone())?))
+            }
+            (Kind::Text, kind @ (Kind::Date | Kind::Timestamp)) => {
+                Ok((self.temporal(left, kind.clone())?, right.clone()))
+            }
             (a, b) if a == b && !matches!(a, Kind::Label(_)) => kept(),
             _ => Err("it compares values of different types".to_owned()),
         }
@@ -326,17 +331,21 @@ impl Walk<'_> {
 
     /// Texts one after the other; NULL if one of them is.
     pub(super) fn concat(&self, parts: &[Node]) -> Outcome {
-        if let Some(Kind::Other(why)) = parts.iter().map(|part| &part.kind).find(|kind| matches!(kind, Kind::Other(_))) {
+        if let Some(Kind::Other(why)) = parts.iter().map(|part| &part.kind).find(|kind| matches!(kind, Kind::Other(_)))
+        {
             return Err(why.clone());
         }
         if !parts.iter().all(|part| matches!(part.kind, Kind::Text | Kind::Null)) {
             return Err("it joins values that are no texts".to_owned());
         }
         let words: Vec<&str> = parts.iter().map(|part| part.sql.as_str()).collect();
-        Ok(Node::of(Kind::Text, match self.names.target {
-            System::Mysql => format!("concat({})", words.join(", ")),
-            _ => format!("({})", words.join(" || ")),
-        }))
+        Ok(Node::of(
+            Kind::Text,
+            match self.names.target {
+                System::Mysql => format!("concat({})", words.join(", ")),
+                _ => format!("({})", words.join(" || ")),
+            },
+        ))
     }
 
     fn is_null(&self, inner: &Expr, word: &str) -> Outcome {

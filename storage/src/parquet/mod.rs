@@ -34,7 +34,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 pub use guard::is_guarded;
 pub use manifest::MANIFEST;
-pub use schema::{LOGICAL_KEY, native_type};
+pub use schema::{LOGICAL_KEY, holding, native_type};
 
 use crate::catalog::{Catalog, System, Table};
 use crate::error::{Error, Result};

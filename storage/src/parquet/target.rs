@@ -147,7 +147,8 @@ impl ParquetFolder {
                 marker::delete(&self.folder, &file.path).await?;
             }
         }
-        Ok(())
+        let ours = |name: &str| is_part_name(name) || name == manifest::MANIFEST;
+        self.folder.discard_unfinished(&manifest.table, ours).await
     }
 
     /// Deletes the manifest first, so that a table is never visible with files missing.

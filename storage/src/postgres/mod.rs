@@ -43,7 +43,7 @@ use crate::error::{Error, Result};
 use crate::source::{Snapshot, Source};
 
 pub use self::names::{IDENTIFIER_BYTES_MAX, is_blank_padded, logical_type};
-pub use self::types::native_type;
+pub use self::types::{holding, native_type};
 
 /// One schema of a PostgreSQL database, as source or target.
 pub struct Postgres {

@@ -29,7 +29,7 @@ use rusqlite::Connection;
 use tokio::sync::{Mutex, Semaphore};
 
 pub use connect::Access;
-pub use types::{logical_type, native_type};
+pub use types::{holding, logical_type, native_type};
 
 use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
