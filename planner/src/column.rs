@@ -279,7 +279,9 @@ impl Scope<'_, '_> {
     /// source's database has defined for itself.
     fn note_type(&self, of: &str, column: &Column, target: &str, notes: &mut Vec<String>) {
         let native = &column.native;
-        if self.context.source.system != System::Postgresql || native == target {
+        // Labels are carried as labels, or said to be left.
+        let labelled = !column.traits.labels.is_empty();
+        if self.context.source.system != System::Postgresql || native == target || labelled {
             return;
         }
         if postgres::is_blank_padded(native) {

@@ -223,7 +223,9 @@ impl Carrying<'_, '_> {
             return Ok(part.prefix);
         }
         if index.unique {
-            return Err(format!("MySQL indexes no more than {max} characters, which column \"{name}\" may exceed"));
+            return Err(format!(
+                "MySQL indexes no more than {max} characters, which column \"{name}\" may exceed (say with `type` how long it is)"
+            ));
         }
         notes.push(format!("only the first {max} of column \"{name}\" are indexed"));
         Ok(Some(max))

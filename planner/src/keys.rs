@@ -87,7 +87,10 @@ fn too_long(context: &Context<'_>, draft: &TableDraft<'_>, key: &[String]) -> Op
     };
     let field = draft.plan.target.fields.iter().filter(|field| key.contains(&field.name)).find(long)?;
     let target = crate::translate::title(context.target.system);
-    Some(format!("{target} indexes no more than {max} characters, which column \"{}\" may exceed", field.name))
+    Some(format!(
+        "{target} indexes no more than {max} characters, which column \"{}\" may exceed (say with `type` how long it is)",
+        field.name
+    ))
 }
 
 /// Whether a table found in the target has keys of its own, which then stand. One without any gets the source's.

@@ -33,6 +33,7 @@ fn is_computed(table: &Table) -> bool {
 /// What the source's table has.
 fn kinds(table: &Table) -> Vec<&'static str> {
     let all = [
+        (table.columns.iter().any(|column| !column.traits.labels.is_empty()), "labels"),
         (has_default(table), "defaults"),
         (is_computed(table), "generation expressions"),
         (!table.indexes.is_empty(), "indexes"),

@@ -97,7 +97,7 @@ fn postgres() -> Catalog {
     orders = references(orders, &["email"], "users", &["email"]);
     let key = ForeignKey { match_full: true, timing: Timing::Deferred, ..orders.foreign_keys[0].clone() };
     orders.foreign_keys = vec![ForeignKey { name: Some("orders_email_fkey".to_owned()), ..key }];
-    orders.indexes = vec![index("adults", &["day"])];
+    orders.indexes = vec![index("by_day", &["day"])];
     orders.partitioning = Some(Partitioning {
         by: "RANGE (day)".to_owned(),
         partitions: vec![Partition {
@@ -122,7 +122,58 @@ fn postgres() -> Catalog {
 
 #[test]
 fn equal_systems_carry_everything() {
-    check("", &postgres(), &nothing(Postgresql), expect![[""]]);
+    check(
+        "",
+        &postgres(),
+        &nothing(Postgresql),
+        expect![[r#"
+
+            Table "orders" -> "orders" (created)
+              "id" integer  ->  "id" integer not null  [numbers itself, serial]
+              "email" text  ->  "email" text
+              "day" date    ->  "day" date not null
+              primary key (id)
+              foreign key (email) -> "users" (email) deferred
+              index "by_day" (day)
+              partitioned by RANGE (day), 1 in all
+
+            Table "users" -> "users" (created)
+              "id" bigint                         ->  "id" bigint not null  [numbers itself, always]
+              "email" text                        ->  "email" text not null
+              "status" status                     ->  "status" status  [default 'new'::status]
+              "created" timestamp with time zone  ->  "created" timestamp with time zone  [default now()]
+              "token" uuid                        ->  "token" uuid  [default gen_random_uuid()]
+              "total" numeric(10,2)               ->  "total" numeric(10,2)  [default 0.00]
+              "loud" text                         ->  "loud" text  [computed, stored: (email || '!'::text)]
+              "half" integer                      ->  "half" integer  [computed, stored: (age / 2)]
+              "age" integer                       ->  "age" integer  [default '-1'::integer]
+              primary key (id)
+              unique constraint "users_email_key" (email)
+              index "adults" (age) where (age > 18)
+              index "with_total" (status) include (total)
+              index "words" using gin (email)
+              index "lower_email" (lower(email) desc)
+              index "half_age" ((age % 2) desc)
+              unique constraint "one_token" (token)
+              check "adult" (age >= 0)
+
+            Declared losses and assumptions: none
+
+            Beside the tables (6)
+              - enum type "status"
+              - sequence "tickets"
+              - function "f()"
+              - view "grown_ups"
+              - view "on_view"
+              - trigger "t" on "orders"
+
+            Not carried (1)
+              - type "odd": no statement creates it anew
+            goes on Some("orders").id as Column { table: "orders", column: "id" }
+            goes on Some("users").id as Column { table: "users", column: "id" }
+            goes on None.tickets as Sequence { name: "tickets" }
+        "#]],
+    );
 }
 
 #[test]
@@ -140,14 +191,207 @@ tables:
       columns: { day: { into: "on" } }
 objects: { exclude: ["trigger *", "enum type *"] }
 "#;
-    check(rules, &postgres(), &nothing(Postgresql), expect![[""]]);
+    check(
+        rules,
+        &postgres(),
+        &nothing(Postgresql),
+        expect![[r#"
+
+            Table "orders" -> "orders" (created)
+              "id" integer  ->  "id" integer not null  [numbers itself, serial]
+              "email" text  ->  "email" text
+              "day" date    ->  "on" date not null  [renamed]
+              primary key (id)
+              index "by_day" (on)
+
+            Table "users" -> "people" (created)
+              "id" bigint                         ->  "id" bigint not null  [numbers itself, always]
+              "email" text                        ->  "email" text not null  [masked: keyed hash]
+              "created" timestamp with time zone  ->  "created" timestamp with time zone  [default now()]
+              "token" uuid                        ->  "token" uuid  [default gen_random_uuid()]
+              "total" numeric(10,2)               ->  "total" numeric(10,2)  [default 0.00]
+              "loud" text                         ->  "loud" text
+              "half" integer                      ->  "half" integer  [computed, stored: ("years" / 2)]
+              "age" integer                       ->  "years" integer  [renamed]  [default '-1'::integer]
+              primary key (id)
+              unique constraint "users_email_key" (email)
+              index "adults" (years) where ("years" > 18)
+              index "half_age" (("years" % 2) desc)
+              unique constraint "one_token" (token)
+              check "adult" ("years" >= 0)
+
+            Declared losses and assumptions: none
+
+            Beside the tables (2)
+              - sequence "tickets"
+              - function "f()"
+
+            Not carried (11)
+              - enum type "status": the plan leaves it out
+              - view "grown_ups": it names table "users", which the target does not get under that name
+              - view "on_view": it names view "grown_ups", which the target does not get under that name
+              - trigger "t": the plan leaves it out
+              - type "odd": no statement creates it anew
+              - partitions of table "orders": they are cut by column "day", which changes
+              - foreign key "orders_email_fkey" of "orders" (email) to "users": only one of columns "email" and "email" is masked
+              - generation expression of column "loud" of table "users": column "email" is masked; its values are carried
+              - index "with_total" of table "users": column "status" is dropped or computed
+              - index "words" of table "users": column "email" is masked
+              - index "lower_email" of table "users": column "email" is masked
+            goes on Some("orders").id as Column { table: "orders", column: "id" }
+            goes on Some("people").id as Column { table: "users", column: "id" }
+            goes on None.tickets as Sequence { name: "tickets" }
+        "#]],
+    );
 }
 
 #[test]
 fn from_postgresql_elsewhere() {
-    check("", &postgres(), &nothing(Sqlite), expect![[""]]);
-    check("", &postgres(), &nothing(Mysql), expect![[""]]);
-    check("", &postgres(), &nothing(Parquet), expect![[""]]);
+    check(
+        "",
+        &postgres(),
+        &nothing(Sqlite),
+        expect![[r#"
+
+            Table "orders" -> "orders" (created)
+              "id" integer  ->  "id" INTEGER not null  [numbers itself, by default]
+              "email" text  ->  "email" text
+              "day" date    ->  "day" date not null
+              primary key (id)
+              foreign key (email) -> "users" (email) deferred
+              index "by_day" (day)
+
+            Table "users" -> "users" (created)
+              "id" bigint                         ->  "id" INTEGER not null  [numbers itself, by default]
+              "email" text                        ->  "email" text not null
+              "status" status                     ->  "status" text  [default 'new']
+              "created" timestamp with time zone  ->  "created" timestamptz  [default (strftime('%Y-%m-%d %H:%M:%S', 'now') || '+00')]
+              "token" uuid                        ->  "token" uuid
+              "total" numeric(10,2)               ->  "total" decimal(10,2)  [default 0.00]
+              "loud" text                         ->  "loud" text  [computed, stored: ("email" || '!')]
+              "half" integer                      ->  "half" int32  [computed, stored: ("age" / 2)]
+              "age" integer                       ->  "age" int32  [default -1]
+              primary key (id)
+              unique constraint "users_email_key" (email)
+              index "adults" (age) where ("age" > 18)
+              index "with_total" (status)
+              index "half_age" (("age" % 2) desc)
+              check "users_status_labels" ("status" IN ('new', 'it''s old'))
+              check "adult" ("age" >= 0)
+
+            Declared losses and assumptions: none
+
+            Not carried (16)
+              - enum type "status": SQLite has no types of its own; columns carry its labels
+              - sequence "tickets": it stands alone, and SQLite numbers columns only
+              - function "f()": it is written in PostgreSQL's SQL
+              - view "grown_ups": it is written in PostgreSQL's SQL
+              - view "on_view": it is written in PostgreSQL's SQL
+              - trigger "t": it is written in PostgreSQL's SQL
+              - type "odd": PostgreSQL's own type; columns carry its values
+              - partitions of table "orders": the table is one piece in SQLite, which cuts tables in another way
+              - labels of column "status" of table "users": a check in SQLite, their order is not carried
+              - comments on table "users" and its columns: SQLite keeps none
+              - default of column "created" of table "users": it gives the time to the second
+              - default of column "token" of table "users": it calls PostgreSQL's function gen_random_uuid()
+              - index "with_total" of table "users": SQLite stores no further columns in an index; it is carried without them
+              - index "words" of table "users": it is a gin index, PostgreSQL's own kind
+              - index "lower_email" of table "users": it calls lower(), which knows only ASCII letters in SQLite
+              - unique constraint "one_token" of table "users": it takes NULLs for equal, which SQLite does not
+            goes on Some("orders").id as Column { table: "orders", column: "id" }
+            goes on Some("users").id as Column { table: "users", column: "id" }
+        "#]],
+    );
+    check(
+        "",
+        &postgres(),
+        &nothing(Mysql),
+        expect![[r#"
+
+            Table "orders" -> "orders" (created)
+              "id" integer  ->  "id" int32 not null  [numbers itself, by default]
+              "email" text  ->  "email" text  [collation utf8mb4_0900_bin]
+              "day" date    ->  "day" date not null
+              primary key (id)
+              index "by_day" (day)
+
+            Table "users" -> "users" (created)
+              "id" bigint                         ->  "id" int64 not null  [numbers itself, by default]
+              "email" text                        ->  "email" text not null  [collation utf8mb4_0900_bin]
+              "status" status                     ->  "status" enum('new','it''s old')  [default 'new']  [collation utf8mb4_0900_bin]
+              "created" timestamp with time zone  ->  "created" timestamptz  [default CURRENT_TIMESTAMP]
+              "token" uuid                        ->  "token" uuid  [default (uuid())]
+              "total" numeric(10,2)               ->  "total" decimal(10,2)  [default 0.00]
+              "loud" text                         ->  "loud" text  [computed, stored: concat(`email`, '!')]  [collation utf8mb4_0900_bin]
+              "half" integer                      ->  "half" int32  [computed, stored: (`age` DIV 2)]
+              "age" integer                       ->  "age" int32  [default -1]
+              primary key (id)
+              index "with_total" (status)
+              index "half_age" ((`age` % 2) desc)
+              check "adult" (`age` >= 0)
+
+            Declared losses and assumptions: none
+
+            Not carried (16)
+              - enum type "status": MySQL has no types of its own; columns carry its labels
+              - sequence "tickets": it stands alone, and MySQL numbers columns only
+              - function "f()": it is written in PostgreSQL's SQL
+              - view "grown_ups": it is written in PostgreSQL's SQL
+              - view "on_view": it is written in PostgreSQL's SQL
+              - trigger "t": it is written in PostgreSQL's SQL
+              - type "odd": PostgreSQL's own type; columns carry its values
+              - partitions of table "orders": the table is one piece in MySQL, which cuts tables in another way
+              - foreign key "orders_email_fkey" of "orders" (email) to "users": what it refers to is no unique key of "users" in the target
+              - default of column "token" of table "users": it gives UUIDs of version 1, which tell time and machine
+              - unique constraint "users_email_key" of table "users": MySQL indexes no more than 768 characters, which column "email" may exceed (say with `type` how long it is)
+              - index "adults" of table "users": MySQL has no indexes with a condition
+              - index "with_total" of table "users": MySQL stores no further columns in an index; it is carried without them
+              - index "words" of table "users": it is a gin index, PostgreSQL's own kind
+              - index "lower_email" of table "users": MySQL indexes no expression of column "email", whose length is open
+              - unique constraint "one_token" of table "users": it takes NULLs for equal, which MySQL does not
+            goes on Some("orders").id as Column { table: "orders", column: "id" }
+            goes on Some("users").id as Column { table: "users", column: "id" }
+        "#]],
+    );
+    check(
+        "",
+        &postgres(),
+        &nothing(Parquet),
+        expect![[r#"
+
+            Table "orders" -> "orders" (created)
+              "id" integer  ->  "id" int32 not null
+              "email" text  ->  "email" text
+              "day" date    ->  "day" date not null
+              primary key (id)
+
+            Table "users" -> "users" (created)
+              "id" bigint                         ->  "id" int64 not null
+              "email" text                        ->  "email" text not null
+              "status" status                     ->  "status" text
+              "created" timestamp with time zone  ->  "created" timestamptz
+              "token" uuid                        ->  "token" uuid
+              "total" numeric(10,2)               ->  "total" decimal(10,2)
+              "loud" text                         ->  "loud" text
+              "half" integer                      ->  "half" int32
+              "age" integer                       ->  "age" int32
+              primary key (id)
+
+            Declared losses and assumptions: none
+
+            Not carried (10)
+              - enum type "status": Parquet has no types of its own; columns carry its labels
+              - sequence "tickets": it stands alone, and Parquet numbers columns only
+              - function "f()": it is written in PostgreSQL's SQL
+              - view "grown_ups": it is written in PostgreSQL's SQL
+              - view "on_view": it is written in PostgreSQL's SQL
+              - trigger "t": it is written in PostgreSQL's SQL
+              - type "odd": PostgreSQL's own type; columns carry its values
+              - indexes and partitions of table "orders": Parquet holds rows only
+              - foreign key "orders_email_fkey" of "orders" (email) to "users": what it refers to is no unique key of "users" in the target
+              - labels, defaults, generation expressions, indexes and checks of table "users": Parquet holds rows only
+        "#]],
+    );
 }
 
 #[test]
@@ -157,7 +401,33 @@ fn tables_that_are_there_keep_their_own() {
     let rules = "tables: { include: [users], rules: [ { table: users, columns: { status: { drop: true }, created: { drop: \
                  true }, token: { drop: true }, total: { drop: true }, loud: { drop: true }, half: { drop: true }, age: \
                  { drop: true } } } ] }\nobjects: { include: ['view *'] }\n";
-    check(rules, &postgres(), &catalog(Postgresql, vec![there]), expect![[""]]);
+    check(
+        rules,
+        &postgres(),
+        &catalog(Postgresql, vec![there]),
+        expect![[r#"
+
+        Table "users" -> "users" (exists)
+          "id" bigint   ->  "id" bigint not null
+          "email" text  ->  "email" text not null
+          primary key (id)
+
+        Declared losses and assumptions: none
+
+        Beside the tables (2)
+          - view "grown_ups"
+          - view "on_view"
+
+        Not carried (6)
+          - enum type "status": the plan leaves it out
+          - sequence "tickets": the plan leaves it out
+          - function "f()": the plan leaves it out
+          - trigger "t": the plan leaves it out
+          - type "odd": the plan leaves it out
+          - defaults, generation expressions, indexes and checks of table "users": the target's table keeps its own
+        goes on Some("users").id as Column { table: "users", column: "id" }
+    "#]],
+    );
 }
 
 /// A MySQL schema with what only MySQL has.
@@ -199,8 +469,97 @@ fn mysql() -> Catalog {
 
 #[test]
 fn from_mysql_elsewhere() {
-    check("", &mysql(), &nothing(Postgresql), expect![[""]]);
-    check("", &mysql(), &nothing(Sqlite), expect![[""]]);
+    check(
+        "",
+        &mysql(),
+        &nothing(Postgresql),
+        expect![[r#"
+
+        Table "notes" -> "notes" (created)
+          "id" int              ->  "id" integer not null  [numbers itself, by default]
+          "kind" enum('a','b')  ->  "kind" "notes_kind"  [default 'a']
+          "title" varchar(100)  ->  "title" character varying(100)  [default '']
+          "body" longtext       ->  "body" text
+          "at" datetime(6)      ->  "at" timestamp  [default LOCALTIMESTAMP]
+          "done" tinyint(1)     ->  "done" boolean  [default FALSE]
+          "zero" date           ->  "zero" date
+          primary key (id)
+          index "body" (substr("body", 1, 20))
+          unique index "title" (substr("title", 1, 10))
+          index "start" (title)
+          index "longlonglonglonglonglonglonglonglonglonglonglonglonglo_7c474ff9" (kind)
+
+        Table "other" -> "other" (created)
+          "id" int          ->  "id" integer not null
+          "kind" enum('a')  ->  "kind" "other_kind"
+          primary key (id)
+          index "other_start" (kind)
+          index "other_notes" (kind)
+
+        Declared losses and assumptions: none
+
+        Beside the tables (2)
+          - enum type "notes_kind"
+          - enum type "other_kind"
+
+        Not carried (9)
+          - collation of column "title" of table "notes": texts that are equal under "utf8mb4_general_ci" are told apart in the target
+          - default of column "at" of table "notes": it gives the time in the zone of the target's session
+          - default of column "zero" of table "notes": its value is none that type date has in every system
+          - index "body" of table "notes": only the first 20 of column "body" count, by substr()
+          - index "title" of table "notes": only the first 10 of column "title" count, by substr()
+          - index "words" of table "notes": it is a fulltext index, MySQL's own kind
+          - index "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglong" of table "notes": the name is longer than the target's names may be; it becomes "longlonglonglonglonglonglonglonglonglonglonglonglonglo_7c474ff9"
+          - index "start" of table "other": the name is taken in the target; it becomes "other_start"
+          - index "notes" of table "other": the name is taken in the target; it becomes "other_notes"
+        goes on Some("notes").id as Column { table: "notes", column: "id" }
+    "#]],
+    );
+    check(
+        "",
+        &mysql(),
+        &nothing(Sqlite),
+        expect![[r#"
+
+        Table "notes" -> "notes" (created)
+          "id" int              ->  "id" INTEGER not null  [numbers itself, by default]
+          "kind" enum('a','b')  ->  "kind" text  [default 'a']
+          "title" varchar(100)  ->  "title" text(100)  [default '']
+          "body" longtext       ->  "body" text
+          "at" datetime(6)      ->  "at" timestamp  [default CURRENT_TIMESTAMP]
+          "done" tinyint(1)     ->  "done" boolean  [default 0]
+          "zero" date           ->  "zero" date
+          primary key (id)
+          index "body" (substr("body", 1, 20))
+          unique index "title" (substr("title", 1, 10))
+          index "start" (title)
+          index "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglong" (kind)
+          check "notes_kind_labels" ("kind" IN ('a', 'b'))
+
+        Table "other" -> "other" (created)
+          "id" int          ->  "id" int32 not null
+          "kind" enum('a')  ->  "kind" text
+          primary key (id)
+          index "other_start" (kind)
+          index "other_notes" (kind)
+          check "other_kind_labels" ("kind" IN ('a'))
+
+        Declared losses and assumptions: none
+
+        Not carried (10)
+          - labels of column "kind" of table "notes": a check in SQLite, their order is not carried
+          - collation of column "title" of table "notes": texts that are equal under "utf8mb4_general_ci" are told apart in the target
+          - default of column "at" of table "notes": it gives the time in UTC, to the second
+          - default of column "zero" of table "notes": its value is none that type date has in every system
+          - index "body" of table "notes": only the first 20 of column "body" count, by substr()
+          - index "title" of table "notes": only the first 10 of column "title" count, by substr()
+          - index "words" of table "notes": it is a fulltext index, MySQL's own kind
+          - labels of column "kind" of table "other": a check in SQLite, their order is not carried
+          - index "start" of table "other": the name is taken in the target; it becomes "other_start"
+          - index "notes" of table "other": the name is taken in the target; it becomes "other_notes"
+        goes on Some("notes").id as Column { table: "notes", column: "id" }
+    "#]],
+    );
 }
 
 #[test]
@@ -215,14 +574,70 @@ fn from_sqlite_elsewhere() {
         let u = table("u", &["k TEXT = text not null key"]);
         catalog(system, vec![t, u])
     };
-    check("", &source(Sqlite), &nothing(Postgresql), expect![[""]]);
-    check("", &source(Sqlite), &nothing(Mysql), expect![[""]]);
+    check(
+        "",
+        &source(Sqlite),
+        &nothing(Postgresql),
+        expect![[r#"
+
+        Table "t" -> "t" (created)
+          "id" INTEGER  ->  "id" bigint not null  [numbers itself, by default]
+          "tag" TEXT    ->  "tag" text
+          "at" TEXT     ->  "at" text  [default to_char((CURRENT_TIMESTAMP AT TIME ZONE 'UTC'), 'YYYY-MM-DD HH24:MI:SS')]
+          primary key (id)
+          unique constraint "t_tag_key" (tag)
+          index "t_t" (at)
+
+        Table "u" -> "u" (created)
+          "k" TEXT  ->  "k" text not null
+          primary key (k)
+
+        Declared losses and assumptions: none
+
+        Not carried (3)
+          - collation of column "tag" of table "t": texts that are equal under "NOCASE" are told apart in the target
+          - index "t" of table "t": carried without its collation
+          - index "t" of table "t": the name is taken in the target; it becomes "t_t"
+        goes on Some("t").id as Column { table: "t", column: "id" }
+    "#]],
+    );
+    check(
+        "",
+        &source(Sqlite),
+        &nothing(Mysql),
+        expect![[r#"
+
+            Table "t" -> "t" (created)
+              "id" INTEGER  ->  "id" int64 not null  [numbers itself, by default]
+              "tag" TEXT    ->  "tag" text  [collation utf8mb4_0900_bin]
+              "at" TEXT     ->  "at" text  [default (date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s'))]  [collation utf8mb4_0900_bin]
+              primary key (id)
+              index "t" (at(768))
+
+            Table "u" -> "u" (created)
+              "k" TEXT  ->  "k" text not null  [collation utf8mb4_0900_bin]
+              no primary key
+
+            Declared losses and assumptions: none
+
+            Not carried (5)
+              - collation of column "tag" of table "t": texts that are equal under "NOCASE" are told apart in the target
+              - unique constraint "sqlite_autoindex_t_1" of table "t": MySQL indexes no more than 768 characters, which column "tag" may exceed (say with `type` how long it is)
+              - index "t" of table "t": only the first 768 of column "at" are indexed
+              - index "t" of table "t": carried without its collation
+              - primary key of "u": MySQL indexes no more than 768 characters, which column "k" may exceed (say with `type` how long it is)
+            goes on Some("t").id as Column { table: "t", column: "id" }
+        "#]],
+    );
 }
 
 #[test]
 fn patterns_of_objects_must_match() {
     let problems = planned(&plan("objects: { exclude: ['view grown_up'] }\n"), &postgres(), &nothing(Postgresql));
-    expect![[""]].assert_eq(&problems.unwrap_err()[0].to_string());
+    expect![[r#"
+        P202: pattern "view grown_up" in `objects.exclude` matches nothing
+        DETAIL:  The source has "enum type status", "sequence tickets", "function f()", "view grown_ups", "view on_view", "trigger t", "type odd". Case matters.
+        HINT:  Did you mean "view grown_ups"?"#]].assert_eq(&problems.unwrap_err()[0].to_string());
 }
 
 #[test]

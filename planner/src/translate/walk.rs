@@ -16,11 +16,18 @@ pub(super) struct Node {
     pub(super) kind: Kind,
     /// The value, if it is one that was written down: text without quotes, or a number's digits.
     pub(super) literal: Option<String>,
+    /// Whether it may be a whole number of fewer than 64 bits in PostgreSQL, which then computes with so few.
+    is_narrow: bool,
 }
 
 impl Node {
     pub(super) fn of(kind: Kind, sql: String) -> Node {
-        Node { sql, kind, literal: None }
+        let is_narrow = kind == Kind::Integer;
+        Node { sql, kind, literal: None, is_narrow }
+    }
+
+    fn written(kind: Kind, sql: String, literal: &str) -> Node {
+        Node { literal: Some(literal.to_owned()), ..Node::of(kind, sql) }
     }
 }
 
@@ -89,14 +96,15 @@ impl Walk<'_> {
             Some(why) => Kind::Other(why.clone()),
             None => known.kind.clone(),
         };
-        Ok(Node::of(kind, self.wide(known)))
+        let sql = literal::name(self.names.target, &known.target);
+        Ok(Node { is_narrow: known.is_narrow && kind == Kind::Integer, ..Node::of(kind, sql) })
     }
 
-    /// The column's name, widened where the target would compute in fewer bits than the source does.
-    fn wide(&self, known: &Known) -> String {
-        let name = literal::name(self.names.target, &known.target);
-        let widens = self.names.target == System::Postgresql && known.kind == Kind::Integer && known.is_narrow;
-        if widens { format!("CAST({name} AS bigint)") } else { name }
+    /// A whole number as it goes into a computation: SQLite and MySQL compute with 64 bits, PostgreSQL with as many as
+    /// the wider operand has.
+    fn wide(&self, node: &Node) -> String {
+        let widens = self.names.target == System::Postgresql && node.is_narrow;
+        if widens { format!("CAST({} AS bigint)", node.sql) } else { node.sql.clone() }
     }
 
     fn literal(&self, value: &Value) -> Outcome {
@@ -107,7 +115,7 @@ impl Walk<'_> {
             Value::Number(digits, false) => self.number(digits),
             Value::SingleQuotedString(text) => {
                 let sql = literal::text(target, text)?;
-                Ok(Node { sql, kind: Kind::Text, literal: Some(text.clone()) })
+                Ok(Node::written(Kind::Text, sql, text))
             }
             _ => Err("it has a literal of a kind that not every system has".to_owned()),
         }
@@ -119,7 +127,7 @@ impl Walk<'_> {
             Some(count) if count <= DOUBLE_DIGITS || !self.has_sqlite() => Kind::Decimal,
             _ => return Err("it has a number that not every system keeps exactly".to_owned()),
         };
-        Ok(Node { sql: digits.to_owned(), kind, literal: Some(digits.to_owned()) })
+        Ok(Node::written(kind, digits.to_owned(), digits))
     }
 
     /// Whether one side is SQLite, whose decimals are doubles.
@@ -135,7 +143,7 @@ impl Walk<'_> {
 
     fn text_as(&self, text: &str, to: &DataType) -> Outcome {
         let target = self.names.target;
-        let kept = |kind| Ok(Node { sql: literal::text(target, text)?, kind, literal: Some(text.to_owned()) });
+        let kept = |kind| Ok(Node::written(kind, literal::text(target, text)?, text));
         match to {
             DataType::Integer(None) | DataType::Int(None) | DataType::BigInt(None) | DataType::SmallInt(None) => {
                 match literal::is_integer(text) {
@@ -215,9 +223,10 @@ impl Walk<'_> {
                 if !matches!(node.kind, Kind::Integer | Kind::Decimal | Kind::Float) {
                     return Err("it has a sign before something that is no number".to_owned());
                 }
-                let literal = node.literal.map(|digits| format!("-{digits}"));
+                let literal = node.literal.as_ref().map(|digits| format!("-{digits}"));
                 // A blank keeps two signs from becoming a comment.
-                Ok(Node { sql: format!("(- {})", node.sql), kind: node.kind, literal })
+                let sql = if literal.is_some() { node.sql.clone() } else { self.wide(&node) };
+                Ok(Node { literal, ..Node::of(node.kind, format!("(- {sql})")) })
             }
             other => Err(format!("it uses the operator {other}")),
         }
@@ -309,7 +318,9 @@ impl Walk<'_> {
             (Kind::Float, Kind::Float) => Kind::Float,
             _ => return Err("it computes with values that are no numbers of one type".to_owned()),
         };
-        Ok(Node::of(kind, format!("({} {op} {})", left.sql, right.sql)))
+        // One wide operand is enough.
+        let first = if right.is_narrow { self.wide(left) } else { left.sql.clone() };
+        Ok(Node { is_narrow: false, ..Node::of(kind, format!("({first} {op} {})", right.sql)) })
     }
 
     /// Whole numbers divided by a number that is there to see and is not zero: by zero is an error here and NULL there.
