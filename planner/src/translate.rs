@@ -7,6 +7,9 @@
 //!
 //! Between systems of one kind the text stays, with columns renamed. Knows nothing of tables, connections or DDL.
 
+mod compare;
+mod compute;
+mod constant;
 mod default;
 mod function;
 mod kind;
