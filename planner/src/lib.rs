@@ -13,17 +13,27 @@
 //! assert_eq!(problems[0].hint, "Did you mean \"source\"?");
 //! ```
 
+mod abilities;
 mod address;
+mod beside;
 mod bytes;
 mod canonical;
 mod cast;
+mod checks;
 mod column;
 mod dialect;
 mod explain;
 mod file;
+mod indexes;
 mod keys;
+mod known;
+mod labels;
+mod left;
 mod logical;
 mod names;
+mod naming;
+mod numbering;
+mod objects;
 mod plan;
 mod problem;
 mod propose;
@@ -37,6 +47,8 @@ mod settle;
 mod stages;
 mod structure;
 mod table;
+mod traits;
+mod translate;
 mod values;
 mod variables;
 mod yaml;
@@ -44,12 +56,13 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use abilities::{Abilities, IdentifierMax, NameScope};
 pub use bytes::ByteSize;
 pub use dialect::{Dialect, ExpressionTyper};
 pub use explain::{Format, explain};
 pub use file::{
-    ColumnFile, CsvFile, KeyedHashFile, LimitsFile, MaskFile, PlanFile, RejectsFile, RelationFile, RuleFile,
-    SourceFile, TablesFile, TargetFile, TypeFile, VERSION,
+    ColumnFile, CsvFile, KeyedHashFile, LimitsFile, MaskFile, ObjectsFile, PlanFile, RejectsFile, RelationFile,
+    RuleFile, SourceFile, TablesFile, TargetFile, TypeFile, VERSION,
 };
 pub use logical::logical_type;
 pub use plan::{
