@@ -34,6 +34,7 @@ mod names;
 mod naming;
 mod numbering;
 mod objects;
+mod overrule;
 mod plan;
 mod problem;
 mod propose;

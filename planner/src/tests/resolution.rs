@@ -317,12 +317,52 @@ fn zones_need_a_word_and_losses_are_listed() {
     let refused = "tables: { rules: [ { table: t, columns: { at: { type: int64 } } } ] }\n";
     check(
         &plan(refused),
-        &catalog(Sqlite, vec![source]),
+        &catalog(Parquet, vec![source]),
         &nothing(Postgresql),
         expect![[r#"
         P205: column "at" of table "t" is timestamp and would become int64
         DETAIL:  Sensei has no conversion between these types.
         HINT:  Convert it with `expr`, or give the target's column another type.
+    "#]],
+    );
+}
+
+#[test]
+fn a_declared_type_of_sqlite_is_overruled() {
+    let columns =
+        ["Id INTEGER = int64 key", "At DATETIME = timestamp", "Gone DATETIME = timestamp", "Note JSON = json"];
+    let source = catalog(Sqlite, vec![table("t", &columns)]);
+    let own = "tables: { rules: [ { table: t, columns: { At: { type: int64 }, Note: { type: text } } } ] }\n";
+    check(
+        &plan(own),
+        &source,
+        &nothing(Postgresql),
+        expect![[r#"
+        t -> t
+          read Id int64, At int64, Gone timestamp, Note text
+          Id int64 -> Id int64 "bigint"
+          At int64 -> At int64 "bigint"
+          Gone timestamp -> Gone timestamp "timestamp"
+          Note text -> Note text "text"
+          primary key Id
+    "#]],
+    );
+    // What `type` says beside `expr` is said of the result.
+    let computed = "types: [ { from: 'sqlite:datetime', to: int64 } ]\n\
+                    tables: { rules: [ { table: t, columns: { At: { expr: 'f(At)', type: text }, \
+                    Note: { expr: 'Note > 1', type: boolean } } } ] }\n";
+    check(
+        &plan(computed),
+        &source,
+        &nothing(Postgresql),
+        expect![[r#"
+        t -> t
+          read Id int64, At int64, Gone int64, Note json
+          Id int64 -> Id int64 "bigint"
+          `f(At)` text -> At text "text"
+          Gone int64 -> Gone int64 "bigint"
+          `Note > 1` boolean -> Note boolean "boolean"
+          primary key Id
     "#]],
     );
 }

@@ -99,9 +99,10 @@ impl File {
         connection.pragma_update(None, "trusted_schema", false)?;
         let cache_kib = if access == Access::Read { READ_CACHE_KIB } else { WRITE_CACHE_KIB };
         connection.pragma_update(None, "cache_size", -cache_kib)?;
+        // References are checked once all tables are loaded.
+        connection.pragma_update(None, "foreign_keys", false)?;
         if access == Access::Write {
-            // References are checked once all tables are loaded; every commit is durable before it is reported.
-            connection.pragma_update(None, "foreign_keys", false)?;
+            // Every commit is durable before it is reported.
             connection.pragma_update(None, "synchronous", "FULL")?;
         }
         // The first read is what notices a file that is no database.

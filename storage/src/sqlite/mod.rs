@@ -1,21 +1,30 @@
 //! SQLite database files, as source and as target.
 //!
-//! In reading order: `types` (declared types), `schema` (the catalog), `decode` and `scan` (reading), `pieces` and
-//! `snapshot` (sharing one view), `encode`, `progress`, `writer` and `target` (writing).
+//! In reading order: `types` (declared types), `ddl` (what definitions say), `schema` (the catalog) with `references`,
+//! `indexes`, `checks`, `numbering`, `objects` and `sizes`, `decode` and `scan` (reading), `pieces` and `snapshot`
+//! (sharing one view), `create` (tables), `encode`, `progress`, `writer` and `target` (writing).
 //!
 //! **Invariant:** SQLite enforces no column type, so every value is decoded by its own storage class; one that is not
 //! exactly a value of the wanted type becomes a fault, never another value.
 //!
 //! **Invariant:** no connection is used outside a thread for blocking calls.
 
+mod checks;
 mod connect;
+mod create;
+mod ddl;
 mod decode;
 mod encode;
 mod error;
+mod indexes;
+mod numbering;
+mod objects;
 mod pieces;
 mod progress;
+mod references;
 mod scan;
 mod schema;
+mod sizes;
 mod snapshot;
 mod target;
 mod types;

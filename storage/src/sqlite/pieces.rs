@@ -8,6 +8,7 @@ use super::connect::quoted;
 use super::decode::render_stored;
 use super::scan::key_comparison;
 use super::schema::{self, Address};
+use super::sizes;
 use crate::split::{Piece, Range, Sizing};
 
 /// Rowids in use, per thousand of the span between first and last, from which evenly spaced cuts are even enough.
@@ -18,8 +19,8 @@ type SqlResult<T> = rusqlite::Result<T>;
 /// The pieces of `table`; `None` if there is no such table.
 pub(super) fn pieces(connection: &Connection, table: &str, sizing: Sizing) -> SqlResult<Option<Vec<Piece>>> {
     let Some(address) = schema::address(connection, table)? else { return Ok(None) };
-    let rows = schema::count(connection, table)?;
-    let bytes = rows.saturating_mul(schema::sampled_row_bytes(connection, table)?);
+    let rows = sizes::count(connection, table)?;
+    let bytes = rows.saturating_mul(sizes::sampled_row_bytes(connection, table)?);
     let count = u64::from(sizing.split_count(bytes)).min(rows.max(1));
     let ranges = match address {
         _ if count <= 1 => vec![Range::Whole],
@@ -51,7 +52,7 @@ fn between<T: Clone>(cuts: Vec<T>) -> impl Iterator<Item = (Option<T>, Option<T>
 
 /// First rowids of all pieces but the first, ascending.
 fn rowid_cuts(connection: &Connection, table: &str, rowid: &str, rows: u64, count: u64) -> SqlResult<Vec<i64>> {
-    let Some((first, last)) = schema::rowid_bounds(connection, table, rowid)? else { return Ok(Vec::new()) };
+    let Some((first, last)) = sizes::rowid_bounds(connection, table, rowid)? else { return Ok(Vec::new()) };
     let span = i128::from(last) - i128::from(first) + 1;
     if i128::from(rows) * 1000 >= span * DENSE_PER_MILLE {
         let cut = |index: u64| i128::from(first) + span * i128::from(index) / i128::from(count);

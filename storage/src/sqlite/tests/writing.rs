@@ -11,7 +11,7 @@ fn target_table(name: &str, fields: Vec<Field>, primary_key: &[&str]) -> TargetT
     TargetTable { name: name.to_owned(), fields, primary_key, create: true, ..TargetTable::default() }
 }
 
-fn write(table: &TargetTable, split: u32, generation: u64) -> Write {
+pub(super) fn write(table: &TargetTable, split: u32, generation: u64) -> Write {
     let table = Arc::new(table.clone());
     Write { job: JOB.to_owned(), generation, split: SplitId(split), table, replace: false }
 }
@@ -23,7 +23,7 @@ async fn writer(target: &Sqlite, write: Write) -> Box<dyn crate::Writer> {
     }
 }
 
-async fn commit_split(target: &Sqlite, write: Write, batches: &[RecordBatch]) -> Result<Commit> {
+pub(super) async fn commit_split(target: &Sqlite, write: Write, batches: &[RecordBatch]) -> Result<Commit> {
     let Begin::Writer(mut writer) = target.begin(write).await? else { panic!("committed before") };
     for batch in batches {
         writer.write(batch).await?;
