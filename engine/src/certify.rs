@@ -148,6 +148,7 @@ fn limits(job: &Job, walked: &Walked) -> Vec<String> {
         VerifyMode::Counts => limits.push("Rows were counted, not compared.".to_owned()),
         VerifyMode::Off => limits.push("Nothing was read back from the target.".to_owned()),
     }
+    limits.extend(job.scope.clone());
     if job.plan.verify != VerifyMode::Off && walked.structural.is_none() {
         let why = match job.plan.target.system {
             System::Parquet | System::Csv => "files have none beside their rows",

@@ -132,7 +132,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Failure::Storage { error, .. } => match (error, error.kind()) {
-                (Error::Refused { .. }, _) => Exit::Rejects,
+                (Error::Refused { .. } | Error::RefusedRow { .. }, _) => Exit::Rejects,
                 (Error::Fenced { .. } | Error::Altered { .. }, _) => Exit::Review,
                 (_, Kind::Unavailable | Kind::Corrupt) => Exit::Unavailable,
                 (Error::Login { .. } | Error::Privilege { .. }, _) => Exit::Unavailable,

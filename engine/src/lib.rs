@@ -1,8 +1,8 @@
 //! Making it happen: lowers a plan onto timely, owns threads, budgets, retries and clocks; the `sensei` command line.
 //!
 //! In reading order: [`job`] (one run from plan to certificate) with `copying` (grants, outcomes, checkpoints), the
-//! `runtime` below it, `verify` and `compare` (two sides as they stand), `certify` and `report` (what is concluded), and
-//! the thin command line.
+//! `runtime` below it, `verify` and `compare` (two sides as they stand), `rejects` and `retry` (what was left behind),
+//! `certify` and `report` (what is concluded), and the thin command line.
 //!
 //! **Invariant:** nothing here looks into a row.
 
@@ -30,9 +30,11 @@ mod random;
 mod references;
 mod rejects;
 mod report;
+mod retry;
 mod runtime;
 mod schema;
 mod state;
+mod type_table;
 mod verify;
 mod walk;
 

@@ -23,6 +23,27 @@ pub const CHECKPOINTS_PER_EPOCH_MAX: usize = 64;
 /// How long a finished split waits at the most for others to share its epoch.
 pub const EPOCH_INTERVAL_MS: u64 = 500;
 
+/// Refused rows of one split that are told apart at the most; they are held in memory, some 100 bytes each. Beyond that
+/// the target and the plan do not belong together.
+pub const REFUSED_PER_SPLIT_MAX: u64 = 100_000;
+
+/// Refused rows of one split that are looked for where a single one is too many: enough to see a pattern, since each
+/// costs some 30 round trips. A guess.
+pub const REFUSED_LOOKED_FOR_MIN: u64 = 20;
+
+/// Refused rows of one split that are named when they were too many; each is held as text until it is written.
+pub const REFUSED_NAMED_MAX: usize = 1_000;
+
+/// Times one split is looked through for refused rows. More than one is needed only where another split's rows arrive
+/// in between and take a unique key.
+pub const ISOLATIONS_PER_SPLIT_MAX: u32 = 5;
+
+/// Rows `sensei rejects retry` takes on at once; their keys are held in memory.
+pub const RETRY_ROWS_MAX: u64 = 1_000_000;
+
+/// Rows `sensei rejects list --rows` prints; the files have them all.
+pub const LISTED_ROWS_MAX: usize = 1_000;
+
 /// Splits of one table at the most.
 pub const SPLITS_PER_TABLE_MAX: u32 = 10_000;
 
@@ -86,5 +107,6 @@ pub const PROGRESS_INTERVAL_MS: u64 = 200;
 pub const PROGRESS_LINE_INTERVAL_MS: u64 = 10_000;
 
 const _: () = assert!(LANE_BYTES_MIN >= 2 * BATCH_BYTES, "a lane must be able to hold a batch and fill the next");
+const _: () = assert!(REFUSED_LOOKED_FOR_MIN < REFUSED_PER_SPLIT_MAX, "what is looked for can be held");
 const _: () = assert!(FETCH_ROWS_MAX <= ROUND_ROWS_MAX, "a round fetches rows it has hashed");
 const _: () = assert!(ROWS_NAMED_MAX >= EXAMPLES_PER_TABLE_MAX as u64, "the examples are among the named rows");

@@ -16,8 +16,11 @@ mod fault;
 mod flow;
 mod hash;
 mod mask;
+mod pick;
 mod present;
 mod project;
+mod refusal;
+mod reject;
 
 pub use cast::Cast;
 pub use clean::Cleaning;
@@ -30,4 +33,7 @@ pub use flow::{
 };
 pub use hash::RowHasher;
 pub use mask::Mask;
+pub use pick::KeyPicker;
 pub use project::{ColumnSpec, Input, Projected, Projection};
+pub use refusal::{Refusal, Refusals};
+pub use reject::{Rejected, RowImage};

@@ -265,6 +265,9 @@ pub struct RejectsFile {
     /// Folder for rejected rows.
     #[serde(default = "rejects")]
     pub to: String,
+    /// Whether the rows themselves are written there, beside key and reason; masked columns are masked.
+    #[serde(default = "reject_rows")]
+    pub rows: bool,
 }
 
 /// How much may be used. What is not given has a default.
@@ -347,7 +350,7 @@ impl Default for ObjectsFile {
 
 impl Default for RejectsFile {
     fn default() -> Self {
-        RejectsFile { max: 0, to: rejects() }
+        RejectsFile { max: 0, to: rejects(), rows: reject_rows() }
     }
 }
 
@@ -357,6 +360,10 @@ fn state() -> String {
 
 fn rejects() -> String {
     "./rejects".to_owned()
+}
+
+fn reject_rows() -> bool {
+    true
 }
 
 fn everything() -> Vec<String> {

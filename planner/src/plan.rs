@@ -93,6 +93,8 @@ pub struct RejectsPlan {
     pub max: u64,
     /// Folder for rejected rows.
     pub to: String,
+    /// Whether the rows themselves are written there, beside key and reason.
+    pub rows: bool,
 }
 
 /// How much may be used.

@@ -99,7 +99,7 @@ fn assemble(context: &Context<'_>, drafts: Vec<TableDraft<'_>>, beside: Beside) 
         objects: beside.objects,
         numbering: beside.numbering,
         verify: file.verify,
-        rejects: RejectsPlan { max: file.rejects.max, to: without_secrets(&file.rejects.to) },
+        rejects: RejectsPlan { max: file.rejects.max, to: without_secrets(&file.rejects.to), rows: file.rejects.rows },
         limits: limits(&file.limits),
         not_carried,
     }

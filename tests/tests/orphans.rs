@@ -262,7 +262,7 @@ fn a_certificate_that_hides_orphans_is_not_valid() {
     }
 }
 
-/// A table large enough that its check takes several rounds under the least memory there is.
+/// A table large enough that its check takes a whole round under the least memory there is.
 const LARGE: &str = "
     CREATE TABLE parents(id INTEGER PRIMARY KEY, code TEXT);
     CREATE TABLE children(id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parents(id));

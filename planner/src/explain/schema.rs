@@ -18,6 +18,7 @@ pub(super) fn traits(out: &mut String, field: &Field) {
         let how = match identity.kind {
             IdentityKind::Always => "always",
             IdentityKind::ByDefault => "by default",
+            IdentityKind::RowId => "by rowid",
             IdentityKind::Serial { .. } => "serial",
         };
         let _ = write!(out, "  [numbers itself, {how}]");

@@ -75,7 +75,8 @@ fn head(out: &mut String, plan: &Plan) {
     let _ = writeln!(out, "  target    {}", place(&plan.target));
     let _ = writeln!(out, "  verify    {verify}");
     let _ = writeln!(out, "  existing  tables that have rows: {on_existing}");
-    let _ = writeln!(out, "  rejects   at most {}, written to {}", grouped(plan.rejects.max), plan.rejects.to);
+    let rows = if plan.rejects.rows { "" } else { ", without their values" };
+    let _ = writeln!(out, "  rejects   at most {}, written to {}{rows}", grouped(plan.rejects.max), plan.rejects.to);
     let _ = writeln!(
         out,
         "  limits    {} {}, {} source and {} target connections, {} memory, {} splits",

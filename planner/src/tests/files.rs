@@ -342,6 +342,7 @@ limits: { workers: 2, source_connections: 4, target_connections: 4, memory: 256M
                 rejects: RejectsFile {
                     max: 0,
                     to: "./rejects",
+                    rows: true,
                 },
                 limits: LimitsFile {
                     workers: Some(
