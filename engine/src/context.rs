@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sensei_planner::{Code, CsvFile, Plan, PlanFile, Problem, StageGraph, resolve};
 use sensei_storage::{
-    Catalog, CsvOptions, Endpoint, Error, ObjectFolder, SecretText, Source, Target, open_source, open_target,
+    Catalog, CsvOptions, Endpoint, Error, Object, ObjectFolder, SecretText, Source, Target, open_source, open_target,
 };
 
 use crate::dialect::TargetDialect;
@@ -63,13 +63,20 @@ impl Ends {
         Ok(Ends { file, source, target, source_catalog, target_catalog })
     }
 
-    /// Resolves the plan. `ours`: tables the job at hand created in the target, which therefore do not count as found.
+    /// Resolves the plan. `ours`: the plan of the job at hand, whose tables and objects in the target do not count as
+    /// found.
     ///
     /// # Errors
     /// Every problem between the file and a plan.
-    pub fn resolve(&self, ours: &[String]) -> Result<Plan> {
+    pub fn resolve(&self, ours: Option<&Plan>) -> Result<Plan> {
         let mut target = self.target_catalog.clone();
-        target.tables.retain(|table| !ours.contains(&table.name));
+        if let Some(ours) = ours {
+            let created =
+                |name: &String| ours.tables.iter().any(|table| table.target.create && table.target.name == *name);
+            let is_ours = |found: &Object| ours.objects.iter().any(|object| same_object(object, found));
+            target.tables.retain(|table| !created(&table.name));
+            target.objects.retain(|object| !is_ours(object));
+        }
         let dialect = TargetDialect(target.system);
         resolve(&self.file, &self.source_catalog, &target, &dialect, &Typer).map_err(Failure::Plan)
     }
@@ -86,6 +93,10 @@ impl Ends {
     pub fn state(&self) -> Result<ObjectFolder> {
         open_state(&self.file.state)
     }
+}
+
+fn same_object(a: &Object, b: &Object) -> bool {
+    (a.kind, &a.name, &a.table) == (b.kind, &b.name, &b.table)
 }
 
 /// However differently the two URLs are written: truncating the target would empty the source.

@@ -13,6 +13,10 @@ pub const LANE_BYTES_MIN: usize = 2 << 20;
 /// binary itself. A guess, checked by the memory benchmark.
 pub const IN_FLIGHT_SHARE: usize = 4;
 
+/// Tables whose indexes are built while others are copied: each takes one of the target's connections, and copying needs
+/// them more.
+pub const INDEXES_WHILE_COPYING_MAX: usize = 1;
+
 /// Checkpoints gathered into one epoch at the most.
 pub const CHECKPOINTS_PER_EPOCH_MAX: usize = 64;
 
@@ -64,6 +68,12 @@ pub const REPAIR_ROWS_MAX: u64 = 100_000;
 
 /// Differing rows the text report prints per table; `--report` has them all.
 pub const EXAMPLES_PER_TABLE_MAX: usize = 5;
+
+/// Objects not carried over that the text report names per kind and reason.
+pub const NOT_CARRIED_SHOWN_MAX: usize = 5;
+
+/// Differences of the schema the text report prints.
+pub const STRUCTURE_SHOWN_MAX: usize = 20;
 
 /// Orphans of one relation that a report names; `--report` has them all.
 pub const ORPHANS_NAMED_MAX: usize = 10;

@@ -1,6 +1,7 @@
 //! A plan for people: as text, as a picture, or as JSON for programs.
 
 mod graph;
+mod schema;
 mod text;
 
 pub(crate) use text::{grouped, rounded};

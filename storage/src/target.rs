@@ -95,6 +95,14 @@ pub trait Target: Source {
         nothing_to_add(table, table.checks.len(), "check constraints")
     }
 
+    /// The smallest and the largest number in a column; `None` if no row has one.
+    async fn extent(&self, table: &str, column: &str) -> Result<Option<(i64, i64)>> {
+        Err(Error::Unsupported {
+            what: format!("numbering of \"{column}\" of table \"{table}\""),
+            why: format!("{} targets number nothing by themselves", self.system()),
+        })
+    }
+
     /// Sets what the target's own numbering gives next.
     async fn set_next(&self, next: &[NextNumber]) -> Result<()> {
         match next.first() {

@@ -40,7 +40,7 @@ struct CheckedTable {
 /// Checks a plan against both ends.
 pub async fn check(path: &Path, output: Output) -> Result<Exit> {
     let ends = Ends::connect(path).await?;
-    let plan = ends.resolve(&[])?;
+    let plan = ends.resolve(None)?;
     let checked = examine(&ends, &plan).await?;
     present(&checked, || checked.text(path), output)?;
     Ok(if checked.ready { Exit::Done } else { Exit::Usage })

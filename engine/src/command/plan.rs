@@ -67,7 +67,7 @@ fn write_new(path: &Path, text: &str) -> Result<()> {
 /// Prints a resolved plan.
 pub async fn explain(path: &Path, format: ExplainFormat) -> Result<Exit> {
     let ends = Ends::connect(path).await?;
-    let plan = ends.resolve(&[])?;
+    let plan = ends.resolve(None)?;
     let format = match format {
         ExplainFormat::Text => Format::Text,
         ExplainFormat::Mermaid => Format::Mermaid,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::connection::{Session, Tag};
 use super::scan::{After, Query};
-use super::sql::{literal, qualified};
+use super::sql::{identifier, literal, qualified};
 use super::writer::{of_commit, writing_transaction};
 use super::{Postgres, bookkeeping, table};
 use crate::catalog::TargetTable;
@@ -122,6 +122,16 @@ impl Target for Postgres {
         session.park(Tag::FREE);
         let count = |column| row.get::<_, i64>(column).unsigned_abs();
         Ok(Some(Standing { rows: count(0), ours: count(1) }))
+    }
+
+    async fn extent(&self, name: &str, column: &str) -> Result<Option<(i64, i64)>> {
+        let session = self.session().await?;
+        let column = identifier(column);
+        let sql = format!("SELECT min({column})::bigint, max({column})::bigint FROM {}", qualified(&self.schema, name));
+        let row = session.query_one(&sql, &[]).await.map_err(|error| session.failure(&table(name), error))?;
+        let (least, greatest): (Option<i64>, Option<i64>) = (row.get(0), row.get(1));
+        session.park(Tag::FREE);
+        Ok(least.zip(greatest))
     }
 
     async fn add_primary_key(&self, table: &TargetTable) -> Result<()> {

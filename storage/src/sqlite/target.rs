@@ -143,6 +143,19 @@ impl Target for Sqlite {
         .await
     }
 
+    async fn extent(&self, table: &str, column: &str) -> Result<Option<(i64, i64)>> {
+        let (file, table, column) = (self.file.clone(), table.to_owned(), quoted(column));
+        blocking(move || {
+            let sql = format!("SELECT min({column}), max({column}) FROM main.{}", quoted(&table));
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let extent: rusqlite::Result<(Option<i64>, Option<i64>)> =
+                file.connect(Access::Read)?.query_row(&sql, (), read);
+            let (least, greatest) = extent.map_err(|error| classify(format!("table {}", quoted(&table)), error))?;
+            Ok(least.zip(greatest))
+        })
+        .await
+    }
+
     /// A created table has its primary key from the start, and SQLite cannot add one to a table it found.
     async fn add_primary_key(&self, _table: &TargetTable) -> Result<()> {
         Ok(())
