@@ -259,7 +259,7 @@ fn from_sqlite_to_postgresql() {
     let ground = Ground::new(&mut random, "to_postgres");
     let written = authored(&mut random, true);
     let carried = translated(System::Sqlite, System::Postgresql, &written);
-    assert!(carried.len() * 2 > written.len(), "only {} of {} are translated", carried.len(), written.len());
+    assert!(carried.len() * 10 > written.len() * 7, "only {} of {} are translated", carried.len(), written.len());
     let expressions: Vec<&str> = carried.iter().map(|(_, sql)| sql.as_str()).collect();
     for ((number, sql), there) in carried.iter().zip(ground.in_postgres(&expressions)) {
         assert_eq!(ground.in_sqlite(&written[*number]), there, "{}\n{sql}", written[*number]);
@@ -272,7 +272,7 @@ fn from_postgresql_to_sqlite() {
     let ground = Ground::new(&mut random, "to_sqlite");
     let written = ground.printed(&authored(&mut random, false));
     let carried = translated(System::Postgresql, System::Sqlite, &written);
-    assert!(carried.len() * 2 > written.len(), "only {} of {} are translated", carried.len(), written.len());
+    assert!(carried.len() * 10 > written.len() * 7, "only {} of {} are translated", carried.len(), written.len());
     let expressions: Vec<&str> = carried.iter().map(|(number, _)| written[*number].as_str()).collect();
     for ((number, sql), here) in carried.iter().zip(ground.in_postgres(&expressions)) {
         assert_eq!(here, ground.in_sqlite(sql), "{}\n{sql}", written[*number]);

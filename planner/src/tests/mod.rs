@@ -5,6 +5,7 @@ mod files;
 mod propose;
 mod resolution;
 mod schema;
+mod schema_elsewhere;
 mod translate;
 mod types;
 
