@@ -116,7 +116,11 @@ tables:
       columns:
         note: { nul_characters: remove }
 "#;
-    events(Mysql, Postgresql, rules, expect![[r#"
+    events(
+        Mysql,
+        Postgresql,
+        rules,
+        expect![[r#"
         events -> events
           read id int64, day mysql:date, at mysql:timestamp, note text, flag boolean, tags int32[], shape geometry, mask bits(3)
           id int64 -> id int64 "bigint" not null
@@ -131,7 +135,8 @@ tables:
         lossy events.day: dates with a zero month or day become NULL
         lossy events.at: dates with a zero month or day become NULL
         lossy events.note: characters U+0000 are removed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -142,7 +147,11 @@ types:
   - { from: "mysql:bit" }
 tables: { rules: [{ table: events, columns: { id: { nul_characters: remove } } }] }
 "#;
-    events(Mysql, Postgresql, rules, expect![[r#"
+    events(
+        Mysql,
+        Postgresql,
+        rules,
+        expect![[r#"
         P103: `types[1]` says nothing about "mysql:bit"
         HINT:  Give `to`, `zero_dates` or `nul_characters`.
         P103: column "id" of table "events" is bigint, and its `nul_characters` are to be removed
@@ -154,5 +163,6 @@ tables: { rules: [{ table: events, columns: { id: { nul_characters: remove } } }
         P204: column "flag" of table "events" has type "tinyint(1)", which is not supported
         DETAIL:  Sensei does not read this mysql type yet, and does not turn it into text unasked.
         HINT:  Leave it out: `"flag": { drop: true }`. Or give another value in its place with `expr`.
-    "#]]);
+    "#]],
+    );
 }

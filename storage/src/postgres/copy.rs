@@ -116,7 +116,7 @@ impl RowEncoder<'_> {
     /// Appends one row.
     ///
     /// # Errors
-    /// `Refused`, naming the column, for a value PostgreSQL cannot hold.
+    /// `RefusedRow`, naming the column, for a value PostgreSQL cannot hold.
     pub(super) fn put_row(&self, row: usize, out: &mut BytesMut) -> Result<()> {
         match self {
             RowEncoder::Binary(encoder) => encoder.put_row(row, out),

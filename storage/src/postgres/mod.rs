@@ -12,8 +12,11 @@ mod constraints;
 mod copy;
 mod decode;
 mod definition;
+mod documented;
 mod encode;
 mod failure;
+#[cfg(feature = "testing")]
+pub(crate) mod fuzz;
 mod indexes;
 mod mend;
 mod names;
@@ -29,6 +32,7 @@ mod sql;
 mod target;
 mod text;
 mod tls;
+mod trial;
 mod twin;
 mod types;
 mod writer;
@@ -49,6 +53,7 @@ use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
 use crate::source::{Snapshot, Source};
 
+pub use self::documented::{documented_types, refuses};
 pub use self::names::{IDENTIFIER_BYTES_MAX, is_blank_padded, logical_type};
 pub use self::types::{holding, native_type};
 

@@ -41,15 +41,16 @@ impl<'a> TextEncoder<'a> {
     /// Appends one line.
     ///
     /// # Errors
-    /// `Refused`, naming the column, for a value PostgreSQL cannot hold.
+    /// `RefusedRow`, naming the column, for a value PostgreSQL cannot hold.
     pub(super) fn put_row(&self, row: usize, out: &mut BytesMut) -> Result<()> {
         for (index, column) in self.columns.iter().enumerate() {
             if index > 0 {
                 out.put_u8(b'\t');
             }
-            column.put(row, out).map_err(|why| Error::Refused {
+            column.put(row, out).map_err(|why| Error::RefusedRow {
                 what: format!("table \"{}\"", self.table),
-                why: format!("{why}, column \"{}\"", column.field.name),
+                column: Some(column.field.name.clone()),
+                why: why.to_owned(),
             })?;
         }
         out.put_u8(b'\n');
