@@ -1,11 +1,12 @@
 //! Making it happen: lowers a plan onto timely, owns threads, budgets, retries and clocks; the `sensei` command line.
 //!
 //! In reading order: [`job`] (one run from plan to certificate) with `copying` (grants, outcomes, checkpoints), the
-//! `runtime` below it, `verify` and `compare` (two sides as they stand), `certify` and `report` (what is concluded), and
-//! the thin command line.
+//! `runtime` below it, `verify` and `compare` (two sides as they stand), `certify` and `report` (what is concluded),
+//! `assessment` (what can be known before all that), and the thin command line.
 //!
 //! **Invariant:** nothing here looks into a row.
 
+mod assessment;
 mod certify;
 mod cli;
 mod clock;

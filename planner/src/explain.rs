@@ -3,7 +3,7 @@
 mod graph;
 mod text;
 
-pub(crate) use text::{grouped, rounded};
+pub use text::{grouped, rounded};
 
 use crate::plan::Plan;
 use crate::stages::StageGraph;

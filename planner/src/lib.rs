@@ -44,7 +44,7 @@ mod tests;
 
 pub use bytes::ByteSize;
 pub use dialect::{Dialect, ExpressionTyper};
-pub use explain::{Format, explain};
+pub use explain::{Format, explain, grouped, rounded};
 pub use file::{
     ColumnFile, CsvFile, KeyedHashFile, LimitsFile, MaskFile, PlanFile, RejectsFile, RuleFile, SourceFile, TablesFile,
     TargetFile, TypeFile, VERSION,

@@ -40,7 +40,7 @@ use crate::catalog::{Catalog, System, Table};
 use crate::error::{Error, Result};
 use crate::object::{ObjectFolder, local_path};
 use crate::source::{Batches, Scan, Snapshot, Source};
-use crate::split::{Piece, Range, Sizing};
+use crate::split::{Piece, Range, SAMPLE_PLACES_MAX, Sizing};
 use decode::{Decoding, Footer};
 use listing::{DataFile, Listing, TableFiles};
 
@@ -56,6 +56,8 @@ pub enum Access {
     Read,
     /// A folder that is missing is created.
     Write,
+    /// As for writing, but a folder that is missing stays so and is taken for an empty one.
+    Look,
 }
 
 /// A Parquet file, or a folder of files and of folders of files.
@@ -75,7 +77,7 @@ impl ParquetFolder {
     pub fn open(url: &str, access: Access) -> Result<ParquetFolder> {
         let is_folder = local_path(url)?.is_some_and(|path| path.is_dir());
         if url.ends_with(".parquet") && !is_folder {
-            if access == Access::Write {
+            if access != Access::Read {
                 let why = "a target is a folder, with a folder per table in it".to_owned();
                 return Err(Error::Invalid { what: format!("target \"parquet:{url}\""), why });
             }
@@ -86,6 +88,7 @@ impl ParquetFolder {
         let folder = match access {
             Access::Read => ObjectFolder::existing(url),
             Access::Write => ObjectFolder::open(url),
+            Access::Look => ObjectFolder::existing_or_empty(url),
         }?;
         Ok(Self::over(folder, None))
     }
@@ -203,6 +206,15 @@ impl Snapshot for ParquetSnapshot {
         Ok(pieces)
     }
 
+    async fn sample(&self, table: &Table, rows: u64) -> Result<Vec<Range>> {
+        let files = &self.listing.table(&table.name)?.files;
+        let mut groups = Vec::new();
+        for (file, (_, footer)) in files.iter().zip(footers(&self.folder, files).await?) {
+            cut(file, &footer, 0, &mut groups);
+        }
+        Ok(spread(&groups, rows))
+    }
+
     async fn scan(&self, scan: Scan) -> Result<Batches> {
         let table = self.listing.table(&scan.table)?;
         let files = &table.files;
@@ -285,4 +297,14 @@ fn cut(file: &DataFile, footer: &Footer, piece_bytes: u64, pieces: &mut Vec<Piec
             (start, rows, bytes) = (end, 0, 0);
         }
     }
+}
+
+/// Row groups evenly spaced among `groups`, the last one among them; the whole table if that holds no more than `rows`.
+fn spread(groups: &[Piece], rows: u64) -> Vec<Range> {
+    let places = (groups.len() as u64).min(SAMPLE_PLACES_MAX);
+    if places <= 1 || groups.iter().map(|group| group.rows_estimate).sum::<u64>() <= rows {
+        return vec![Range::Whole];
+    }
+    let place = |place: u64| (place * (groups.len() as u64 - 1) / (places - 1)) as usize;
+    (0..places).map(|index| groups[place(index)].range.clone()).collect()
 }
