@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::connect::{File, journal_mode};
 use super::error::classify;
@@ -52,15 +52,18 @@ fn journal(mode: &str, role: Role) -> Setting {
     }
 }
 
-/// The findings themselves are not shown, since SQLite does not promise what is in them.
+/// The findings themselves are not shown, since SQLite does not promise what is in them. Grave damage ends the check.
 fn quick_check(connection: &Connection) -> rusqlite::Result<Setting> {
     let mut check = connection.prepare(&format!("PRAGMA quick_check({FINDINGS_MAX})"))?;
-    let findings: Vec<String> = check.query_map((), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    if findings == ["ok"] {
-        return Ok(Setting::new("quick_check", "ok"));
-    }
+    let findings: rusqlite::Result<Vec<String>> = check.query_map((), |row| row.get(0))?.collect();
+    let value = match findings {
+        Ok(findings) if findings == ["ok"] => return Ok(Setting::new("quick_check", "ok")),
+        Ok(findings) => format!("{} findings", findings.len()),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => "cut short by damage".to_owned(),
+        Err(error) => return Err(error),
+    };
     let advice = "The file is damaged. See what PRAGMA quick_check says, and recover it before it is copied.";
-    Ok(Setting::new("quick_check", format!("{} findings", findings.len())).advise(true, advice))
+    Ok(Setting::new("quick_check", value).advise(true, advice))
 }
 
 #[cfg(test)]
