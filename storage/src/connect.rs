@@ -69,3 +69,25 @@ fn postgres(endpoint: &Endpoint) -> Result<Arc<Postgres>> {
     let schema = endpoint.schema.as_deref().unwrap_or(SCHEMA_DEFAULT);
     Postgres::open(endpoint.url.expose(), schema, endpoint.connections_max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csv::CsvOptions;
+    use crate::endpoint::SecretText;
+
+    #[tokio::test]
+    async fn looking_at_a_target_makes_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().display();
+        for url in [format!("parquet:{path}/deep/out"), format!("sqlite:{path}/none.db")] {
+            let url = SecretText::new(url);
+            let endpoint = Endpoint { url, schema: None, csv: CsvOptions::default(), connections_max: 1 };
+            let target = look_at_target(&endpoint).unwrap();
+            assert!(target.catalog().await.unwrap().tables.is_empty());
+            assert!(target.missing_privileges().await.unwrap().is_empty());
+            assert!(target.free_bytes().await.unwrap().is_some());
+        }
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+    }
+}

@@ -17,6 +17,7 @@ mod manifest;
 mod marker;
 mod part;
 mod reader;
+mod sample;
 mod schema;
 mod target;
 
@@ -40,7 +41,7 @@ use crate::catalog::{Catalog, System, Table};
 use crate::error::{Error, Result};
 use crate::object::{ObjectFolder, local_path};
 use crate::source::{Batches, Scan, Snapshot, Source};
-use crate::split::{Piece, Range, SAMPLE_PLACES_MAX, Sizing};
+use crate::split::{Piece, Range, Sizing};
 use decode::{Decoding, Footer};
 use listing::{DataFile, Listing, TableFiles};
 
@@ -212,7 +213,7 @@ impl Snapshot for ParquetSnapshot {
         for (file, (_, footer)) in files.iter().zip(footers(&self.folder, files).await?) {
             cut(file, &footer, 0, &mut groups);
         }
-        Ok(spread(&groups, rows))
+        Ok(sample::spread(&groups, rows))
     }
 
     async fn scan(&self, scan: Scan) -> Result<Batches> {
@@ -297,14 +298,4 @@ fn cut(file: &DataFile, footer: &Footer, piece_bytes: u64, pieces: &mut Vec<Piec
             (start, rows, bytes) = (end, 0, 0);
         }
     }
-}
-
-/// Row groups evenly spaced among `groups`, the last one among them; the whole table if that holds no more than `rows`.
-fn spread(groups: &[Piece], rows: u64) -> Vec<Range> {
-    let places = (groups.len() as u64).min(SAMPLE_PLACES_MAX);
-    if places <= 1 || groups.iter().map(|group| group.rows_estimate).sum::<u64>() <= rows {
-        return vec![Range::Whole];
-    }
-    let place = |place: u64| (place * (groups.len() as u64 - 1) / (places - 1)) as usize;
-    (0..places).map(|index| groups[place(index)].range.clone()).collect()
 }

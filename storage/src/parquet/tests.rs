@@ -582,28 +582,3 @@ fn the_corpus_is_read_or_refused() {
     assert!(refused.iter().any(|(name, _)| name == "datapage_v1-corrupt-checksum.parquet"));
     assert!(good.len() >= 50, "only {} of the collection's files were read", good.len());
 }
-
-#[test]
-fn a_sample_takes_row_groups_from_first_to_last() {
-    let group = |index: u64| Piece {
-        range: Range::RowGroups { file: "f".to_owned(), start: index, end: index + 1 },
-        rows_estimate: 1000,
-        bytes_estimate: 1000,
-    };
-    let groups: Vec<_> = (0..100).map(group).collect();
-    let sample = spread(&groups, 5000);
-    assert_eq!(sample.len() as u64, SAMPLE_PLACES_MAX);
-    assert_eq!((&sample[0], &sample[7]), (&groups[0].range, &groups[99].range));
-    assert_eq!(spread(&groups, 100_000), [Range::Whole]);
-    assert_eq!(spread(&[], 10), [Range::Whole]);
-}
-
-#[test]
-fn looking_makes_no_folder() {
-    let place = tempfile::tempdir().unwrap();
-    let out = place.path().join("deep/out");
-    let target = ParquetFolder::open(out.to_str().unwrap(), Access::Look).unwrap();
-    assert!(run(target.catalog()).unwrap().tables.is_empty());
-    assert!(run(target.free_bytes()).unwrap().is_some());
-    assert!(target.describe().ends_with("deep/out") && !place.path().join("deep").exists());
-}
