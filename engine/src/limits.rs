@@ -53,7 +53,8 @@ pub const PROGRESS_INTERVAL_MS: u64 = 200;
 /// How often a plain progress line is printed where nobody watches live.
 pub const PROGRESS_LINE_INTERVAL_MS: u64 = 10_000;
 
-/// Rows `sensei check` reads of each table unless told otherwise: what one row in 3,000 has is met with 95 in 100.
+/// Rows `sensei check` reads of each table unless told otherwise: what one row in 3,000 has is met with 95 in
+/// 100 if it is spread evenly.
 pub const SAMPLE_ROWS_DEFAULT: u64 = 10_000;
 
 /// Rows `sensei check` can be told to sample; more is what `--exact` is for.
