@@ -157,6 +157,9 @@ fn equal_systems_carry_everything() {
               unique constraint "one_token" (token)
               check "adult" (age >= 0)
 
+            Relations checked (1)
+              - orders (email) → users (email) (foreign key; orphans fail the job)
+
             Declared losses and assumptions: none
 
             Beside the tables (6)
@@ -220,6 +223,8 @@ objects: { exclude: ["trigger *", "enum type *"] }
               unique constraint "one_token" (token)
               check "adult" ("years" >= 0)
 
+            Relations checked: none
+
             Declared losses and assumptions: none
 
             Beside the tables (2)
@@ -279,6 +284,9 @@ fn from_postgresql_elsewhere() {
               check "users_status_labels" ("status" IN ('new', 'it''s old'))
               check "adult" ("age" >= 0)
 
+            Relations checked (1)
+              - orders (email) → users (email) (foreign key; orphans fail the job)
+
             Declared losses and assumptions: none
 
             Not carried (16)
@@ -330,6 +338,8 @@ fn from_postgresql_elsewhere() {
               index "half_age" ((`age` % 2) desc)
               check "adult" (`age` >= 0)
 
+            Relations checked: none
+
             Declared losses and assumptions: none
 
             Not carried (16)
@@ -377,6 +387,8 @@ fn from_postgresql_elsewhere() {
               "age" integer                       ->  "age" int32
               primary key (id)
 
+            Relations checked: none
+
             Declared losses and assumptions: none
 
             Not carried (10)
@@ -407,26 +419,28 @@ fn tables_that_are_there_keep_their_own() {
         &catalog(Postgresql, vec![there]),
         expect![[r#"
 
-        Table "users" -> "users" (exists)
-          "id" bigint   ->  "id" bigint not null
-          "email" text  ->  "email" text not null
-          primary key (id)
+            Table "users" -> "users" (exists)
+              "id" bigint   ->  "id" bigint not null
+              "email" text  ->  "email" text not null
+              primary key (id)
 
-        Declared losses and assumptions: none
+            Relations checked: none
 
-        Beside the tables (2)
-          - view "grown_ups"
-          - view "on_view"
+            Declared losses and assumptions: none
 
-        Not carried (6)
-          - enum type "status": the plan leaves it out
-          - sequence "tickets": the plan leaves it out
-          - function "f()": the plan leaves it out
-          - trigger "t": the plan leaves it out
-          - type "odd": the plan leaves it out
-          - defaults, generation expressions, indexes and checks of table "users": the target's table keeps its own
-        goes on Some("users").id as Column { table: "users", column: "id" }
-    "#]],
+            Beside the tables (2)
+              - view "grown_ups"
+              - view "on_view"
+
+            Not carried (6)
+              - enum type "status": the plan leaves it out
+              - sequence "tickets": the plan leaves it out
+              - function "f()": the plan leaves it out
+              - trigger "t": the plan leaves it out
+              - type "odd": the plan leaves it out
+              - defaults, generation expressions, indexes and checks of table "users": the target's table keeps its own
+            goes on Some("users").id as Column { table: "users", column: "id" }
+        "#]],
     );
 }
 
