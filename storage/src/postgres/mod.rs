@@ -9,15 +9,20 @@ mod bookkeeping;
 mod catalog;
 mod connection;
 mod constraints;
+mod copy;
 mod decode;
+mod definition;
 mod documented;
 mod encode;
 mod failure;
 #[cfg(feature = "testing")]
 pub(crate) mod fuzz;
+mod indexes;
 mod mend;
 mod names;
+mod numbering;
 mod numeric;
+mod objects;
 mod pieces;
 mod prepare;
 mod relation;
@@ -25,8 +30,10 @@ mod scan;
 mod snapshot;
 mod sql;
 mod target;
+mod text;
 mod tls;
 mod trial;
+mod twin;
 mod types;
 mod writer;
 
@@ -75,7 +82,7 @@ impl Postgres {
     /// # Errors
     /// `Invalid` or `Missing` if the URL or the trusted certificates make no sense.
     pub fn open(url: &str, schema: &str, connections_max: usize) -> Result<Arc<Postgres>> {
-        let pool = Pool::new(Address::parse(url)?, connections_max)?;
+        let pool = Pool::new(Address::parse(url)?, schema, connections_max)?;
         let writers_max = pool.connections_max() - 1;
         let writers = Arc::new(Semaphore::new(writers_max));
         Ok(Arc::new(Postgres { pool, schema: schema.to_owned(), writers, writers_max, generation: Mutex::new(None) }))

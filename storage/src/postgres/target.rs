@@ -10,11 +10,11 @@ use super::scan::{After, Query};
 use super::sql::{identifier, literal, qualified};
 use super::writer::{of_commit, writing_transaction};
 use super::{Postgres, bookkeeping, table};
-use crate::catalog::TargetTable;
+use crate::catalog::{Object, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
 use crate::split::SplitId;
-use crate::target::{Begin, Commit, OnExisting, Standing, Target, Write};
+use crate::target::{Begin, Commit, NextNumber, OnExisting, Standing, Target, Write};
 use crate::trial::Trial;
 
 impl Postgres {
@@ -132,6 +132,22 @@ impl Target for Postgres {
         let (least, greatest): (Option<i64>, Option<i64>) = (row.get(0), row.get(1));
         session.park(Tag::FREE);
         Ok(least.zip(greatest))
+    }
+
+    async fn create_objects(&self, objects: &[Object]) -> Result<()> {
+        self.define_objects(objects).await
+    }
+
+    async fn add_indexes(&self, table: &TargetTable) -> Result<()> {
+        self.declare_indexes(table).await
+    }
+
+    async fn add_checks(&self, table: &TargetTable) -> Result<()> {
+        self.declare_checks(table).await
+    }
+
+    async fn set_next(&self, next: &[NextNumber]) -> Result<()> {
+        self.set_numbers(next).await
     }
 
     async fn add_primary_key(&self, table: &TargetTable) -> Result<()> {
