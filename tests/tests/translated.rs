@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use sensei_planner::{Abilities, Dialect, ExpressionTyper, IdentifierMax, NameScope, PlanFile, resolve};
+use sensei_planner::{Abilities, Dialect, ExpressionTyper, IdentifierMax, NameScope, Plan, PlanFile, resolve};
 use sensei_storage::{Catalog, Check, Column, Field, LogicalType, System, Table, postgres, sqlite};
 use sensei_tests::Random;
 use sensei_tests::postgres::Server;
@@ -82,6 +82,13 @@ fn catalog(system: System, tables: Vec<Table>) -> Catalog {
     Catalog { system, version: String::new(), schema: None, tables, objects: vec![], not_carried: vec![] }
 }
 
+/// The plan that moves one table.
+fn planned(source: System, target: System, table: Table) -> Plan {
+    let text = "version: 1\nname: t\nsource: { url: 'from:' }\ntarget: { url: 'to:' }\n";
+    let file = PlanFile::parse(text, &|_| None).unwrap();
+    resolve(&file, &catalog(source, vec![table]), &catalog(target, vec![]), &Tongue(target), &NoTypes).unwrap()
+}
+
 /// The expressions in the target's words, each with its number.
 fn translated(source: System, target: System, expressions: &[String]) -> Vec<(usize, String)> {
     let column = |(name, lite, server): &(&str, &str, &str)| {
@@ -96,10 +103,7 @@ fn translated(source: System, target: System, expressions: &[String]) -> Vec<(us
         checks: expressions.iter().enumerate().map(check).collect(),
         ..Table::default()
     };
-    let text = "version: 1\nname: t\nsource: { url: 'from:' }\ntarget: { url: 'to:' }\n";
-    let file = PlanFile::parse(text, &|_| None).unwrap();
-    let (from, to) = (catalog(source, vec![table]), catalog(target, vec![]));
-    let plan = resolve(&file, &from, &to, &Tongue(target), &NoTypes).unwrap();
+    let plan = planned(source, target, table);
     let checks = plan.tables[0].target.checks.iter();
     checks.map(|check| (check.name.as_ref().unwrap().parse().unwrap(), check.expression.clone())).collect()
 }
@@ -259,7 +263,7 @@ fn from_sqlite_to_postgresql() {
     let ground = Ground::new(&mut random, "to_postgres");
     let written = authored(&mut random, true);
     let carried = translated(System::Sqlite, System::Postgresql, &written);
-    assert!(carried.len() * 2 > written.len(), "only {} of {} are translated", carried.len(), written.len());
+    assert!(carried.len() * 10 > written.len() * 7, "only {} of {} are translated", carried.len(), written.len());
     let expressions: Vec<&str> = carried.iter().map(|(_, sql)| sql.as_str()).collect();
     for ((number, sql), there) in carried.iter().zip(ground.in_postgres(&expressions)) {
         assert_eq!(ground.in_sqlite(&written[*number]), there, "{}\n{sql}", written[*number]);
@@ -272,9 +276,90 @@ fn from_postgresql_to_sqlite() {
     let ground = Ground::new(&mut random, "to_sqlite");
     let written = ground.printed(&authored(&mut random, false));
     let carried = translated(System::Postgresql, System::Sqlite, &written);
-    assert!(carried.len() * 2 > written.len(), "only {} of {} are translated", carried.len(), written.len());
+    assert!(carried.len() * 10 > written.len() * 7, "only {} of {} are translated", carried.len(), written.len());
     let expressions: Vec<&str> = carried.iter().map(|(number, _)| written[*number].as_str()).collect();
     for ((number, sql), here) in carried.iter().zip(ground.in_postgres(&expressions)) {
         assert_eq!(here, ground.in_sqlite(sql), "{}\n{sql}", written[*number]);
     }
+}
+
+/// A statement that creates a table with the defaults that the plan has, for columns of `(type, default)`.
+fn with_defaults(source: System, target: System, columns: &[(&str, &str)]) -> String {
+    let column = |(number, (native, default)): (usize, &(&str, &str))| {
+        let logical = Tongue(source).logical_type(native);
+        let mut column =
+            Column { name: format!("c{number}"), native: (*native).to_owned(), logical, ..Column::default() };
+        column.traits.default = Some((*default).to_owned());
+        column
+    };
+    let columns = columns.iter().enumerate().map(column).collect();
+    let plan = planned(source, target, Table { name: "d".to_owned(), columns, ..Table::default() });
+    let one = |field: &Field| {
+        let default = field.traits.default.as_ref().unwrap_or_else(|| panic!("{}: {:?}", field.name, plan.not_carried));
+        format!("{} {} DEFAULT {default}", field.name, field.native)
+    };
+    let columns: Vec<String> = plan.tables[0].target.fields.iter().map(one).collect();
+    format!("CREATE TABLE d ({}); INSERT INTO d DEFAULT VALUES", columns.join(", "))
+}
+
+#[test]
+fn defaults_of_sqlite_are_values_in_postgresql() {
+    let server = Server::shared();
+    server.create_database("defaults");
+    let create = with_defaults(
+        System::Sqlite,
+        System::Postgresql,
+        &[
+            ("INTEGER", "'7'"),
+            ("TEXT", "CURRENT_TIMESTAMP"),
+            ("DATETIME", "CURRENT_TIMESTAMP"),
+            ("DATE", "(date('now'))"),
+            ("BOOLEAN", "1"),
+            ("DECIMAL(10,2)", "'1.5'"),
+            ("BLOB", "X'00ff'"),
+            ("TEXT", "'it''s \\'"),
+            ("REAL", "-0.5"),
+            ("JSON", "'{}'"),
+            ("TIMESTAMPTZ", "CURRENT_TIMESTAMP"),
+            ("INTEGER", "(1 + 2 * 3)"),
+        ],
+    );
+    server.psql("defaults", &create);
+    let shown = server.psql(
+        "defaults",
+        "SELECT c0, c1 ~ '^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d$', now() AT TIME ZONE 'UTC' - c2 < '1 minute', c3 IS NOT NULL, c4, c5, c6, \
+         c7, c8, c9, c10 IS NOT NULL, c11 FROM d",
+    );
+    assert_eq!(shown, "7|t|t|t|t|1.50|\\x00ff|it's \\|-0.5|{}|t|7");
+}
+
+#[test]
+fn defaults_of_postgresql_are_values_in_sqlite() {
+    let create = with_defaults(
+        System::Postgresql,
+        System::Sqlite,
+        &[
+            ("integer", "'-7'::integer"),
+            ("timestamp with time zone", "now()"),
+            ("timestamp without time zone", "CURRENT_TIMESTAMP"),
+            ("date", "CURRENT_DATE"),
+            ("boolean", "true"),
+            ("numeric(10,2)", "1.50"),
+            ("text", "'it''s'::text"),
+            ("character varying(10)", "''::character varying"),
+            ("double precision", "'-0.5'::numeric"),
+            ("jsonb", "'{}'::jsonb"),
+            ("date", "'2020-02-29'::date"),
+            ("uuid", "'00112233-4455-6677-8899-aabbccddeeff'::uuid"),
+        ],
+    );
+    let lite = rusqlite::Connection::open_in_memory().unwrap();
+    lite.execute_batch(&create).unwrap();
+    let time = "____-__-__ __:__:__";
+    let sql = format!(
+        "SELECT c0 = -7 AND c1 LIKE '{time}+00' AND c2 LIKE '{time}' AND c3 LIKE '____-__-__' AND c4 = 1 AND c5 = 1.5 AND \
+         c6 = 'it''s' AND c7 = '' AND c8 = -0.5 AND c9 = '{{}}' AND c10 = '2020-02-29' AND c11 LIKE '00112233-%' FROM d"
+    );
+    let good: Option<bool> = lite.query_row(&sql, (), |row| row.get(0)).unwrap();
+    assert_eq!(good, Some(true), "{create}");
 }

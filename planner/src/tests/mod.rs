@@ -6,6 +6,7 @@ mod propose;
 mod relations;
 mod resolution;
 mod schema;
+mod schema_elsewhere;
 mod stages;
 mod structure;
 mod translate;
