@@ -52,45 +52,47 @@ fn from_mysql_elsewhere() {
         &nothing(Postgresql),
         expect![[r#"
 
-        Table "notes" -> "notes" (created)
-          "id" int              ->  "id" integer not null  [numbers itself, by default]
-          "kind" enum('a','b')  ->  "kind" "notes_kind"  [default 'a']
-          "title" varchar(100)  ->  "title" character varying(100)  [default '']
-          "body" longtext       ->  "body" text
-          "at" datetime(6)      ->  "at" timestamp  [default LOCALTIMESTAMP]
-          "done" tinyint(1)     ->  "done" boolean  [default FALSE]
-          "zero" date           ->  "zero" date
-          primary key (id)
-          index "body" (substr("body", 1, 20))
-          unique index "title" (substr("title", 1, 10))
-          index "start" (title)
-          index "longlonglonglonglonglonglonglonglonglonglonglonglonglo_7c474ff9" (kind)
+            Table "notes" -> "notes" (created)
+              "id" int              ->  "id" integer not null  [numbers itself, by default]
+              "kind" enum('a','b')  ->  "kind" "notes_kind"  [default 'a']
+              "title" varchar(100)  ->  "title" character varying(100)  [default '']
+              "body" longtext       ->  "body" text
+              "at" datetime(6)      ->  "at" timestamp  [default LOCALTIMESTAMP]
+              "done" tinyint(1)     ->  "done" boolean  [default FALSE]
+              "zero" date           ->  "zero" date
+              primary key (id)
+              index "body" (substr("body", 1, 20))
+              unique index "title" (substr("title", 1, 10))
+              index "start" (title)
+              index "longlonglonglonglonglonglonglonglonglonglonglonglonglo_7c474ff9" (kind)
 
-        Table "other" -> "other" (created)
-          "id" int          ->  "id" integer not null
-          "kind" enum('a')  ->  "kind" "other_kind"
-          primary key (id)
-          index "other_start" (kind)
-          index "other_notes" (kind)
+            Table "other" -> "other" (created)
+              "id" int          ->  "id" integer not null
+              "kind" enum('a')  ->  "kind" "other_kind"
+              primary key (id)
+              index "other_start" (kind)
+              index "other_notes" (kind)
 
-        Declared losses and assumptions: none
+            Relations checked: none
 
-        Beside the tables (2)
-          - enum type "notes_kind"
-          - enum type "other_kind"
+            Declared losses and assumptions: none
 
-        Not carried (9)
-          - collation of column "title" of table "notes": texts that are equal under "utf8mb4_general_ci" are told apart in the target
-          - default of column "at" of table "notes": it gives the time in the zone of the target's session
-          - default of column "zero" of table "notes": its value is none that type date has in every system
-          - index "body" of table "notes": only the first 20 of column "body" count, by substr()
-          - index "title" of table "notes": only the first 10 of column "title" count, by substr()
-          - index "words" of table "notes": it is a fulltext index, MySQL's own kind
-          - index "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglong" of table "notes": the name is longer than the target's names may be; it becomes "longlonglonglonglonglonglonglonglonglonglonglonglonglo_7c474ff9"
-          - index "start" of table "other": the name is taken in the target; it becomes "other_start"
-          - index "notes" of table "other": the name is taken in the target; it becomes "other_notes"
-        goes on Some("notes").id as Column { table: "notes", column: "id" }
-    "#]],
+            Beside the tables (2)
+              - enum type "notes_kind"
+              - enum type "other_kind"
+
+            Not carried (9)
+              - collation of column "title" of table "notes": texts that are equal under "utf8mb4_general_ci" are told apart in the target
+              - default of column "at" of table "notes": it gives the time in the zone of the target's session
+              - default of column "zero" of table "notes": its value is none that type date has in every system
+              - index "body" of table "notes": only the first 20 of column "body" count, by substr()
+              - index "title" of table "notes": only the first 10 of column "title" count, by substr()
+              - index "words" of table "notes": it is a fulltext index, MySQL's own kind
+              - index "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglong" of table "notes": the name is longer than the target's names may be; it becomes "longlonglonglonglonglonglonglonglonglonglonglonglonglo_7c474ff9"
+              - index "start" of table "other": the name is taken in the target; it becomes "other_start"
+              - index "notes" of table "other": the name is taken in the target; it becomes "other_notes"
+            goes on Some("notes").id as Column { table: "notes", column: "id" }
+        "#]],
     );
     check(
         "",
@@ -98,44 +100,46 @@ fn from_mysql_elsewhere() {
         &nothing(Sqlite),
         expect![[r#"
 
-        Table "notes" -> "notes" (created)
-          "id" int              ->  "id" INTEGER not null  [numbers itself, by default]
-          "kind" enum('a','b')  ->  "kind" text  [default 'a']
-          "title" varchar(100)  ->  "title" text(100)  [default '']
-          "body" longtext       ->  "body" text
-          "at" datetime(6)      ->  "at" timestamp  [default CURRENT_TIMESTAMP]
-          "done" tinyint(1)     ->  "done" boolean  [default 0]
-          "zero" date           ->  "zero" date
-          primary key (id)
-          index "body" (substr("body", 1, 20))
-          unique index "title" (substr("title", 1, 10))
-          index "start" (title)
-          index "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglong" (kind)
-          check "notes_kind_labels" ("kind" IN ('a', 'b'))
+            Table "notes" -> "notes" (created)
+              "id" int              ->  "id" INTEGER not null  [numbers itself, by default]
+              "kind" enum('a','b')  ->  "kind" text  [default 'a']
+              "title" varchar(100)  ->  "title" text(100)  [default '']
+              "body" longtext       ->  "body" text
+              "at" datetime(6)      ->  "at" timestamp  [default CURRENT_TIMESTAMP]
+              "done" tinyint(1)     ->  "done" boolean  [default 0]
+              "zero" date           ->  "zero" date
+              primary key (id)
+              index "body" (substr("body", 1, 20))
+              unique index "title" (substr("title", 1, 10))
+              index "start" (title)
+              index "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglong" (kind)
+              check "notes_kind_labels" ("kind" IN ('a', 'b'))
 
-        Table "other" -> "other" (created)
-          "id" int          ->  "id" int32 not null
-          "kind" enum('a')  ->  "kind" text
-          primary key (id)
-          index "other_start" (kind)
-          index "other_notes" (kind)
-          check "other_kind_labels" ("kind" IN ('a'))
+            Table "other" -> "other" (created)
+              "id" int          ->  "id" int32 not null
+              "kind" enum('a')  ->  "kind" text
+              primary key (id)
+              index "other_start" (kind)
+              index "other_notes" (kind)
+              check "other_kind_labels" ("kind" IN ('a'))
 
-        Declared losses and assumptions: none
+            Relations checked: none
 
-        Not carried (10)
-          - labels of column "kind" of table "notes": a check in SQLite, their order is not carried
-          - collation of column "title" of table "notes": texts that are equal under "utf8mb4_general_ci" are told apart in the target
-          - default of column "at" of table "notes": it gives the time in UTC, to the second
-          - default of column "zero" of table "notes": its value is none that type date has in every system
-          - index "body" of table "notes": only the first 20 of column "body" count, by substr()
-          - index "title" of table "notes": only the first 10 of column "title" count, by substr()
-          - index "words" of table "notes": it is a fulltext index, MySQL's own kind
-          - labels of column "kind" of table "other": a check in SQLite, their order is not carried
-          - index "start" of table "other": the name is taken in the target; it becomes "other_start"
-          - index "notes" of table "other": the name is taken in the target; it becomes "other_notes"
-        goes on Some("notes").id as Column { table: "notes", column: "id" }
-    "#]],
+            Declared losses and assumptions: none
+
+            Not carried (10)
+              - labels of column "kind" of table "notes": a check in SQLite, their order is not carried
+              - collation of column "title" of table "notes": texts that are equal under "utf8mb4_general_ci" are told apart in the target
+              - default of column "at" of table "notes": it gives the time in UTC, to the second
+              - default of column "zero" of table "notes": its value is none that type date has in every system
+              - index "body" of table "notes": only the first 20 of column "body" count, by substr()
+              - index "title" of table "notes": only the first 10 of column "title" count, by substr()
+              - index "words" of table "notes": it is a fulltext index, MySQL's own kind
+              - labels of column "kind" of table "other": a check in SQLite, their order is not carried
+              - index "start" of table "other": the name is taken in the target; it becomes "other_start"
+              - index "notes" of table "other": the name is taken in the target; it becomes "other_notes"
+            goes on Some("notes").id as Column { table: "notes", column: "id" }
+        "#]],
     );
 }
 
@@ -157,26 +161,28 @@ fn from_sqlite_elsewhere() {
         &nothing(Postgresql),
         expect![[r#"
 
-        Table "t" -> "t" (created)
-          "id" INTEGER  ->  "id" bigint not null  [numbers itself, by default]
-          "tag" TEXT    ->  "tag" text
-          "at" TEXT     ->  "at" text  [default to_char((CURRENT_TIMESTAMP AT TIME ZONE 'UTC'), 'YYYY-MM-DD HH24:MI:SS')]
-          primary key (id)
-          unique constraint "t_tag_key" (tag)
-          index "t_t" (at)
+            Table "t" -> "t" (created)
+              "id" INTEGER  ->  "id" bigint not null  [numbers itself, by default]
+              "tag" TEXT    ->  "tag" text
+              "at" TEXT     ->  "at" text  [default to_char((CURRENT_TIMESTAMP AT TIME ZONE 'UTC'), 'YYYY-MM-DD HH24:MI:SS')]
+              primary key (id)
+              unique constraint "t_tag_key" (tag)
+              index "t_t" (at)
 
-        Table "u" -> "u" (created)
-          "k" TEXT  ->  "k" text not null
-          primary key (k)
+            Table "u" -> "u" (created)
+              "k" TEXT  ->  "k" text not null
+              primary key (k)
 
-        Declared losses and assumptions: none
+            Relations checked: none
 
-        Not carried (3)
-          - collation of column "tag" of table "t": texts that are equal under "NOCASE" are told apart in the target
-          - index "t" of table "t": carried without its collation
-          - index "t" of table "t": the name is taken in the target; it becomes "t_t"
-        goes on Some("t").id as Column { table: "t", column: "id" }
-    "#]],
+            Declared losses and assumptions: none
+
+            Not carried (3)
+              - collation of column "tag" of table "t": texts that are equal under "NOCASE" are told apart in the target
+              - index "t" of table "t": carried without its collation
+              - index "t" of table "t": the name is taken in the target; it becomes "t_t"
+            goes on Some("t").id as Column { table: "t", column: "id" }
+        "#]],
     );
     check(
         "",
@@ -194,6 +200,8 @@ fn from_sqlite_elsewhere() {
             Table "u" -> "u" (created)
               "k" TEXT  ->  "k" text not null  [collation utf8mb4_0900_bin]
               no primary key
+
+            Relations checked: none
 
             Declared losses and assumptions: none
 

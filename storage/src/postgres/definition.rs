@@ -36,7 +36,7 @@ fn numbering(schema: &str, identity: &Identity) -> String {
     let as_identity = |when: &str| format!(" GENERATED {when} AS IDENTITY ({})", options(identity));
     match &identity.kind {
         IdentityKind::Always => as_identity("ALWAYS"),
-        IdentityKind::ByDefault => as_identity("BY DEFAULT"),
+        IdentityKind::ByDefault | IdentityKind::RowId => as_identity("BY DEFAULT"),
         IdentityKind::Serial { sequence } => {
             format!(" DEFAULT pg_catalog.nextval({}::pg_catalog.regclass)", literal(&qualified(schema, sequence)))
         }
