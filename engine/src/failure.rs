@@ -113,7 +113,7 @@ impl Failure {
     /// not a failure to write.
     pub fn of_constraint(doing: impl Into<String>, error: Error) -> Failure {
         match error {
-            Error::Refused { .. } => Failure::Violated { doing: doing.into(), error },
+            Error::Refused { .. } | Error::RefusedRow { .. } => Failure::Violated { doing: doing.into(), error },
             error => Failure::Storage { doing: doing.into(), error },
         }
     }
@@ -121,7 +121,9 @@ impl Failure {
     /// Why foreign keys could not be added to a table; `is_checked`: after its references were.
     pub fn foreign_key(table: &str, is_checked: bool, error: Error) -> Failure {
         match error {
-            Error::Refused { .. } | Error::Invalid { .. } | Error::Unsupported { .. } if is_checked => {
+            Error::Refused { .. } | Error::RefusedRow { .. } | Error::Invalid { .. } | Error::Unsupported { .. }
+                if is_checked =>
+            {
                 Failure::ForeignKey { table: table.to_owned(), error }
             }
             error => Failure::of_constraint(format!("adding foreign keys to table \"{table}\""), error),

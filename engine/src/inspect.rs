@@ -73,12 +73,22 @@ pub(crate) async fn structure(ends: &Ends, plan: &Plan, numbers: &[NextNumber]) 
     Ok(Some(expected.compare(&target)))
 }
 
+/// The target's catalog beside the plan of a job that may be long over.
+pub(crate) struct StandingStructure {
+    /// `None` for files.
+    pub facts: Option<StructuralFacts>,
+    /// What is not carried under the plan that made the target.
+    pub not_carried: Vec<String>,
+    /// What the comparison does not show, as a sentence.
+    pub note: Option<String>,
+}
+
 /// Compares the target's catalog with the plan, whoever made the tables. Which of them Sensei created, and so in all that
 /// was planned, only the journal knows; a sentence says where there is none.
 ///
 /// # Errors
 /// If a catalog cannot be read.
-pub(crate) async fn standing_structure(ends: &Ends) -> Result<(Option<StructuralFacts>, Option<String>)> {
+pub(crate) async fn standing_structure(ends: &Ends) -> Result<StandingStructure> {
     let before = last_plan(ends).await.ok().flatten();
     let mut plan = ends.resolve(before.as_ref())?;
     let note = before.is_none().then(|| {
@@ -88,7 +98,8 @@ pub(crate) async fn standing_structure(ends: &Ends) -> Result<(Option<Structural
     plan.numbering.retain(|numbering| numbering.table.as_ref().is_none_or(exists));
     let numbers = numbering::settle(ends, &plan).await?;
     let facts = structure(ends, &plan, &numbers).await?;
-    Ok((facts.clone(), note.filter(|_| facts.is_some())))
+    let note = note.filter(|_| facts.is_some());
+    Ok(StandingStructure { facts, not_carried: plan.not_carried, note })
 }
 
 /// The plan of the newest job in the state, if there is one.

@@ -16,7 +16,7 @@ use crate::compare::{Collected, Comparison, Overview, Part, ranges};
 use crate::context::Ends;
 use crate::difference::{Differences, Kind, RowDifference};
 use crate::failure::{Doing, Failure, Result};
-use crate::inspect;
+use crate::inspect::{self, StandingStructure};
 use crate::limits::REPAIR_ROWS_MAX;
 use crate::localise::{Depth, Located};
 use crate::lower::lower;
@@ -49,9 +49,9 @@ pub async fn verify(options: &VerifyOptions) -> Result<JobReport> {
     comparison.localise(&overview, depth, &mut |located| collected.take(&located)).await?;
     let relations = checked.references(&overview, &comparison, &mut collected, options.quiet).await?;
     let mut report = checked.report(&overview, collected.close()?, relations);
-    let (structural, note) = inspect::standing_structure(&checked.ends).await?;
-    report.verdict = Verdict::overall(structural.iter().map(StructuralFacts::verdict).chain([report.verdict]));
-    report.structural = structural;
+    let StandingStructure { facts, not_carried, note } = inspect::standing_structure(&checked.ends).await?;
+    report.verdict = Verdict::overall(facts.iter().map(StructuralFacts::verdict).chain([report.verdict]));
+    (report.structural, report.not_carried) = (facts, not_carried);
     report.notes.extend(note);
     report.elapsed_seconds = watch.elapsed().as_secs_f64();
     Ok(report)
@@ -275,7 +275,6 @@ impl Prepared {
         let mut report = JobReport::new(&self.plan.name, verdict, tables);
         report.relations = relations;
         report.differences = differences;
-        report.not_carried = self.plan.not_carried.clone();
         report.notes = self.missing_notes();
         report
     }
