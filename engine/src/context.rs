@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use sensei_planner::{Code, CsvFile, Plan, PlanFile, Problem, StageGraph, resolve};
 use sensei_storage::{
-    Catalog, CsvOptions, Endpoint, Error, Object, ObjectFolder, SecretText, Source, Target, open_source, open_target,
+    Catalog, CsvOptions, Endpoint, Error, Object, ObjectFolder, SecretText, Source, Target, look_at_target,
+    open_source, open_target,
 };
 
 use crate::dialect::TargetDialect;
@@ -49,14 +50,26 @@ pub fn read_plan_file(path: &Path) -> Result<PlanFile> {
 }
 
 impl Ends {
-    /// Reads the plan file at `path` and the catalogs of both ends. Writes nothing.
+    /// Reads the plan file at `path` and the catalogs of both ends, for a job that writes. Writes no row.
     ///
     /// # Errors
     /// If the file has problems, or an end cannot be reached.
     pub async fn connect(path: &Path) -> Result<Ends> {
+        Ends::open(path, open_target).await
+    }
+
+    /// The same for a command that only looks: nothing is made, not even the target's folder.
+    ///
+    /// # Errors
+    /// As [`Ends::connect`].
+    pub async fn look(path: &Path) -> Result<Ends> {
+        Ends::open(path, look_at_target).await
+    }
+
+    async fn open(path: &Path, open: fn(&Endpoint) -> sensei_storage::Result<Arc<dyn Target>>) -> Result<Ends> {
         let file = read_plan_file(path)?;
         let source = open_source(&source_endpoint(&file)).doing("opening the source")?;
-        let target = open_target(&target_endpoint(&file)).doing("opening the target")?;
+        let target = open(&target_endpoint(&file)).doing("opening the target")?;
         refuse_one_place(source.as_ref(), target.as_ref()).await?;
         let source_catalog = source.catalog().await.doing("reading the source's catalog")?;
         let target_catalog = target.catalog().await.doing("reading the target's catalog")?;

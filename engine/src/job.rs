@@ -117,7 +117,7 @@ pub(crate) fn journaled_plan(history: &History) -> Result<Plan> {
 }
 
 /// Refuses to go on with a job whose plan, source tables or target types are not what they were.
-fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Plan> {
+pub(crate) fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Plan> {
     let before = journaled_plan(history)?;
     let now = ends.resolve(Some(&before))?;
     if identity(&now) == history.opening.plan_sha256 {

@@ -42,7 +42,7 @@ pub struct VerifyOptions {
 /// Whatever keeps it from a verdict.
 pub async fn verify(options: &VerifyOptions) -> Result<JobReport> {
     let watch = Stopwatch::start();
-    let checked = Prepared::new(Ends::connect(&options.plan).await?)?;
+    let checked = Prepared::new(Ends::look(&options.plan).await?)?;
     let (overview, comparison) = checked.overview(false, options.quiet).await?;
     let mut collected = Collected::new(comparison.tables.clone()).reporting(options.report.as_deref())?;
     let depth = if options.report.is_some() { Depth::All } else { Depth::Examples };

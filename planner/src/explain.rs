@@ -4,7 +4,7 @@ mod graph;
 mod schema;
 mod text;
 
-pub(crate) use text::{grouped, rounded};
+pub use text::{grouped, rounded};
 
 use crate::plan::Plan;
 use crate::stages::StageGraph;

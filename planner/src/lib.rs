@@ -60,7 +60,7 @@ mod tests;
 pub use abilities::{Abilities, IdentifierMax, NameScope};
 pub use bytes::ByteSize;
 pub use dialect::{Dialect, ExpressionTyper};
-pub use explain::{Format, explain};
+pub use explain::{Format, explain, grouped, rounded};
 pub use file::{
     ColumnFile, CsvFile, KeyedHashFile, LimitsFile, MaskFile, ObjectsFile, PlanFile, RejectsFile, RelationFile,
     RuleFile, SourceFile, TablesFile, TargetFile, TypeFile, VERSION,

@@ -51,6 +51,11 @@ pub trait Target: Source {
         Ok(Vec::new())
     }
 
+    /// Bytes that still fit where the rows will be, if that can be told from here.
+    async fn free_bytes(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Of the commits `known` of `job`, the splits whose commit the target still has. One that was restored, failed over
     /// or lost its last transactions in a crash has fewer than the journal says.
     async fn committed(&self, job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>>;

@@ -221,7 +221,7 @@ fn plural(count: u64, word: &str) -> String {
 }
 
 /// A number with its thousands apart: `6,001,215`.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -234,7 +234,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// Bytes in the largest unit of which there is at least one, to a tenth: `1.3 GiB`.
-pub(crate) fn rounded(bytes: u64) -> String {
+pub fn rounded(bytes: u64) -> String {
     let (unit, shift) = match bytes {
         0..0x400 => return format!("{bytes} B"),
         0x400..0x10_0000 => ("KiB", 10),

@@ -27,6 +27,7 @@ mod pieces;
 mod prepare;
 mod relation;
 mod scan;
+mod settings;
 mod snapshot;
 mod sql;
 mod target;
@@ -51,6 +52,7 @@ use self::relation::Relation;
 use self::snapshot::PostgresSnapshot;
 use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
+use crate::setting::{Role, Setting};
 use crate::source::{Snapshot, Source};
 
 pub use self::documented::{documented_types, refuses};
@@ -147,5 +149,12 @@ impl Source for Postgres {
 
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>> {
         Ok(Arc::new(PostgresSnapshot::open(&self.pool, &self.schema, readers).await?))
+    }
+
+    async fn settings(&self, role: Role, bytes: u64) -> Result<Vec<Setting>> {
+        let session = self.session().await?;
+        let settings = settings::read(&session, role, bytes, self.pool.connections_max()).await?;
+        session.park(Tag::FREE);
+        Ok(settings)
     }
 }

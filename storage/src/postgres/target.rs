@@ -61,7 +61,8 @@ impl Target for Postgres {
 
     async fn missing_privileges(&self) -> Result<Vec<String>> {
         const SQL: &str = "SELECT current_database()::text, has_database_privilege(current_database(), 'CREATE'), \
-            coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = $1), true)";
+            coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = $1), true), \
+            pg_is_in_recovery(), (SELECT reset_val = 'on' FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only')";
         let session = self.session().await?;
         let row = session.query_one(SQL, &[&self.schema]).await;
         let row = row.map_err(|error| session.failure("the account's privileges", error))?;
@@ -73,6 +74,11 @@ impl Target for Postgres {
         }
         if !row.get::<_, bool>(2) {
             missing.push(format!("CREATE on schema \"{}\" of database \"{database}\"", self.schema));
+        }
+        if row.get::<_, bool>(3) {
+            missing.push("the right to write: the server is a standby".to_owned());
+        } else if row.get::<_, Option<bool>>(4) == Some(true) {
+            missing.push(format!("the right to write: default_transaction_read_only is on in database \"{database}\""));
         }
         Ok(missing)
     }

@@ -25,6 +25,7 @@ mod progress;
 mod references;
 mod scan;
 mod schema;
+mod settings;
 mod sizes;
 mod snapshot;
 mod target;
@@ -45,6 +46,7 @@ pub use types::{holding, logical_type, native_type};
 
 use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
+use crate::setting::{Role, Setting};
 use crate::source::{Snapshot, Source};
 use connect::File;
 use error::classify;
@@ -66,7 +68,7 @@ impl Sqlite {
     /// Opens a database file with at most `readers_max` connections that read at once.
     ///
     /// # Errors
-    /// `Missing` if there is no such file, or for [`Access::Write`] no such folder; `Corrupt` if it is no database;
+    /// `Missing` if there is no such file, or for [`Access::Write`] and [`Access::Look`] no such folder; `Corrupt` if it is no database;
     /// `Privilege` if it may not be opened.
     ///
     /// ```
@@ -120,6 +122,11 @@ impl Source for Sqlite {
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>> {
         let (file, count) = (self.file.clone(), readers.clamp(1, self.readers_max));
         Ok(Arc::new(blocking(move || SqliteSnapshot::open(&file, count)).await?))
+    }
+
+    async fn settings(&self, role: Role, _bytes: u64) -> Result<Vec<Setting>> {
+        let file = self.file.clone();
+        blocking(move || settings::read(&file, role)).await
     }
 }
 

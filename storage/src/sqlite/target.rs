@@ -17,6 +17,7 @@ use super::{Sqlite, blocking, checks, create, indexes, numbering, objects, progr
 use crate::catalog::{Field, Object, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
+use crate::space::free_bytes;
 use crate::split::SplitId;
 use crate::target::{Begin, Commit, NextNumber, OnExisting, Standing, Target, Write};
 use crate::trial::Trial;
@@ -32,7 +33,7 @@ impl Sqlite {
         if let Some(writer) = self.writer.get() {
             return Ok(writer.clone());
         }
-        if self.access == Access::Read {
+        if self.access != Access::Write {
             let why = "it was opened for reading".to_owned();
             return Err(Error::Invalid { what: self.file.name().to_owned(), why });
         }
@@ -51,6 +52,20 @@ impl Sqlite {
     }
 }
 
+/// What the account may not do and writing to `file` takes.
+fn unwritable(file: &File) -> Vec<String> {
+    let written = std::fs::OpenOptions::new().write(true).open(file.path());
+    let folder = file.path().parent().and_then(|folder| std::fs::metadata(folder).ok());
+    let locked = folder.is_some_and(|folder| folder.permissions().readonly());
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            vec![format!("the right to write {}", file.name())]
+        }
+        _ if locked => vec![format!("the right to create files in the folder of {}", file.name())],
+        _ => Vec::new(),
+    }
+}
+
 #[async_trait]
 impl Target for Sqlite {
     fn writers_max(&self) -> usize {
@@ -66,6 +81,16 @@ impl Target for Sqlite {
             failure.map_or(Ok(tables), |error| Err(classify(file.name(), error)))
         })
         .await
+    }
+
+    async fn missing_privileges(&self) -> Result<Vec<String>> {
+        let file = self.file.clone();
+        blocking(move || Ok(unwritable(&file))).await
+    }
+
+    async fn free_bytes(&self) -> Result<Option<u64>> {
+        let file = self.file.clone();
+        blocking(move || Ok(free_bytes(file.path()))).await
     }
 
     async fn prepare(&self, job: &str, tables: &[TargetTable], on_existing: OnExisting) -> Result<()> {
