@@ -54,8 +54,8 @@ const BANK: &str = "
 const PAY: &str = "
     WITH pair AS (SELECT (1 + random() * 59999)::int AS payer, (1 + random() * 59999)::int AS payee),
         paid AS (INSERT INTO transfer (payer, payee, amount) SELECT payer, payee, 10 FROM pair WHERE payer <> payee RETURNING *)
-    UPDATE account SET balance = balance + CASE WHEN id = payee THEN amount ELSE -amount END
-    FROM paid WHERE id IN (payer, payee)";
+    UPDATE account SET balance = balance + CASE WHEN account.id = payee THEN amount ELSE -amount END
+    FROM paid WHERE account.id IN (payer, payee)";
 
 /// Accounts whose balance is not what their transfers say.
 const UNBALANCED: &str = "
@@ -120,7 +120,7 @@ fn pain_12_nothing_is_held_and_nothing_is_guessed() {
     job.same("SELECT count(*), md5(string_agg(id || v, ',' ORDER BY id)) FROM t");
     let shown = job.sensei.run(&["certificate", "show", report["certificate"].as_str().unwrap(), "--output", "json"]);
     let shown = shown.expect(0).json();
-    let snapshots = shown["predicate"]["snapshots"].as_array().map(Vec::len);
+    let snapshots = shown["predicate"]["source"]["snapshots"].as_array().map(Vec::len);
     assert_eq!(snapshots, Some(2), "the certificate names both snapshots: {shown}");
     for database in ["source", "target"] {
         assert_eq!(job.server.psql(database, HELD), "0|0|0", "{database}");

@@ -8,6 +8,7 @@ const MEMORY_MIB: u64 = 256;
 /// 400 MiB in 50,000 rows whose key begins with the same value everywhere, and as many narrow rows without a key.
 const LARGE: &str = "
     CREATE TABLE wide (tenant int, id bigint, body bytea, PRIMARY KEY (tenant, id));
+    ALTER TABLE wide ALTER body SET STORAGE EXTERNAL;
     CREATE TABLE heap (a int, b text);
     INSERT INTO wide SELECT 1, i, decode(repeat(md5(i::text), 512), 'hex') FROM generate_series(1, 50000) i;
     INSERT INTO heap SELECT i % 7, 'row ' || i % 11 FROM generate_series(1, 50000) i;
