@@ -272,9 +272,6 @@ impl Scope<'_, '_> {
         let kept = same_system && declared.is_none() && own;
         let text = if kept { column.native.clone() } else { native() };
         self.note_type(of, column, &text, notes);
-        if column.is_generated() {
-            notes.push(format!("generation expression of {of}: its values are carried"));
-        }
         text
     }
 
@@ -282,7 +279,9 @@ impl Scope<'_, '_> {
     /// source's database has defined for itself.
     fn note_type(&self, of: &str, column: &Column, target: &str, notes: &mut Vec<String>) {
         let native = &column.native;
-        if self.context.source.system != System::Postgresql || native == target {
+        // Labels are carried as labels, or said to be left.
+        let labelled = !column.traits.labels.is_empty();
+        if self.context.source.system != System::Postgresql || native == target || labelled {
             return;
         }
         if postgres::is_blank_padded(native) {

@@ -2,15 +2,22 @@
 
 use std::collections::HashMap;
 
+use crate::abilities::{Abilities, IdentifierMax};
 use crate::dialect::Dialect;
 use crate::problem::{Code, Problem};
 use crate::table::TableDraft;
 
 /// Adds a problem for each name that the target cannot have.
-pub(crate) fn check(drafts: &[TableDraft<'_>], dialect: &dyn Dialect, problems: &mut Vec<Problem>) {
+pub(crate) fn check(
+    drafts: &[TableDraft<'_>],
+    dialect: &dyn Dialect,
+    abilities: &Abilities,
+    problems: &mut Vec<Problem>,
+) {
+    let limits = Limits { max: abilities.identifier_max, ignores_case: dialect.ignores_case() };
     let tables =
         drafts.iter().map(|draft| (draft.plan.target.name.as_str(), format!("table \"{}\"", draft.table.name)));
-    distinct("table", tables, dialect, problems);
+    distinct("table", tables, &limits, problems);
     for draft in drafts {
         let table = &draft.table.name;
         let of = |index: usize| match draft.plan.source_column(&draft.plan.columns[index]) {
@@ -18,26 +25,32 @@ pub(crate) fn check(drafts: &[TableDraft<'_>], dialect: &dyn Dialect, problems: 
             None => format!("a computed column of table \"{table}\""),
         };
         let columns = draft.plan.target.fields.iter().enumerate();
-        distinct("column", columns.map(|(index, field)| (field.name.as_str(), of(index))), dialect, problems);
+        distinct("column", columns.map(|(index, field)| (field.name.as_str(), of(index))), &limits, problems);
     }
+}
+
+/// What names in the target must obey.
+struct Limits {
+    max: Option<IdentifierMax>,
+    ignores_case: bool,
 }
 
 /// Checks names that must differ from each other, each with what it is the name of.
 fn distinct<'a>(
     kind: &str,
     names: impl Iterator<Item = (&'a str, String)>,
-    dialect: &dyn Dialect,
+    limits: &Limits,
     problems: &mut Vec<Problem>,
 ) {
     let mut taken: HashMap<String, String> = HashMap::new();
     for (name, of) in names {
-        if let Some(why) = unusable(name, dialect) {
+        if let Some(why) = unusable(name, limits.max) {
             let what = format!("{of} cannot be named \"{}\" in the target", name.escape_debug());
             problems.push(Problem::new(Code::Name, what).why(why).hint("Choose another name with `into`."));
         }
-        let folded = if dialect.ignores_case() { name.to_ascii_lowercase() } else { name.to_owned() };
+        let folded = if limits.ignores_case { name.to_ascii_lowercase() } else { name.to_owned() };
         if let Some(other) = taken.insert(folded, of.clone()) {
-            let why = match dialect.ignores_case() {
+            let why = match limits.ignores_case {
                 true => "The target does not tell names apart that differ only in case.",
                 false => "",
             };
@@ -47,13 +60,17 @@ fn distinct<'a>(
     }
 }
 
-fn unusable(name: &str, dialect: &dyn Dialect) -> Option<String> {
+fn unusable(name: &str, max: Option<IdentifierMax>) -> Option<String> {
     if name.is_empty() {
         return Some("It is empty.".to_owned());
     }
     if name.contains('\0') {
         return Some("It has a NUL character.".to_owned());
     }
-    let max = dialect.identifier_bytes_max()?;
-    (name.len() > max).then(|| format!("It has {} bytes, and the target's limit is {max}.", name.len()))
+    match max.filter(|max| !max.allows(name))? {
+        IdentifierMax::Bytes(max) => Some(format!("It has {} bytes, and the target's limit is {max}.", name.len())),
+        IdentifierMax::Chars(max) => {
+            Some(format!("It has {} characters, and the target's limit is {max}.", name.chars().count()))
+        }
+    }
 }

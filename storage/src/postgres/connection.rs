@@ -7,25 +7,34 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Connection, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
 use super::failure::failure;
+use super::sql::identifier;
 use super::tls;
 use crate::error::{Error, Result};
 
 /// The oldest server that is supported: block ranges are scanned by range from version 14 on.
 const SERVER_VERSION_MIN: u32 = 140_000;
 
-/// What every session sets, so that text forms are fixed and nothing is cut short or filtered unseen.
+/// What every session sets, so that text forms are fixed (also within composite values and arrays) and nothing is cut
+/// short or filtered unseen.
 /// `row_security = off` turns a row filter into an error.
 /// A commit that was answered must survive a crash of the server, or the journal would know more than the target.
 const SESSION_SETTINGS: &str = "\
     SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; \
     SET standard_conforming_strings = on; SET extra_float_digits = 1; SET client_encoding = 'UTF8'; \
+    SET lc_monetary = 'C'; SET xmloption = content; SET array_nulls = on; SET quote_all_identifiers = off; \
     SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
-    SET row_security = off; SET jit = off; SET synchronous_commit = on; SHOW server_version_num";
+    SET row_security = off; SET jit = off; SET synchronous_commit = on";
+
+/// Puts the schema, quoted, in front of where the account or database looks for names.
+const SEARCH_PATH: &str = "\
+    SELECT pg_catalog.set_config('search_path', \
+        pg_catalog.concat_ws(', ', $1::text, nullif(pg_catalog.current_setting('search_path'), '')), false), \
+        pg_catalog.current_setting('server_version_num')";
 
 /// Which sessions may serve a request: those of one snapshot, or those in no transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +50,8 @@ impl Tag {
 /// **Invariant:** sessions in use and idle together never exceed `connections_max`; an idle one gives way.
 pub(super) struct Pool {
     address: Address,
+    /// Where sessions look for names before they look anywhere else: types of the schema are written without it.
+    schema: String,
     tls: Option<MakeRustlsConnect>,
     connections_max: usize,
     permits: Arc<Semaphore>,
@@ -68,12 +79,13 @@ impl Pool {
     ///
     /// # Errors
     /// `Missing` or `Invalid` if the trusted certificates cannot be read.
-    pub(super) fn new(address: Address, connections_max: usize) -> Result<Arc<Pool>> {
+    pub(super) fn new(address: Address, schema: &str, connections_max: usize) -> Result<Arc<Pool>> {
         let connections_max = connections_max.max(2);
         let tls = tls::connector(&address)?;
         let permits = Arc::new(Semaphore::new(connections_max));
         let idle = Mutex::new(Vec::new());
-        Ok(Arc::new(Pool { address, tls, connections_max, permits, idle, tags: AtomicU64::new(1) }))
+        let schema = schema.to_owned();
+        Ok(Arc::new(Pool { address, schema, tls, connections_max, permits, idle, tags: AtomicU64::new(1) }))
     }
 
     /// The endpoint for people.
@@ -134,12 +146,10 @@ impl Pool {
             Some(tls) => self.address.config.connect(tls.clone()).await.map(Link::spawn),
         };
         let link = link.map_err(|error| self.failure("the server", error))?;
-        let answers = link.client.simple_query(SESSION_SETTINGS).await;
-        let answers = answers.map_err(|error| self.failure("the server", error))?;
-        let version = answers.iter().find_map(|answer| match answer {
-            SimpleQueryMessage::Row(row) => row.get(0)?.parse::<u32>().ok(),
-            _ => None,
-        });
+        link.client.batch_execute(SESSION_SETTINGS).await.map_err(|error| self.failure("the server", error))?;
+        let version = link.client.query_one(SEARCH_PATH, &[&identifier(&self.schema)]).await;
+        let version = version.map_err(|error| self.failure("the server", error))?;
+        let version = version.get::<_, String>(1).parse::<u32>().ok();
         match version {
             Some(version) if version >= SERVER_VERSION_MIN => Ok(link),
             Some(version) => Err(Error::Unsupported {
