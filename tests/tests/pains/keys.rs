@@ -2,11 +2,15 @@
 
 use crate::ground::{Postgres, differences, run, sensei};
 
-/// No key and equal rows; text keys that sort by a language, one of them not telling case apart; mixed, descending and
-/// nullable keys.
+/// No key and equal rows; text keys that sort by a language, two of them not telling case apart, one by operators that
+/// are in a schema of their own; mixed, descending and nullable keys.
 const TABLES: &str = r#"
     CREATE COLLATION german (provider = icu, locale = 'de-u-kn-true');
     CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+    CREATE SCHEMA elsewhere; CREATE EXTENSION citext SCHEMA elsewhere;
+    CREATE TABLE code (c elsewhere.citext PRIMARY KEY, n int);
+    INSERT INTO code SELECT x || lpad(i::text, 6, '0'), i
+        FROM generate_series(1, 10000) i, LATERAL (SELECT CASE WHEN i % 2 = 0 THEN 'key ' ELSE 'KEY ' END) part(x);
     CREATE TABLE heap (a int, b text);
     CREATE TABLE word (w text COLLATE german PRIMARY KEY, n int);
     CREATE TABLE nick (w text COLLATE caseless PRIMARY KEY, n int);
@@ -30,7 +34,7 @@ const TABLES: &str = r#"
 const ROWS: &str = "
     SELECT name, count(*), md5(string_agg(row, ';' ORDER BY row COLLATE \"C\")) FROM (
         SELECT 'heap', heap::text FROM heap UNION ALL SELECT 'word', word::text FROM word UNION ALL
-        SELECT 'nick', nick::text FROM nick UNION ALL SELECT 'down', down::text FROM down UNION ALL
+        SELECT 'nick', nick::text FROM nick UNION ALL SELECT 'code', code::text FROM code UNION ALL SELECT 'down', down::text FROM down UNION ALL
         SELECT 'mixed', row(u, extract(epoch FROM d), t, n, v)::text FROM mixed UNION ALL
         SELECT 'maybe', maybe::text FROM maybe) rows (name, row) GROUP BY name ORDER BY name";
 
@@ -42,7 +46,8 @@ fn pain_11_keys_of_any_shape_and_any_collation() {
     let job = Postgres::new(TABLES, "limits: { split: 16KiB, workers: 2 }");
     // The target's own tables sort otherwise.
     job.target(
-        "CREATE TABLE word (w text COLLATE \"C\" PRIMARY KEY, n int); CREATE TABLE nick (w text COLLATE \"C\" PRIMARY KEY, n int);
+        "CREATE SCHEMA elsewhere; CREATE EXTENSION citext SCHEMA elsewhere;
+         CREATE TABLE word (w text COLLATE \"C\" PRIMARY KEY, n int); CREATE TABLE nick (w text COLLATE \"C\" PRIMARY KEY, n int);
          CREATE TABLE mixed (u uuid, d timestamptz, t text COLLATE \"en-x-icu\", n numeric, v int, PRIMARY KEY (u, n, d, t))",
     );
     run(&job.sensei);
