@@ -10,7 +10,7 @@ mod parts;
 mod sql;
 
 use sensei_storage::evidence::{StructuralCounts, StructuralDifference, StructuralFacts};
-use sensei_storage::{Catalog, NextNumber, Object, ObjectKind, System, Table, TargetTable};
+use sensei_storage::{Catalog, IdentityKind, NextNumber, Object, ObjectKind, System, Table, TargetTable};
 
 use crate::dialect::{Dialect, same_name};
 use crate::plan::{Plan, TablePlan};
@@ -152,6 +152,10 @@ impl<'a> Comparison<'a> {
                 let mut columns = found.into_iter().flat_map(|found| &found.columns);
                 let column = columns.find(|column| self.same(&column.name, &wanted.of));
                 let identity = column.and_then(|column| column.traits.identity.as_ref());
+                // SQLite's rowid follows the largest number in use by itself, and remembers none that was given before.
+                if identity.is_some_and(|identity| identity.kind == IdentityKind::RowId) {
+                    return;
+                }
                 let object = format!("the numbering of {}", column_name(table, &wanted.of));
                 (object, identity.and_then(|identity| Some((identity.next?, identity.increment))))
             }
