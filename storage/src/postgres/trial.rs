@@ -11,12 +11,12 @@ use bytes::BytesMut;
 use futures::SinkExt;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::Postgres;
 use super::bookkeeping::{self, OBJECT};
 use super::connection::Session;
 use super::copy::Layout;
 use super::relation::Relation;
 use super::sql::{literal, qualified};
-use super::Postgres;
 use super::writer::{claim, kept_out, make_room};
 use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
