@@ -142,7 +142,9 @@ impl<'a> Walk<'a> {
         };
         let complete = stream::unfold(complete, async |mut complete| Some((complete.recv().await?, complete)));
         let indexing = complete.map(in_turn).buffer_unordered(tables.max(1)).try_collect();
-        (self.walked.copied, self.indexed) = tokio::try_join!(copying, indexing)?;
+        // Copying writes the journal, so an index that is refused does not stop it midway.
+        let (copied, indexed) = tokio::join!(copying, indexing);
+        (self.walked.copied, self.indexed) = (copied?, indexed?);
         Ok(())
     }
 
