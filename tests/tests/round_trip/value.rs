@@ -138,6 +138,8 @@ impl Kind {
             Kind::Array(element) if way == Way::ThroughSqlite && element.knows_nan() => {
                 format!("array_replace({value}, 'NaN', 0)")
             }
+            // A key that SQLite numbers by itself must have a number left.
+            Kind::BigInt if way == Way::ThroughSqlite => format!("least({value}, 9223372036854775806)"),
             _ if way == Way::ThroughSqlite && self.knows_nan() => format!("coalesce(nullif({value}, 'NaN'), 0)"),
             _ => value,
         }
