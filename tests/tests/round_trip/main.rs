@@ -103,6 +103,7 @@ impl<'s> Round<'s> {
 }
 
 /// Rounds until the time is over.
+#[expect(clippy::print_stdout, reason = "it tells how much was tried")]
 fn rounds(test: &str, way: Way, go: impl Fn(&Round<'_>, &mut Random)) {
     let mut random = Random::announced(test);
     let servers = [Server::shared(), &Server::start()];
