@@ -90,7 +90,7 @@ impl Cast {
             text::render(&self.from, array, row, &mut rendered);
             if let Err(reason) = text::parse(&self.to, &rendered, &mut builder) {
                 builder.append_null();
-                faults.add(row, column, reason);
+                faults.lose(row, column, reason);
             }
         }
         builder.finish()

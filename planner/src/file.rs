@@ -8,6 +8,7 @@ use sensei_storage::{OnExisting, VerifyMode};
 use serde::{Deserialize, Deserializer};
 
 use crate::bytes::ByteSize;
+use crate::plan::OnOrphans;
 use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::{read, variables, yaml};
@@ -38,6 +39,9 @@ pub struct PlanFile {
     /// Types that become other types wherever they occur.
     #[serde(default)]
     pub types: Vec<TypeFile>,
+    /// References between tables that must hold in the target, beside the foreign keys that are carried.
+    #[serde(default)]
+    pub relations: Vec<RelationFile>,
     /// How much is proved.
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["full", "counts", "off"]))]
@@ -216,6 +220,26 @@ pub struct TypeFile {
     pub nul_characters: Option<NulCharacters>,
 }
 
+/// A reference that must hold in the target: every row of `table` refers to a row of `references`, or to nothing by a
+/// NULL. All names are the source's.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RelationFile {
+    /// Table whose rows refer.
+    pub table: String,
+    /// Its referring columns.
+    pub columns: Vec<String>,
+    /// Table they refer to.
+    pub references: String,
+    /// Columns they refer to, in the order of `columns`; the primary key if left out.
+    #[serde(default)]
+    pub parent_columns: Vec<String>,
+    /// What to do about rows that refer to nothing.
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["fail", "report"]))]
+    pub orphans: OnOrphans,
+}
+
 /// What to do with rows that do not fit.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -226,6 +250,9 @@ pub struct RejectsFile {
     /// Folder for rejected rows.
     #[serde(default = "rejects")]
     pub to: String,
+    /// Whether the rows themselves are written there, beside key and reason; masked columns are masked.
+    #[serde(default = "reject_rows")]
+    pub rows: bool,
 }
 
 /// How much may be used. What is not given has a default.
@@ -302,7 +329,7 @@ impl Default for TablesFile {
 
 impl Default for RejectsFile {
     fn default() -> Self {
-        RejectsFile { max: 0, to: rejects() }
+        RejectsFile { max: 0, to: rejects(), rows: reject_rows() }
     }
 }
 
@@ -312,6 +339,10 @@ fn state() -> String {
 
 fn rejects() -> String {
     "./rejects".to_owned()
+}
+
+fn reject_rows() -> bool {
+    true
 }
 
 fn everything() -> Vec<String> {

@@ -3,6 +3,7 @@
 mod explain;
 mod files;
 mod propose;
+mod relations;
 mod resolution;
 mod types;
 

@@ -14,6 +14,7 @@ mod connect;
 mod create;
 mod ddl;
 mod decode;
+mod documented;
 mod encode;
 mod error;
 mod indexes;
@@ -27,6 +28,7 @@ mod schema;
 mod sizes;
 mod snapshot;
 mod target;
+mod trial;
 mod types;
 mod writer;
 
@@ -38,6 +40,7 @@ use rusqlite::Connection;
 use tokio::sync::{Mutex, Semaphore};
 
 pub use connect::Access;
+pub use documented::{documented_types, refuses};
 pub use types::{holding, logical_type, native_type};
 
 use crate::catalog::{Catalog, System};

@@ -13,12 +13,13 @@ use super::error::{classify, definition};
 use super::scan::{self, Rows};
 use super::schema::{self, Address};
 use super::writer::{self, Insert, table_name, writable_rowid};
-use super::{Sqlite, blocking, checks, create, indexes, numbering, objects, progress, references, sizes};
+use super::{Sqlite, blocking, checks, create, indexes, numbering, objects, progress, references, sizes, trial};
 use crate::catalog::{Field, Object, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
 use crate::split::SplitId;
 use crate::target::{Begin, Commit, NextNumber, OnExisting, Standing, Target, Write};
+use crate::trial::Trial;
 
 /// SQLite has one write lock per file.
 const WRITERS_MAX: usize = 1;
@@ -112,6 +113,10 @@ impl Target for Sqlite {
 
     async fn begin(&self, write: Write) -> Result<Begin> {
         writer::begin(self.writer()?.lock_owned().await, write).await
+    }
+
+    async fn trial(&self, write: Write) -> Result<Box<dyn Trial>> {
+        Ok(trial::begin(self.writer()?.lock_owned().await, write))
     }
 
     async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches> {

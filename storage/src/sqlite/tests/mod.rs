@@ -4,6 +4,7 @@ mod definitions;
 mod reading;
 mod schemas;
 mod snapshots;
+mod trial;
 mod types;
 mod writing;
 
