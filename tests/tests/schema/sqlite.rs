@@ -140,7 +140,10 @@ fn rows_that_break_a_constraint_stop_the_job_and_nothing_is_dropped() {
     let error = &refused.json()["error"];
     assert_eq!((&error["code"], &error["exit_code"]), (&json!("S305"), &json!(3)));
     let message = error["message"].as_str().unwrap();
-    assert!(message.contains("\"once\"") && message.contains("\"t\""), "{message}");
+    assert!(
+        message.contains("\"once\"") && message.contains("\"t\"") && message.contains("keys that several rows have: 1"),
+        "{message}"
+    );
     assert_eq!(sensei.sqlite_rows("copy.db", "SELECT count(*) FROM t"), [["3"]]);
     let status = sensei.run(&["status", "plan.yaml"]).expect(0).stdout;
     assert!(status.contains("S305") && status.contains("run it again"), "{status}");

@@ -325,7 +325,7 @@ async fn checks_are_enforced_row_by_row_or_counted() {
     target.add_checks(&made).await.unwrap();
     let values = rows(&made.fields, &[&[Some("421")]]);
     let error = writing::commit_split(&target, writing::write(&made, 0, 1), &[values]).await.unwrap_err();
-    assert!(matches!(&error, Error::Refused { .. }) && !error.to_string().contains("421"), "{error}");
+    assert!(matches!(&error, Error::RefusedRow { .. }) && !error.to_string().contains("421"), "{error}");
     assert!(error.to_string().contains("small"), "{error}");
     let other = TargetTable { checks: vec![Check { name: None, expression: "a > 0".to_owned() }], ..made };
     assert!(matches!(target.add_checks(&other).await, Err(Error::Missing { .. })));
