@@ -248,7 +248,7 @@ fn with_count(connection: &Connection, table: &TargetTable, index: &Index, error
     // GROUP BY takes no order.
     let unordered = |one: &IndexPart| part(table, index, &IndexPart { descending: false, ..one.clone() });
     let keys = index.parts.iter().map(unordered).collect::<Result<Vec<_>>>();
-    let (Error::RefusedRow { what, column, why }, Ok(keys)) = (&error, keys) else { return error };
+    let (Error::Refused { what, why }, Ok(keys)) = (&error, keys) else { return error };
     let terms = index.parts.iter().map(|part| match &part.of {
         IndexTerm::Column(name) => quoted(name),
         IndexTerm::Expression(text) => format!("({text})"),
@@ -264,7 +264,7 @@ fn with_count(connection: &Connection, table: &TargetTable, index: &Index, error
     match connection.query_row(&sql, (), |row| row.get::<_, i64>(0)) {
         Ok(count) => {
             let why = format!("{why}; keys that several rows have: {count}");
-            Error::RefusedRow { what: what.clone(), column: column.clone(), why }
+            Error::Refused { what: what.clone(), why }
         }
         // Whatever keeps it from counting is worth less than the refusal.
         Err(_) => error,
