@@ -1,4 +1,5 @@
-//! Cuts a table into pieces. The server compares keys, in its own order, so any key type and collation will do.
+//! Cuts a table into pieces. The server compares keys, in its own order, so any collation will do, and any key type
+//! whose operators every session finds.
 
 use super::connection::Session;
 use super::relation::Relation;
@@ -27,6 +28,13 @@ const SHAPE: &str = "\
 const CORRELATION: &str = "\
     SELECT correlation FROM pg_catalog.pg_stats \
     WHERE schemaname = $1 AND tablename = $2 AND attname = $3 AND NOT inherited";
+
+/// Whether the server finds the operators that order the key wherever the session's search path leads: those of a type
+/// such as citext are elsewhere, and without them its values would compare as another type's, in another order.
+const COMPARABLE: &str = "\
+    SELECT coalesce(bool_and(c.opcnamespace = 'pg_catalog'::regnamespace), false) \
+    FROM pg_catalog.pg_index i, unnest(i.indclass::oid[]) AS used(class) \
+    JOIN pg_catalog.pg_opclass c ON c.oid = used.class WHERE i.indrelid = $1 AND i.indisprimary";
 
 struct Size {
     blocks: u64,
@@ -59,7 +67,7 @@ pub(super) async fn sample(session: &Session, relation: &Relation, table: &Table
     if !relation.partitioned {
         return Ok(windows(&size, rows));
     }
-    if size.rows <= rows as f64 || table.primary_key.is_empty() {
+    if size.rows <= rows as f64 || table.primary_key.is_empty() || !compares_keys(session, relation).await? {
         return Ok(vec![Range::Whole]);
     }
     by_key(session, relation, table, SAMPLE_PLACES_MAX as u32, &size).await
@@ -106,6 +114,9 @@ async fn prefers_keys(session: &Session, relation: &Relation, table: &Table) -> 
     let Some(first) = table.primary_key.first() else {
         return Ok(false);
     };
+    if !compares_keys(session, relation).await? {
+        return Ok(false);
+    }
     if relation.partitioned {
         return Ok(true);
     }
@@ -113,6 +124,11 @@ async fn prefers_keys(session: &Session, relation: &Relation, table: &Table) -> 
     let found = found.map_err(|error| session.failure(&relation.label(), error))?;
     let correlation: Option<f32> = found.and_then(|row| row.get(0));
     Ok(correlation.is_none_or(|correlation| correlation.abs() >= CORRELATION_MIN))
+}
+
+async fn compares_keys(session: &Session, relation: &Relation) -> Result<bool> {
+    let found = session.query_one(COMPARABLE, &[&relation.oid]).await;
+    Ok(found.map_err(|error| session.failure(&relation.label(), error))?.get(0))
 }
 
 /// Quantiles of a sample, taken in the snapshot.
