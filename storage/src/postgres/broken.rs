@@ -9,13 +9,14 @@ use crate::error::{Error, Result};
 impl Postgres {
     /// `error`, and how many rows `counting` finds if it says that rows break `object`. Ends the transaction of `session`.
     pub(super) async fn with_count(&self, session: &Session, object: &str, error: Error, counting: &str) -> Error {
-        let Error::RefusedRow { what, column, why } = error else { return error };
+        let error = error.of_all_rows();
+        let Error::Refused { what, why } = error else { return error };
         // Whatever keeps it from counting is worth less than the refusal.
         let why = match self.count(session, object, counting).await {
             Ok(count) => format!("{why}; {count}"),
             Err(_) => why,
         };
-        Error::RefusedRow { what, column, why }
+        Error::Refused { what, why }
     }
 
     async fn count(&self, session: &Session, object: &str, counting: &str) -> Result<String> {
