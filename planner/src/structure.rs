@@ -152,8 +152,8 @@ impl<'a> Comparison<'a> {
                 let mut columns = found.into_iter().flat_map(|found| &found.columns);
                 let column = columns.find(|column| self.same(&column.name, &wanted.of));
                 let identity = column.and_then(|column| column.traits.identity.as_ref());
-                // SQLite's rowid follows the largest number in use by itself, and remembers none that was given before.
                 if identity.is_some_and(|identity| identity.kind == IdentityKind::RowId) {
+                    // SQLite goes on from the largest number there is, whatever anybody says.
                     return;
                 }
                 let object = format!("the numbering of {}", column_name(table, &wanted.of));
