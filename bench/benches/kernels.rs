@@ -24,6 +24,7 @@ fn fields() -> Vec<Field> {
         native: logical.to_string(),
         logical,
         nullable: false,
+        traits: sensei_storage::Traits::default(),
     };
     types.enumerate().map(field).collect()
 }

@@ -13,7 +13,7 @@ impl Dialect for TargetDialect {
             System::Postgresql => postgres::native_type(logical),
             System::Sqlite => sqlite::native_type(logical),
             System::Parquet => parquet::native_type(logical),
-            System::Csv => logical.to_string(),
+            System::Csv | System::Mysql => logical.to_string(),
         }
     }
 
@@ -21,7 +21,7 @@ impl Dialect for TargetDialect {
         match self.0 {
             System::Postgresql => postgres::logical_type(native),
             System::Sqlite => sqlite::logical_type(native),
-            System::Parquet | System::Csv => None,
+            System::Parquet | System::Csv | System::Mysql => None,
         }
     }
 

@@ -11,9 +11,9 @@
 //! | float32, float64 | the double's 8 bytes, little-endian; -0 as 0, every NaN as `0x7ff8000000000000` |
 //! | decimal | shortest plain decimal text (`-12.5`, `0`), `NaN`, `Infinity`, `-Infinity` |
 //! | numeric | plain decimal text at the value's own scale (`1.50` differs from `1.5`) |
-//! | text, json | UTF-8 bytes |
+//! | text, json, bits, a system's own types | UTF-8 bytes |
 //! | jsonb | canonical JSON: RFC 8785, but with numbers as exact decimals |
-//! | bytes, uuid | the bytes |
+//! | bytes, uuid, geometry | the bytes |
 //! | interval | months and days as 32-bit, nanoseconds as 64-bit little-endian integers |
 //! | array | element count (32-bit little-endian), then each element like a column |
 //!
@@ -98,9 +98,13 @@ impl<'a> Column<'a> {
             LogicalType::Float32 => Values::Float32(array.as_primitive()),
             LogicalType::Float64 => Values::Float64(array.as_primitive()),
             LogicalType::Decimal { .. } => Values::Decimal(array.as_string()),
-            LogicalType::Numeric | LogicalType::Text { .. } | LogicalType::Json => Values::Text(array.as_string()),
+            LogicalType::Numeric
+            | LogicalType::Text { .. }
+            | LogicalType::Json
+            | LogicalType::Bits { .. }
+            | LogicalType::Opaque { .. } => Values::Text(array.as_string()),
             LogicalType::Jsonb => Values::Jsonb(array.as_string()),
-            LogicalType::Bytes => Values::Bytes(array.as_binary()),
+            LogicalType::Bytes | LogicalType::Geometry => Values::Bytes(array.as_binary()),
             LogicalType::Date => Values::Date(array.as_primitive()),
             LogicalType::Time => Values::Time(array.as_primitive()),
             LogicalType::Timestamp | LogicalType::TimestampTz => Values::Timestamp(array.as_primitive()),

@@ -15,6 +15,7 @@ fn fields() -> Vec<Field> {
         native: logical.to_string(),
         logical,
         nullable: true,
+        traits: sensei_storage::Traits::default(),
     };
     vec![
         field("Email", LogicalType::TEXT),

@@ -7,7 +7,13 @@ use super::*;
 use crate::encode::tests::row;
 
 fn field(name: &str, logical: LogicalType, nullable: bool) -> Field {
-    Field { name: name.to_owned(), native: logical.to_string(), logical, nullable }
+    Field {
+        name: name.to_owned(),
+        native: logical.to_string(),
+        logical,
+        nullable,
+        traits: sensei_storage::Traits::default(),
+    }
 }
 
 fn read() -> Vec<Field> {

@@ -1,12 +1,12 @@
 //! One column of the plan: where its value comes from, what type it has on the way, and what it becomes.
 
-use sensei_storage::{Column, Field, LogicalType, System, Table, postgres};
+use sensei_storage::{Column, Field, LogicalType, System, Table, Traits, postgres};
 
 use crate::cast::{Cast, cast};
 use crate::file::ColumnFile;
 use crate::plan::MaskPlan;
 use crate::problem::{Code, Problem, did_you_mean};
-use crate::settle::{Declared, Settled, declare, system_name, unknown_type};
+use crate::settle::{Declared, Settled, declare, unknown_type};
 use crate::table::Scope;
 
 /// Characters of a keyed hash: 32 bytes in hexadecimal.
@@ -64,7 +64,9 @@ impl Scope<'_, '_> {
         }
         let target_name = rule.into.as_deref().unwrap_or(name);
         let target = self.target_column(target_name);
-        if let Target::Existing(Column { generated: true, .. }) = target {
+        if let Target::Existing(existing) = target
+            && existing.is_generated()
+        {
             notes.push(format!("{of}: the target computes column \"{target_name}\" itself"));
             return None;
         }
@@ -99,13 +101,22 @@ impl Scope<'_, '_> {
                 };
                 let lossy = permitted(of, &from, &to, declared.as_ref())?;
                 let native = self.native(of, &to, settled, &origin, declared.as_ref(), mask, notes);
-                (Field { name: target_name.to_owned(), logical: to, native, nullable: origin.nullable }, lossy)
+                (
+                    Field {
+                        name: target_name.to_owned(),
+                        logical: to,
+                        native,
+                        nullable: origin.nullable,
+                        traits: Traits::default(),
+                    },
+                    lossy,
+                )
             }
             Target::Existing(column) => {
                 let lossy = self.fits(of, column, &from, settled, &origin, declared.as_ref(), mask)?;
                 let logical = column.logical.clone().ok_or_else(|| unsupported_target(of, column))?;
                 let (name, native) = (column.name.clone(), column.native.clone());
-                (Field { name, logical, native, nullable: column.nullable }, lossy)
+                (Field { name, logical, native, nullable: column.nullable, traits: Traits::default() }, lossy)
             }
             Target::Missing(table) => return Err(Some(missing(of, target_name, table))),
         };
@@ -147,7 +158,7 @@ impl Scope<'_, '_> {
     }
 
     fn unsupported(&self, of: &str, column: &Column) -> Problem {
-        let system = system_name(self.context.source.system);
+        let system = self.context.source.system;
         let name = &column.name;
         let drop = format!("Leave it out: `{name:?}: {{ drop: true }}`.");
         if self.context.source.system == System::Sqlite && column.native.trim().is_empty() {
@@ -161,7 +172,7 @@ impl Scope<'_, '_> {
             System::Sqlite | System::Csv => {
                 problem.hint(format!("Say what it is: `{name:?}: {{ type: text }}`. {drop}"))
             }
-            System::Postgresql | System::Parquet => {
+            System::Postgresql | System::Parquet | System::Mysql => {
                 problem.hint(format!("{drop} Or give another value in its place with `expr`."))
             }
         }
@@ -237,7 +248,7 @@ impl Scope<'_, '_> {
         let kept = same_system && declared.is_none() && dialect.logical_type(&column.native).as_ref() == Some(to);
         let text = if kept { column.native.clone() } else { native() };
         self.note_type(of, column, &text, notes);
-        if column.generated {
+        if column.is_generated() {
             notes.push(format!("generation expression of {of}: its values are carried"));
         }
         text

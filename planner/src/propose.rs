@@ -7,7 +7,6 @@ use sensei_storage::{Catalog, System, Table};
 
 use crate::address;
 use crate::explain::{grouped, rounded};
-use crate::settle::system_name;
 
 /// Writes a plan file that copies every table of `source` from `source_url` to `target_url`. Passwords in the URLs are
 /// replaced by `${SENSEI_SOURCE_PASSWORD}` and `${SENSEI_TARGET_PASSWORD}`. The text reads back by
@@ -47,7 +46,7 @@ fn place(out: &mut String, side: &str, url: &str, catalog: &Catalog) {
     };
     let url = address::replaced(url, hidden, |rest| rest.replace('$', "$$"));
     let version = comment(&catalog.version);
-    let _ = writeln!(out, "{side}:                   # {} {version}", system_name(catalog.system));
+    let _ = writeln!(out, "{side}:                   # {} {version}", catalog.system);
     let _ = writeln!(out, "  url: {}", quoted(&url));
     if let Some(schema) = catalog.schema.as_ref().filter(|_| catalog.system == System::Postgresql) {
         let _ = writeln!(out, "  schema: {}", text(schema));

@@ -8,7 +8,7 @@ use crate::dialect::{Dialect, ExpressionTyper};
 use crate::file::{LimitsFile, PlanFile};
 use crate::plan::{LimitsPlan, Place, Plan, RejectsPlan};
 use crate::problem::{Code, Problem};
-use crate::settle::{TypeMap, system_name};
+use crate::settle::TypeMap;
 use crate::table::{self, Context, TableDraft};
 use crate::{keys, names, select};
 
@@ -63,14 +63,14 @@ fn places(file: &PlanFile, source: &Catalog, target: &Catalog, problems: &mut Ve
         );
     }
     if file.source.csv.is_some() && source.system != System::Csv {
-        let what = format!("`source.csv` is given, and the source is {}", system_name(source.system));
+        let what = format!("`source.csv` is given, and the source is {}", source.system);
         problems.push(Problem::new(Code::Place, what).hint("Leave it out."));
     }
     for (key, schema, system) in
         [("source", &file.source.schema, source.system), ("target", &file.target.schema, target.system)]
     {
         if schema.is_some() && system != System::Postgresql {
-            let what = format!("`{key}.schema` is given, and {} has no schemas", system_name(system));
+            let what = format!("`{key}.schema` is given, and {} has no schemas", system);
             problems.push(Problem::new(Code::Place, what).hint("Leave it out."));
         }
     }

@@ -1,6 +1,6 @@
 //! Which logical type a source column is read as, and which one the user declared for it.
 
-use sensei_storage::{Column, Field, LogicalType, System, Table};
+use sensei_storage::{Column, Field, LogicalType, System, Table, Traits};
 
 use crate::dialect::Dialect;
 use crate::file::{RuleFile, TypeFile};
@@ -52,7 +52,7 @@ impl TypeMap {
                 continue;
             }
             match logical_type(&entry.to) {
-                Some(logical) if name == system_name(system) => map.push((normal(native), logical)),
+                Some(logical) if name == system.to_string() => map.push((normal(native), logical)),
                 Some(_) => {}
                 None => problems.push(unknown_type(&format!("`types[{index}].to`"), &entry.to)),
             }
@@ -95,6 +95,7 @@ pub(crate) fn settle<'a>(
             logical,
             native: column.native.clone(),
             nullable: column.nullable,
+            traits: Traits::default(),
         });
         Settled { column, declared, field }
     };
@@ -116,23 +117,13 @@ pub(crate) fn unknown_type(of: &str, text: &str) -> Problem {
         .why(format!("The logical types are {}.", logical::NAMES))
 }
 
-/// The system's name as it stands in URLs and in `types:`.
-pub(crate) fn system_name(system: System) -> &'static str {
-    match system {
-        System::Sqlite => "sqlite",
-        System::Postgresql => "postgresql",
-        System::Csv => "csv",
-        System::Parquet => "parquet",
-    }
-}
-
 /// CSV values are text until a type is declared; SQLite columns may have no type at all. Elsewhere the system decides.
 fn read_as(column: &Column, declared: Option<&Declared>, system: System) -> Option<LogicalType> {
     let declared = || declared.map(|declared| declared.logical.clone());
     match system {
         System::Csv => declared().or_else(|| column.logical.clone()),
         System::Sqlite => column.logical.clone().or_else(declared),
-        System::Postgresql | System::Parquet => column.logical.clone(),
+        System::Postgresql | System::Parquet | System::Mysql => column.logical.clone(),
     }
 }
 

@@ -73,9 +73,8 @@ pub(crate) fn resolve<'a>(
     let target = TargetTable {
         name: existing.map_or(name, |found| found.name.clone()),
         fields: drafts.iter().map(|draft| draft.field.clone()).collect(),
-        primary_key: Vec::new(),
-        foreign_keys: Vec::new(),
         create: existing.is_none(),
+        ..TargetTable::default()
     };
     scope.draft(drafts, &used, filter, target, notes)
 }
@@ -135,7 +134,7 @@ impl<'a> Scope<'a, '_> {
     /// that is not in the plan cannot be verified.
     fn unfilled(&self, drafts: &[ColumnDraft], problems: &mut Vec<Problem>, notes: &mut Vec<String>) {
         let Some(existing) = self.existing else { return };
-        for column in existing.columns.iter().filter(|column| !column.generated) {
+        for column in existing.columns.iter().filter(|column| !column.is_generated()) {
             if drafts.iter().any(|draft| draft.field.name == column.name) {
                 continue;
             }

@@ -1,8 +1,16 @@
 //! What a database says it holds: tables, columns, keys. Plain data, no connection.
 
+mod column;
+mod constraint;
+mod object;
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::types::LogicalType;
+pub use column::{Column, Field, Generation, Identity, IdentityKind, Traits};
+pub use constraint::{Check, ForeignKey, Index, IndexPart, IndexTerm, Timing};
+pub use object::{Object, ObjectKind, Partition, Partitioning};
 
 /// The kinds of system Sensei reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,6 +24,21 @@ pub enum System {
     Csv,
     /// Parquet files in a folder or bucket.
     Parquet,
+    /// A MySQL or MariaDB server.
+    Mysql,
+}
+
+/// Prints the name that stands in URLs and in a plan's `types`.
+impl fmt::Display for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            System::Sqlite => "sqlite",
+            System::Postgresql => "postgresql",
+            System::Csv => "csv",
+            System::Parquet => "parquet",
+            System::Mysql => "mysql",
+        })
+    }
 }
 
 /// Everything found at one endpoint, tables in name order.
@@ -29,12 +52,15 @@ pub struct Catalog {
     pub schema: Option<String>,
     /// Ordinary tables. Views and system tables are not listed.
     pub tables: Vec<Table>,
-    /// Objects that exist and are not carried over, as `kind "name"`, such as `index "i"`, `view "v"`, `trigger "t"`.
+    /// What else stands beside the tables, in an order in which it can be created again.
+    #[serde(default)]
+    pub objects: Vec<Object>,
+    /// Objects that exist and can never be carried over, as `kind "name"`, with the reason where one is known.
     pub not_carried: Vec<String>,
 }
 
 /// One table as its system describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// Name as stored, without its schema.
     pub name: String,
@@ -44,59 +70,26 @@ pub struct Table {
     pub primary_key: Vec<String>,
     /// Declared foreign keys.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Indexes and unique constraints beside the primary key.
+    #[serde(default)]
+    pub indexes: Vec<Index>,
+    /// Declared check constraints.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+    /// How its rows are spread over partitions, if they are.
+    #[serde(default)]
+    pub partitioning: Option<Partitioning>,
+    /// What people wrote about it.
+    #[serde(default)]
+    pub comment: Option<String>,
     /// Rows, as an estimate from the system's statistics; `None` if it has none.
     pub rows_estimate: Option<u64>,
     /// Bytes at rest, an estimate likewise.
     pub bytes_estimate: Option<u64>,
 }
 
-/// One column as its system describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Column {
-    /// Name as stored.
-    pub name: String,
-    /// The system's own type text, such as `character varying(40)`.
-    pub native: String,
-    /// What it means to Sensei; `None` if this type is not supported.
-    pub logical: Option<LogicalType>,
-    /// Whether NULL is allowed.
-    pub nullable: bool,
-    /// Computed by the database from other columns; read, never written.
-    pub generated: bool,
-}
-
-/// A declared foreign key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ForeignKey {
-    /// Constraint name, if it has one.
-    pub name: Option<String>,
-    /// Referencing columns.
-    pub columns: Vec<String>,
-    /// Referenced table, in the same schema.
-    pub parent: String,
-    /// Referenced columns, in the order of `columns`.
-    pub parent_columns: Vec<String>,
-    /// `ON DELETE` action in SQL, such as `CASCADE`; `NO ACTION` if none.
-    pub on_delete: String,
-    /// `ON UPDATE` action in SQL; `NO ACTION` if none.
-    pub on_update: String,
-}
-
-/// A column with a settled type, as readers and writers are asked for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Field {
-    /// Name as stored.
-    pub name: String,
-    /// Settled logical type.
-    pub logical: LogicalType,
-    /// The type text in the system's own DDL.
-    pub native: String,
-    /// Whether NULL is allowed.
-    pub nullable: bool,
-}
-
 /// A table as it must stand in the target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetTable {
     /// Name in the target.
     pub name: String,
@@ -106,6 +99,18 @@ pub struct TargetTable {
     pub primary_key: Vec<String>,
     /// Foreign keys to add once every table has its rows.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Indexes to add once the table has its rows.
+    #[serde(default)]
+    pub indexes: Vec<Index>,
+    /// Checks to add once the table has its rows.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+    /// How its rows are spread over partitions.
+    #[serde(default)]
+    pub partitioning: Option<Partitioning>,
+    /// What people wrote about it.
+    #[serde(default)]
+    pub comment: Option<String>,
     /// Whether Sensei creates the table (`true`) or found it there (`false`).
     pub create: bool,
 }

@@ -78,8 +78,10 @@ impl ColumnBuilder {
             | LogicalType::Numeric
             | LogicalType::Text { .. }
             | LogicalType::Json
-            | LogicalType::Jsonb => ColumnBuilder::Text(StringBuilder::new()),
-            LogicalType::Bytes => ColumnBuilder::Bytes(BinaryBuilder::new()),
+            | LogicalType::Jsonb
+            | LogicalType::Bits { .. }
+            | LogicalType::Opaque { .. } => ColumnBuilder::Text(StringBuilder::new()),
+            LogicalType::Bytes | LogicalType::Geometry => ColumnBuilder::Bytes(BinaryBuilder::new()),
             LogicalType::Date => ColumnBuilder::Date(Date32Builder::new()),
             LogicalType::Time => ColumnBuilder::Time(Time64MicrosecondBuilder::new()),
             LogicalType::Timestamp | LogicalType::TimestampTz => {

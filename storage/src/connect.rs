@@ -24,6 +24,7 @@ pub fn open_source(endpoint: &Endpoint) -> Result<Arc<dyn Source>> {
     Ok(match endpoint.system()? {
         System::Sqlite => Sqlite::open(Path::new(endpoint.location()), sqlite::Access::Read, endpoint.connections_max)?,
         System::Postgresql => postgres(endpoint)?,
+        System::Mysql => return Err(not_yet()),
         System::Csv => Arc::new(CsvFiles::open(endpoint.location(), &endpoint.csv)?),
         System::Parquet => Arc::new(ParquetFolder::open(endpoint.location(), crate::parquet::Access::Read)?),
     })
@@ -40,6 +41,7 @@ pub fn open_target(endpoint: &Endpoint) -> Result<Arc<dyn Target>> {
         }
         System::Postgresql => postgres(endpoint)?,
         System::Parquet => Arc::new(ParquetFolder::open(endpoint.location(), crate::parquet::Access::Write)?),
+        System::Mysql => return Err(not_yet()),
         System::Csv => {
             return Err(Error::Unsupported {
                 what: "CSV as a target".to_owned(),
@@ -47,6 +49,10 @@ pub fn open_target(endpoint: &Endpoint) -> Result<Arc<dyn Target>> {
             });
         }
     })
+}
+
+fn not_yet() -> Error {
+    Error::Unsupported { what: "MySQL".to_owned(), why: "its connector is not part of this version".to_owned() }
 }
 
 fn postgres(endpoint: &Endpoint) -> Result<Arc<Postgres>> {

@@ -33,7 +33,10 @@ mod verdict;
 
 pub use batch::{Batch, Fault, LOCATOR};
 pub use canonical::{JSON_DEPTH_MAX, canonical_json, canonicalize_json_text, is_integral};
-pub use catalog::{Catalog, Column, Field, ForeignKey, System, Table, TargetTable};
+pub use catalog::{
+    Catalog, Check, Column, Field, ForeignKey, Generation, Identity, IdentityKind, Index, IndexPart, IndexTerm, Object,
+    ObjectKind, Partition, Partitioning, System, Table, TargetTable, Timing, Traits,
+};
 pub use column::{ColumnBuilder, ListBuilder};
 pub use connect::{open_source, open_target};
 pub use csv::CsvOptions;
@@ -45,6 +48,6 @@ pub use postgres::Postgres;
 pub use rows::{RowsBuilder, arrow_schema};
 pub use source::{Batches, Scan, Snapshot, Source};
 pub use split::{Piece, Range, Sizing, Split, SplitId};
-pub use target::{Begin, Commit, OnExisting, Standing, Target, Token, Write, Writer};
+pub use target::{Begin, Commit, NextNumber, OnExisting, Standing, Target, Token, Write, Writer};
 pub use types::LogicalType;
 pub use verdict::{Verdict, VerifyMode};

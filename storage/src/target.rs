@@ -7,8 +7,8 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::TargetTable;
-use crate::error::Result;
+use crate::catalog::{Object, TargetTable};
+use crate::error::{Error, Result};
 use crate::source::{Batches, Scan, Source};
 use crate::split::SplitId;
 
@@ -65,6 +65,42 @@ pub trait Target: Source {
     /// its commits are (Parquet).
     async fn standing(&self, table: &str, commits: &[Commit]) -> Result<Option<Standing>>;
 
+    /// Creates what tables may need (types, domains, sequences, functions) before [`Target::prepare`], or what needs
+    /// tables and rows (views, triggers) at the end. Does nothing for those that are there and equal.
+    ///
+    /// # Errors
+    /// `Exists` where one of that name is there and not equal; `Unsupported` for systems without any such object.
+    async fn create_objects(&self, objects: &[Object]) -> Result<()> {
+        match objects.first() {
+            None => Ok(()),
+            Some(object) => Err(Error::Unsupported {
+                what: format!("{} \"{}\"", object.kind, object.name),
+                why: format!("{} targets hold tables only", self.system()),
+            }),
+        }
+    }
+
+    /// Adds the secondary indexes and unique constraints of one loaded table. Does nothing for those that are there.
+    async fn add_indexes(&self, table: &TargetTable) -> Result<()> {
+        nothing_to_add(table, table.indexes.len(), "indexes")
+    }
+
+    /// Adds the check constraints of one loaded table. Does nothing for those that are there.
+    async fn add_checks(&self, table: &TargetTable) -> Result<()> {
+        nothing_to_add(table, table.checks.len(), "check constraints")
+    }
+
+    /// Sets what the target's own numbering gives next.
+    async fn set_next(&self, next: &[NextNumber]) -> Result<()> {
+        match next.first() {
+            None => Ok(()),
+            Some(next) => Err(Error::Unsupported {
+                what: format!("numbering of \"{}\"", next.of),
+                why: format!("{} targets number nothing by themselves", self.system()),
+            }),
+        }
+    }
+
     /// Adds the primary key of one loaded table. Does nothing if it is there.
     async fn add_primary_key(&self, table: &TargetTable) -> Result<()>;
 
@@ -78,6 +114,25 @@ pub trait Target: Source {
     /// Deletes the rows at `locators` and inserts `rows`, in one transaction. Fails, changing nothing, unless exactly
     /// the named rows are deleted.
     async fn mend(&self, table: &TargetTable, locators: &[String], rows: &[RecordBatch]) -> Result<()>;
+}
+
+fn nothing_to_add(table: &TargetTable, count: usize, what: &str) -> Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let why = "this kind of target has none, so the plan must not have any".to_owned();
+    Err(Error::Unsupported { what: format!("{what} of table \"{}\"", table.name), why })
+}
+
+/// The next number of a column or sequence of the target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextNumber {
+    /// The table, for a column that numbers itself; `None` for a sequence that stands alone.
+    pub table: Option<String>,
+    /// The column or the sequence.
+    pub of: String,
+    /// What the next draw must give.
+    pub next: i64,
 }
 
 /// Which split is about to be written.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field as ArrowField, IntervalUnit, TimeUnit};
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::System;
+
 /// What a column holds, independent of the system that stores it.
 ///
 /// Each type has exactly one Arrow carrier ([`LogicalType::carrier`]), so two connectors that agree on the logical
@@ -58,6 +60,21 @@ pub enum LogicalType {
     Json,
     /// JSON kept by value: white space, key order and repeated keys carry no meaning.
     Jsonb,
+    /// A string of bits. Carried as text of `0` and `1`.
+    Bits {
+        /// Bits exactly (PostgreSQL `bit(n)`, MySQL `bit(n)`); `None` for any number.
+        length: Option<u32>,
+    },
+    /// A shape, as little-endian EWKB: with its reference system's number if that is not 0.
+    Geometry,
+    /// A value only its own system computes with, carried as that system writes it: network addresses, ranges, composite
+    /// values, search vectors.
+    Opaque {
+        /// Whose text it is.
+        system: System,
+        /// The type's name there.
+        native: String,
+    },
     /// One-dimensional array with elements of one type; elements may be null. Arrays of arrays are not supported.
     Array(Box<LogicalType>),
 }
@@ -68,7 +85,7 @@ impl LogicalType {
 
     /// The Arrow type of the one array that carries this type in memory.
     ///
-    /// Decimal, Numeric, Text, Json and Jsonb: `Utf8`; Bytes: `Binary`; Date: `Date32`; Time: `Time64(µs)`;
+    /// Decimal, Numeric, Text, Json, Jsonb, Bits and Opaque: `Utf8`; Bytes and Geometry: `Binary`; Date: `Date32`; Time: `Time64(µs)`;
     /// Timestamp: `Timestamp(µs)`; TimestampTz: `Timestamp(µs, "UTC")`; Interval: `Interval(MonthDayNano)`;
     /// Uuid: `FixedSizeBinary(16)`; Array: `List` with a nullable field named `item`.
     pub fn carrier(&self) -> DataType {
@@ -83,8 +100,10 @@ impl LogicalType {
             | LogicalType::Numeric
             | LogicalType::Text { .. }
             | LogicalType::Json
-            | LogicalType::Jsonb => DataType::Utf8,
-            LogicalType::Bytes => DataType::Binary,
+            | LogicalType::Jsonb
+            | LogicalType::Bits { .. }
+            | LogicalType::Opaque { .. } => DataType::Utf8,
+            LogicalType::Bytes | LogicalType::Geometry => DataType::Binary,
             LogicalType::Date => DataType::Date32,
             LogicalType::Time => DataType::Time64(TimeUnit::Microsecond),
             LogicalType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -121,6 +140,10 @@ impl fmt::Display for LogicalType {
             LogicalType::Uuid => f.write_str("uuid"),
             LogicalType::Json => f.write_str("json"),
             LogicalType::Jsonb => f.write_str("jsonb"),
+            LogicalType::Bits { length: None } => f.write_str("bits"),
+            LogicalType::Bits { length: Some(n) } => write!(f, "bits({n})"),
+            LogicalType::Geometry => f.write_str("geometry"),
+            LogicalType::Opaque { system, native } => write!(f, "{system}:{native}"),
             LogicalType::Array(element) => write!(f, "{element}[]"),
         }
     }

@@ -78,7 +78,13 @@ fn run(pass: Pass, sides: [&[Row]; 2], workers: usize, batch_rows: usize) -> Vec
 }
 
 fn field((name, logical): (&str, LogicalType)) -> Field {
-    Field { name: name.to_owned(), native: logical.to_string(), logical, nullable: true }
+    Field {
+        name: name.to_owned(),
+        native: logical.to_string(),
+        logical,
+        nullable: true,
+        traits: sensei_storage::Traits::default(),
+    }
 }
 
 fn projection(fields: &[Field]) -> Projection {

@@ -6,7 +6,6 @@ use sensei_storage::{Field, OnExisting, VerifyMode};
 
 use crate::bytes::ByteSize;
 use crate::plan::{ColumnPlan, Input, Place, Plan, TablePlan};
-use crate::settle::system_name;
 use crate::stages::{Stage, StageGraph, StageNode};
 
 /// The whole plan.
@@ -47,7 +46,7 @@ pub(super) fn amount(node: &StageNode) -> String {
 fn head(out: &mut String, plan: &Plan) {
     let place = |place: &Place| {
         let schema = place.schema.as_ref().map(|schema| format!(", schema {schema:?}")).unwrap_or_default();
-        format!("{}{schema} ({})", place.description, system_name(place.system))
+        format!("{}{schema} ({})", place.description, place.system)
     };
     let quiesced = if plan.quiesced { ", quiesced" } else { "" };
     let verify = match plan.verify {

@@ -8,7 +8,7 @@ mod resolution;
 use std::fmt::Write;
 
 use expect_test::Expect;
-use sensei_storage::{Catalog, Column, Field, ForeignKey, LogicalType, System, Table};
+use sensei_storage::{Catalog, Column, Field, ForeignKey, Generation, LogicalType, System, Table, Traits};
 
 use crate::{Dialect, ExpressionTyper, Input, Plan, PlanFile, Problem, StageGraph, logical_type, resolve};
 
@@ -94,7 +94,7 @@ fn show(plan: &Plan) -> String {
 }
 
 fn catalog(system: System, tables: Vec<Table>) -> Catalog {
-    Catalog { system, version: "1".to_owned(), schema: None, tables, not_carried: Vec::new() }
+    Catalog { system, version: "1".to_owned(), schema: None, tables, objects: Vec::new(), not_carried: Vec::new() }
 }
 
 fn nothing(system: System) -> Catalog {
@@ -103,14 +103,7 @@ fn nothing(system: System) -> Catalog {
 
 /// A table from lines such as `id integer = int32 not null key`: name, native type, `=` logical type or `?`.
 fn table(name: &str, columns: &[&str]) -> Table {
-    let mut table = Table {
-        name: name.to_owned(),
-        columns: Vec::new(),
-        primary_key: Vec::new(),
-        foreign_keys: Vec::new(),
-        rows_estimate: None,
-        bytes_estimate: None,
-    };
+    let mut table = Table { name: name.to_owned(), ..Table::default() };
     for line in columns {
         let (head, tail) = line.split_once(" = ").unwrap();
         let (column, native) = head.split_once(' ').unwrap_or((head, ""));
@@ -121,7 +114,9 @@ fn table(name: &str, columns: &[&str]) -> Table {
         if tail.ends_with("key") {
             table.primary_key.push(column.clone());
         }
-        table.columns.push(Column { name: column, native, logical, nullable, generated });
+        let generation = generated.then(|| Generation { expression: "1".to_owned(), stored: true });
+        let traits = Traits { generation, ..Traits::default() };
+        table.columns.push(Column { name: column, native, logical, nullable, traits, ..Column::default() });
     }
     table
 }
@@ -135,6 +130,7 @@ fn references(mut child: Table, columns: &[&str], parent: &str, parent_columns: 
         parent_columns: owned(parent_columns),
         on_delete: "NO ACTION".to_owned(),
         on_update: "NO ACTION".to_owned(),
+        ..ForeignKey::default()
     });
     child
 }

@@ -41,7 +41,8 @@ fn name() -> impl Strategy<Value = String> {
 fn columns() -> impl Strategy<Value = Vec<Column>> {
     let column = (name(), name(), prop_oneof![4 => Just(Some(LogicalType::TEXT)), 1 => Just(None)], any::<bool>());
     let columns = proptest::collection::vec(column, 1..5).prop_map(|columns| {
-        let column = |(name, native, logical, nullable)| Column { name, native, logical, nullable, generated: false };
+        let column =
+            |(name, native, logical, nullable)| Column { name, native, logical, nullable, ..Column::default() };
         columns.into_iter().map(column).collect::<Vec<_>>()
     });
     columns.prop_map(|mut columns: Vec<Column>| {
@@ -60,6 +61,7 @@ fn hostile() -> impl Strategy<Value = Catalog> {
             foreign_keys: Vec::new(),
             rows_estimate: rows,
             bytes_estimate: rows,
+            ..Table::default()
         };
         let mut catalog = catalog(Sqlite, tables.into_iter().map(table).collect());
         catalog.not_carried = catalog.tables.iter().map(|table| format!("index \"{}\"", table.name)).collect();

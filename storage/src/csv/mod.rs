@@ -75,7 +75,14 @@ impl Source for CsvFiles {
         blocking(move || {
             let (files, not_carried) = file::list(&root)?;
             let tables = files.iter().map(|file| table(file, &format)).collect::<Result<_>>()?;
-            Ok(Catalog { system: System::Csv, version: "RFC 4180".to_owned(), schema: None, tables, not_carried })
+            Ok(Catalog {
+                system: System::Csv,
+                version: "RFC 4180".to_owned(),
+                schema: None,
+                tables,
+                not_carried,
+                objects: Vec::new(),
+            })
         })
         .await
     }
@@ -149,7 +156,7 @@ fn table(file: &CsvFile, format: &Format) -> Result<Table> {
         native: "text".to_owned(),
         logical: Some(LogicalType::TEXT),
         nullable: true,
-        generated: false,
+        ..Column::default()
     };
     Ok(Table {
         name: file.table.clone(),
@@ -158,6 +165,7 @@ fn table(file: &CsvFile, format: &Format) -> Result<Table> {
         foreign_keys: Vec::new(),
         rows_estimate: None,
         bytes_estimate: Some(file.stamp.bytes),
+        ..Table::default()
     })
 }
 

@@ -32,6 +32,7 @@ fn fields(table: &Table) -> Vec<Field> {
         logical: column.logical.clone().unwrap(),
         native: column.native.clone(),
         nullable: true,
+        traits: crate::Traits::default(),
     };
     table.columns.iter().map(field).collect()
 }
@@ -222,8 +223,13 @@ fn typed_fields_are_parsed_and_the_locator_is_the_line() {
     let files = CsvFiles::open(folder.path(), &CsvOptions::default()).unwrap();
     run(async {
         let snapshot = files.snapshot(1).await.unwrap();
-        let field =
-            |name: &str, logical| Field { name: name.to_owned(), logical, native: String::new(), nullable: true };
+        let field = |name: &str, logical| Field {
+            name: name.to_owned(),
+            logical,
+            native: String::new(),
+            nullable: true,
+            traits: crate::Traits::default(),
+        };
         let fields = vec![field("d", LogicalType::Date), field("n", LogicalType::Int32)];
         let scan = Scan { locator: true, ..scan_of("t", fields, Range::Whole) };
         let batches: Vec<_> = snapshot.scan(scan).await.unwrap().try_collect().await.unwrap();

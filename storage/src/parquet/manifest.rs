@@ -108,7 +108,7 @@ impl Manifest {
             native: super::schema::stored(&column.logical).to_string(),
             logical: Some(column.logical.clone()),
             nullable: column.nullable,
-            generated: false,
+            ..Column::default()
         };
         self.columns.iter().map(column).collect()
     }

@@ -139,10 +139,18 @@ impl Source for ParquetFolder {
                 foreign_keys: Vec::new(),
                 rows_estimate: Some(rows),
                 bytes_estimate: Some(files.files.iter().map(|file| file.bytes).sum()),
+                ..Table::default()
             });
         }
         let not_carried = listing.not_carried;
-        Ok(Catalog { system: System::Parquet, version: "Parquet".to_owned(), schema: None, tables, not_carried })
+        Ok(Catalog {
+            system: System::Parquet,
+            version: "Parquet".to_owned(),
+            schema: None,
+            tables,
+            not_carried,
+            objects: Vec::new(),
+        })
     }
 
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>> {

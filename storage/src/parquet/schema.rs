@@ -50,7 +50,7 @@ pub(super) fn columns(what: &str, schema: &Schema, metadata: &ParquetMetaData) -
             native: native(field, annotation),
             logical,
             nullable: field.is_nullable(),
-            generated: false,
+            ..Column::default()
         }
     };
     Ok(schema.fields().iter().enumerate().map(column).collect())
@@ -105,14 +105,16 @@ pub fn native_type(logical: &LogicalType) -> String {
             None => format!("STRING ({logical})"),
         },
         LogicalType::Text { .. } => "STRING".to_owned(),
-        LogicalType::Bytes => "BYTE_ARRAY".to_owned(),
+        LogicalType::Bytes | LogicalType::Geometry => "BYTE_ARRAY".to_owned(),
         LogicalType::Date => "DATE".to_owned(),
         LogicalType::Time => "TIME(MICROS)".to_owned(),
         LogicalType::Timestamp => "TIMESTAMP(MICROS)".to_owned(),
         LogicalType::TimestampTz => "TIMESTAMP(MICROS,UTC)".to_owned(),
         LogicalType::Uuid => "UUID".to_owned(),
         LogicalType::Json | LogicalType::Jsonb => "JSON".to_owned(),
-        LogicalType::Numeric | LogicalType::Interval => format!("STRING ({logical})"),
+        LogicalType::Numeric | LogicalType::Interval | LogicalType::Bits { .. } | LogicalType::Opaque { .. } => {
+            format!("STRING ({logical})")
+        }
         LogicalType::Array(element) => format!("LIST<{}>", native_type(element)),
     }
 }

@@ -63,11 +63,17 @@ fn samples() -> Vec<(LogicalType, Vec<Option<&'static str>>)> {
 }
 
 fn field(name: &str, logical: LogicalType) -> Field {
-    Field { name: name.to_owned(), native: native_type(&logical), logical, nullable: true }
+    Field {
+        name: name.to_owned(),
+        native: native_type(&logical),
+        logical,
+        nullable: true,
+        traits: crate::Traits::default(),
+    }
 }
 
 fn table(name: &str, fields: Vec<Field>) -> TargetTable {
-    TargetTable { name: name.to_owned(), fields, primary_key: Vec::new(), foreign_keys: Vec::new(), create: true }
+    TargetTable { name: name.to_owned(), fields, create: true, ..TargetTable::default() }
 }
 
 /// Three rows with every logical type, and the table they belong to.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio_postgres::Client;
 
 use super::relation::Relation;
-use crate::catalog::{Catalog, Column, ForeignKey, System, Table};
+use crate::catalog::{Catalog, Column, ForeignKey, Generation, System, Table, Traits};
 
 /// Statistics of every table of schema `$1`; a partitioned table is the sum of its partitions.
 const ESTIMATES: &str = "\
@@ -83,6 +83,7 @@ pub(super) async fn read(client: &Client, schema: &str) -> Result<Option<Catalog
             foreign_keys: keys.foreign,
             rows_estimate: rows.map(|rows| rows as u64),
             bytes_estimate: u64::try_from(bytes).ok(),
+            ..Table::default()
         }
     });
     let tables = tables.collect();
@@ -94,6 +95,7 @@ pub(super) async fn read(client: &Client, schema: &str) -> Result<Option<Catalog
         schema: Some(schema.to_owned()),
         tables,
         not_carried: not_carried.collect(),
+        objects: Vec::new(),
     }))
 }
 
@@ -117,6 +119,7 @@ async fn keys(client: &Client, schema: &str) -> Result<HashMap<u32, Keys>, tokio
                 parent_columns: row.get(6),
                 on_delete: action(row.get(7)).to_owned(),
                 on_update: action(row.get(8)).to_owned(),
+                ..ForeignKey::default()
             });
         }
     }
@@ -125,7 +128,9 @@ async fn keys(client: &Client, schema: &str) -> Result<HashMap<u32, Keys>, tokio
 
 fn column(column: super::relation::NativeColumn) -> Column {
     let super::relation::NativeColumn { name, native, logical, nullable, generated, .. } = column;
-    Column { name, native, logical, nullable, generated }
+    let generation = generated.then(|| Generation { expression: String::new(), stored: true });
+    let traits = Traits { generation, ..Traits::default() };
+    Column { name, native, logical, nullable, traits, ..Column::default() }
 }
 
 fn action(code: &str) -> &'static str {

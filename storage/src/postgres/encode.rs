@@ -90,9 +90,11 @@ impl<'a> Cells<'a> {
             LogicalType::Float32 => Cells::Float32(array.as_primitive()),
             LogicalType::Float64 => Cells::Float64(array.as_primitive()),
             LogicalType::Decimal { .. } | LogicalType::Numeric => Cells::Numeric(array.as_string()),
-            LogicalType::Text { .. } | LogicalType::Json => Cells::Text(array.as_string()),
+            LogicalType::Text { .. } | LogicalType::Json | LogicalType::Bits { .. } | LogicalType::Opaque { .. } => {
+                Cells::Text(array.as_string())
+            }
             LogicalType::Jsonb => Cells::Jsonb(array.as_string()),
-            LogicalType::Bytes => Cells::Bytes(array.as_binary()),
+            LogicalType::Bytes | LogicalType::Geometry => Cells::Bytes(array.as_binary()),
             LogicalType::Date => Cells::Date(array.as_primitive()),
             LogicalType::Time => Cells::Time(array.as_primitive()),
             LogicalType::Timestamp | LogicalType::TimestampTz => Cells::Timestamp(array.as_primitive()),

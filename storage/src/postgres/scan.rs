@@ -10,7 +10,7 @@ use super::connection::{Session, Tag};
 use super::decode::{Form, Unfit, decode};
 use super::relation::Relation;
 use crate::batch::Fault;
-use crate::catalog::Field;
+use crate::catalog::{Field, Traits};
 use crate::column::ColumnBuilder;
 use crate::error::{Error, Result};
 use crate::rows::RowsBuilder;
@@ -110,7 +110,7 @@ impl Query {
 /// A key column that is not scanned itself. It is read to name faulty rows only, so any type will do as text.
 fn hidden_key(relation: &Relation, name: &str) -> Result<Field> {
     let logical = relation.column(name)?.logical.clone().unwrap_or(crate::types::LogicalType::TEXT);
-    Ok(Field { name: name.to_owned(), logical, native: String::new(), nullable: false })
+    Ok(Field { name: name.to_owned(), logical, native: String::new(), nullable: false, traits: Traits::default() })
 }
 
 fn key_column<'a>(mut all: impl Iterator<Item = &'a Field>, name: &str) -> Option<(usize, Field)> {

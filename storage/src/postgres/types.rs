@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use tokio_postgres::Client;
 
+use crate::catalog::System;
 use crate::types::LogicalType;
 
 /// The longest `varchar(n)` PostgreSQL declares; longer limits become `text`.
@@ -144,7 +145,11 @@ pub fn native_type(logical: &LogicalType) -> String {
             return format!("character varying({chars})");
         }
         LogicalType::Text { .. } => "text",
-        LogicalType::Bytes => "bytea",
+        LogicalType::Bits { length: Some(length) } => return format!("bit({length})"),
+        LogicalType::Bits { length: None } => "bit varying",
+        LogicalType::Opaque { system: System::Postgresql, native } => native,
+        LogicalType::Opaque { .. } => "text",
+        LogicalType::Bytes | LogicalType::Geometry => "bytea",
         LogicalType::Date => "date",
         LogicalType::Time => "time without time zone",
         LogicalType::Timestamp => "timestamp without time zone",

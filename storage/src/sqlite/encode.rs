@@ -36,10 +36,14 @@ impl Encoder {
             return if self.not_null { Err("NULL in a column that allows none") } else { Ok(Null.into()) };
         }
         match &self.logical {
-            LogicalType::Bytes => Ok(ToSqlOutput::Borrowed(ValueRef::Blob(array.as_binary::<i32>().value(row)))),
-            LogicalType::Text { .. } | LogicalType::Json | LogicalType::Jsonb => {
-                self.text(array.as_string::<i32>().value(row))
+            LogicalType::Bytes | LogicalType::Geometry => {
+                Ok(ToSqlOutput::Borrowed(ValueRef::Blob(array.as_binary::<i32>().value(row))))
             }
+            LogicalType::Text { .. }
+            | LogicalType::Json
+            | LogicalType::Jsonb
+            | LogicalType::Bits { .. }
+            | LogicalType::Opaque { .. } => self.text(array.as_string::<i32>().value(row)),
             // Text affinity would spell numbers in SQLite's way, which keeps 15 digits of a double.
             _ if self.affinity == Affinity::Text => Ok(self.rendered(array, row)),
             LogicalType::Boolean => Ok(i64::from(array.as_boolean().value(row)).into()),

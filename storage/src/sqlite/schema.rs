@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::connect::quoted;
 use super::progress;
 use super::types::logical_type;
-use crate::catalog::{Catalog, Column, ForeignKey, System, Table};
+use crate::catalog::{Catalog, Column, ForeignKey, Generation, System, Table, Traits};
 
 /// Places in a table where rows are sampled for their size, and rows taken at each.
 const SAMPLE_PLACES: i64 = 16;
@@ -35,6 +35,7 @@ pub(super) fn catalog(connection: &Connection) -> SqlResult<Catalog> {
         schema: None,
         tables: Vec::new(),
         not_carried: Vec::new(),
+        objects: Vec::new(),
     };
     let mut listed = connection
         .prepare("SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name")?;
@@ -89,6 +90,7 @@ fn table(connection: &Connection, name: &str) -> SqlResult<Table> {
         foreign_keys: foreign_keys(connection, name)?,
         rows_estimate: Some(rows),
         bytes_estimate: Some(rows.saturating_mul(row_bytes)),
+        ..Table::default()
     })
 }
 
@@ -100,7 +102,9 @@ fn columns(connection: &Connection, table: &str) -> SqlResult<Vec<Column>> {
         let (name, native): (String, String) = (row.get(0)?, row.get(1)?);
         let not_null = row.get::<_, bool>(2)? || alias.as_ref() == Some(&name);
         let generated = row.get::<_, i64>(3)? != 0;
-        Ok(Column { logical: logical_type(&native), nullable: !not_null, generated, name, native })
+        let generation = generated.then(|| Generation { expression: String::new(), stored: false });
+        let traits = Traits { generation, ..Traits::default() };
+        Ok(Column { logical: logical_type(&native), nullable: !not_null, name, native, traits, ..Column::default() })
     })?;
     columns.collect()
 }
@@ -163,7 +167,18 @@ fn foreign_keys(connection: &Connection, table: &str) -> SqlResult<Vec<ForeignKe
         if keys.last().is_none_or(|(last, _)| *last != id) {
             let (columns, parent_columns) = (Vec::new(), Vec::new());
             let (parent, on_delete, on_update) = (row.get(1)?, row.get(4)?, row.get(5)?);
-            keys.push((id, ForeignKey { name: None, columns, parent, parent_columns, on_delete, on_update }));
+            keys.push((
+                id,
+                ForeignKey {
+                    name: None,
+                    columns,
+                    parent,
+                    parent_columns,
+                    on_delete,
+                    on_update,
+                    ..ForeignKey::default()
+                },
+            ));
         }
         let (_, key) = keys.last_mut().expect("pushed above");
         key.columns.push(row.get(2)?);

@@ -7,8 +7,9 @@
 //! | float32, float64 | shortest digits that read back the same; `NaN`, `Infinity`, `-Infinity` |
 //! | decimal(p,s) | plain digits at scale s; `NaN` |
 //! | numeric | plain digits at the value's own scale; `NaN`, `Infinity`, `-Infinity` |
-//! | text, json, jsonb | as it is; JSON is checked for syntax |
-//! | bytes | `\x` and hex digits |
+//! | text, json, jsonb, a system's own types | as it is; JSON is checked for syntax |
+//! | bits | `0` and `1` |
+//! | bytes, geometry | `\x` and hex digits |
 //! | date | `2024-02-29`, `0044-03-15 BC`, `12345-01-01`, `infinity`, `-infinity` |
 //! | time | `23:59:59.999999`, `24:00:00` |
 //! | timestamp | `2024-02-29 12:00:00.5`, with ` BC` and the infinities as for dates |
@@ -84,8 +85,10 @@ pub fn render(logical: &LogicalType, array: &dyn Array, row: usize, out: &mut St
         | LogicalType::Numeric
         | LogicalType::Text { .. }
         | LogicalType::Json
-        | LogicalType::Jsonb => out.push_str(array.as_string::<i32>().value(row)),
-        LogicalType::Bytes => render_bytes(array.as_binary::<i32>().value(row), out),
+        | LogicalType::Jsonb
+        | LogicalType::Bits { .. }
+        | LogicalType::Opaque { .. } => out.push_str(array.as_string::<i32>().value(row)),
+        LogicalType::Bytes | LogicalType::Geometry => render_bytes(array.as_binary::<i32>().value(row), out),
         LogicalType::Date => temporal::render_date(array.as_primitive::<Date32Type>().value(row), out),
         LogicalType::Time => temporal::render_time(array.as_primitive::<Time64MicrosecondType>().value(row), out),
         LogicalType::Timestamp => temporal::render_timestamp(timestamp(array, row), "", out),
@@ -202,7 +205,9 @@ fn read(logical: &LogicalType, text: &str) -> Result<Value, Reason> {
             serde_json::from_str::<IgnoredAny>(text).map_err(|_| "not valid JSON")?;
             Value::Text(text.to_owned())
         }
-        LogicalType::Bytes => Value::Bytes(read_bytes(text)?),
+        LogicalType::Bits { length } => Value::Text(read_bits(word, *length)?),
+        LogicalType::Opaque { .. } => Value::Text(text.to_owned()),
+        LogicalType::Bytes | LogicalType::Geometry => Value::Bytes(read_bytes(text)?),
         LogicalType::Date => Value::Date(temporal::parse_date(word)?),
         LogicalType::Time => Value::Time(temporal::parse_time(word)?),
         LogicalType::Timestamp => Value::Timestamp(temporal::parse_timestamp(word)?),
@@ -223,6 +228,16 @@ fn read_boolean(word: &str) -> Result<bool, Reason> {
         Ok(false)
     } else {
         Err("not a boolean")
+    }
+}
+
+fn read_bits(word: &str, length: Option<u32>) -> Result<String, Reason> {
+    if !word.bytes().all(|byte| matches!(byte, b'0' | b'1')) {
+        return Err("not a string of bits");
+    }
+    match length {
+        Some(length) if word.len() != length as usize => Err("a bit string of another length"),
+        _ => Ok(word.to_owned()),
     }
 }
 

@@ -64,6 +64,7 @@ impl Database {
             primary_key: table.primary_key,
             foreign_keys: table.foreign_keys,
             create: false,
+            ..TargetTable::default()
         })
     }
 
@@ -102,12 +103,13 @@ fn write(table: &Arc<TargetTable>, split: u32, replace: bool) -> Write {
 }
 
 fn fields(table: &Table) -> Vec<Field> {
-    let writable = table.columns.iter().filter(|column| !column.generated);
+    let writable = table.columns.iter().filter(|column| !column.is_generated());
     let field = |column: &crate::catalog::Column| Field {
         name: column.name.clone(),
         logical: column.logical.clone().expect("a supported type"),
         native: column.native.clone(),
         nullable: column.nullable,
+        traits: crate::Traits::default(),
     };
     writable.map(field).collect()
 }

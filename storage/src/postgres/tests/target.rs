@@ -313,6 +313,7 @@ async fn preparation_happens_once() {
         logical: LogicalType::TEXT,
         native: "text".into(),
         nullable: false,
+        traits: crate::Traits::default(),
     };
     let created = TargetTable {
         name: "New".into(),
@@ -320,6 +321,7 @@ async fn preparation_happens_once() {
         primary_key: vec!["a \"b\"".into()],
         foreign_keys: vec![],
         create: true,
+        ..TargetTable::default()
     };
     let tables = [existing.clone(), created.clone()];
     let error = db.postgres.prepare("job", &tables, OnExisting::Fail).await.expect_err("it has rows");
@@ -351,6 +353,7 @@ async fn foreign_keys_are_added_once_and_orphans_named_by_constraint() {
         parent_columns: vec!["id".into()],
         on_delete: "SET NULL".into(),
         on_update: "NO ACTION".into(),
+        ..ForeignKey::default()
     }];
     let error = db.postgres.add_foreign_keys(&child).await.expect_err("an orphan").to_string();
     assert!(error.contains("\"kin\"") && !error.contains("4711"), "{error}");

@@ -60,7 +60,13 @@ impl Fixture {
 }
 
 fn field(name: &str, logical: LogicalType) -> Field {
-    Field { name: name.to_owned(), native: native_type(&logical), logical, nullable: true }
+    Field {
+        name: name.to_owned(),
+        native: native_type(&logical),
+        logical,
+        nullable: true,
+        traits: crate::Traits::default(),
+    }
 }
 
 fn fields(table: &Table) -> Vec<Field> {
@@ -69,6 +75,7 @@ fn fields(table: &Table) -> Vec<Field> {
         logical: column.logical.clone().unwrap(),
         native: column.native.clone(),
         nullable: column.nullable,
+        traits: crate::Traits::default(),
     };
     table.columns.iter().map(settled).collect()
 }

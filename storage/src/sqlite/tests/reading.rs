@@ -34,7 +34,7 @@ async fn catalog_tells_keys_references_and_what_is_left_behind() {
     let child = &catalog.tables[1];
     let column = |name: &str| child.columns.iter().find(|column| column.name == name).unwrap();
     assert!(!column("id").nullable && column("x").nullable);
-    assert!(column("gen").generated && column("stored").generated && !column("x").generated);
+    assert!(column("gen").is_generated() && column("stored").is_generated() && !column("x").is_generated());
     assert_eq!((column("gen").native.as_str(), column("gen").logical.clone()), ("INT", Some(LogicalType::Int64)));
     let keys: Vec<_> =
         child.foreign_keys.iter().map(|key| (&key.parent[..], &key.columns[..], &key.parent_columns[..])).collect();

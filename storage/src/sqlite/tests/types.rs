@@ -59,6 +59,7 @@ async fn every_type_keeps_its_name_and_its_values() {
             primary_key: Vec::new(),
             foreign_keys: Vec::new(),
             create: true,
+            ..TargetTable::default()
         };
         let mut wanted: Vec<Vec<Option<&str>>> = values.iter().map(|value| vec![Some(*value)]).collect();
         wanted.push(vec![None]);

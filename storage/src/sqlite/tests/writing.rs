@@ -8,7 +8,7 @@ const JOB: &str = "job-1";
 
 fn target_table(name: &str, fields: Vec<Field>, primary_key: &[&str]) -> TargetTable {
     let primary_key = primary_key.iter().map(|name| (*name).to_owned()).collect();
-    TargetTable { name: name.to_owned(), fields, primary_key, foreign_keys: Vec::new(), create: true }
+    TargetTable { name: name.to_owned(), fields, primary_key, create: true, ..TargetTable::default() }
 }
 
 fn write(table: &TargetTable, split: u32, generation: u64) -> Write {
@@ -219,6 +219,7 @@ async fn created_tables_have_keys_and_references_which_are_checked() {
         parent_columns: vec!["b".to_owned(), "a".to_owned()],
         on_delete: "CASCADE".to_owned(),
         on_update: "NO ACTION".to_owned(),
+        ..ForeignKey::default()
     });
     target.prepare(JOB, &[child.clone(), parent.clone()], OnExisting::Fail).await.unwrap();
     target.fence(JOB, 1).await.unwrap();
