@@ -8,8 +8,10 @@
 mod batch;
 mod canonical;
 mod catalog;
+mod certificates;
 mod column;
 mod connect;
+mod connections;
 pub mod csv;
 pub mod decimal;
 mod digest;
@@ -21,6 +23,7 @@ mod object;
 pub mod parquet;
 pub mod postgres;
 mod rows;
+mod server_url;
 mod source;
 mod split;
 pub mod sqlite;
