@@ -7,6 +7,7 @@ use crate::catalog::System;
 use crate::csv::CsvFiles;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
+use crate::mysql::Mysql;
 use crate::parquet::ParquetFolder;
 use crate::postgres::Postgres;
 use crate::source::Source;
@@ -24,7 +25,7 @@ pub fn open_source(endpoint: &Endpoint) -> Result<Arc<dyn Source>> {
     Ok(match endpoint.system()? {
         System::Sqlite => Sqlite::open(Path::new(endpoint.location()), sqlite::Access::Read, endpoint.connections_max)?,
         System::Postgresql => postgres(endpoint)?,
-        System::Mysql => return Err(not_yet()),
+        System::Mysql => Mysql::open(endpoint.url.expose(), endpoint.connections_max)?,
         System::Csv => Arc::new(CsvFiles::open(endpoint.location(), &endpoint.csv)?),
         System::Parquet => Arc::new(ParquetFolder::open(endpoint.location(), crate::parquet::Access::Read)?),
     })
