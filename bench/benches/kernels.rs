@@ -69,6 +69,7 @@ fn project(criterion: &mut Criterion) {
         input: Input::Column(index),
         from: to.logical.clone(),
         mask: None,
+        cleaning: None,
         lossy: false,
         to,
     };

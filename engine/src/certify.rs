@@ -3,7 +3,8 @@
 use sensei_operators::ROW_ENCODING;
 use sensei_planner::TablePlan;
 use sensei_storage::evidence::{
-    JournalFacts, LossyRule, Perspectives, Predicate, Rejects, SourceFacts, TableFacts, TargetFacts, Totals,
+    JournalFacts, LossyRule, Perspectives, Predicate, Rejects, RelationFacts, SourceFacts, TableFacts, TargetFacts,
+    Totals,
 };
 use sensei_storage::journal::Checkpoint;
 use sensei_storage::{Digest, OnExisting, Verdict, VerifyMode};
@@ -11,12 +12,14 @@ use sensei_storage::{Digest, OnExisting, Verdict, VerifyMode};
 use crate::clock::now_text;
 use crate::copying::{Copied, trusts_checkpoints};
 use crate::job::Job;
+use crate::report::counted;
 
 /// Everything a certificate claims about a job.
 pub(crate) fn predicate(job: &Job, copied: &Copied) -> Predicate {
     let tables: Vec<TableFacts> =
         job.plan.tables.iter().enumerate().map(|(index, table)| table_facts(job, copied, index, table)).collect();
-    let verdict = Verdict::overall(tables.iter().map(|table| table.verdict));
+    let referential: Vec<RelationFacts> = copied.references.values().map(|checked| checked.facts.clone()).collect();
+    let perspectives = Perspectives::of(&tables, &referential);
     Predicate {
         job: job.name.clone(),
         plan_name: job.plan.name.clone(),
@@ -32,17 +35,18 @@ pub(crate) fn predicate(job: &Job, copied: &Copied) -> Predicate {
         target: TargetFacts { system: job.plan.target.system, description: job.plan.target.description.clone() },
         started_at: job.history.opening.started_at.clone(),
         finished_at: now_text(),
-        verdict,
+        verdict: perspectives.overall(),
         mode: job.plan.verify,
         totals: Totals::of(&tables).expect("row counts of one job fit 64 bits"),
         lossy_rules: lossy_rules(job, copied),
-        not_carried: job.plan.not_carried.clone(),
+        not_carried: not_carried(job, copied),
         rejects: rejects(copied),
         resumes: job.history.resumes(),
         recopied_splits: copied.recopied,
         limits: limits(job),
         journal: JournalFacts { epochs: job.journal.epochs(), head_sha256: job.journal.head_sha256().to_owned() },
-        perspectives: Perspectives::row_only(verdict),
+        perspectives,
+        referential,
         tables,
     }
 }
@@ -112,6 +116,16 @@ fn lossy_rules(job: &Job, copied: &Copied) -> Vec<LossyRule> {
     job.plan.lossy.iter().map(stated).collect()
 }
 
+/// What is not carried; of a foreign key left out for its orphans, how many they are.
+fn not_carried(job: &Job, copied: &Copied) -> Vec<String> {
+    let relations = || copied.references.iter().map(|(index, checked)| (&job.plan.relations[*index], checked));
+    let with_count = |line: &String| {
+        let left_out = relations().find(|(relation, _)| relation.left_out().as_ref() == Some(line));
+        left_out.map(|(_, checked)| format!("{line} ({})", counted(checked.facts.orphans, "orphan")))
+    };
+    job.plan.not_carried.iter().map(|line| with_count(line).unwrap_or_else(|| line.clone())).collect()
+}
+
 fn rejects(copied: &Copied) -> Rejects {
     Rejects {
         count: copied.rejects.values().map(|reject| reject.rows).sum(),
@@ -130,6 +144,7 @@ fn limits(job: &Job) -> Vec<String> {
         VerifyMode::Counts => limits.push("Rows were counted, not compared.".to_owned()),
         VerifyMode::Off => limits.push("Nothing was read back from the target.".to_owned()),
     }
+    limits.extend(job.scope.clone());
     if job.plan.on_existing == OnExisting::Append {
         limits.push("Rows that were in the target before are not covered.".to_owned());
     }

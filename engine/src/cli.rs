@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use sensei_storage::System;
 use tracing::level_filters::LevelFilter;
 
 /// Moves data between databases and proves that it arrived.
@@ -82,6 +83,9 @@ pub enum Command {
     /// Put right what differs, then compare again
     #[command(after_help = "Example:\n  sensei repair plan.yaml")]
     Repair(RepairArgs),
+    /// See the rows that a job left behind, or try them again
+    #[command(subcommand, after_help = "Examples:\n  sensei rejects list plan.yaml\n  sensei rejects retry plan.yaml")]
+    Rejects(RejectsCommand),
     /// Show where a job stands, from its journal
     #[command(
         after_help = "Examples:\n  sensei status plan.yaml\n  sensei status shop-1 --state ./sensei-state\n  sensei status"
@@ -93,6 +97,9 @@ pub enum Command {
         after_help = "Example:\n  sensei certificate verify certificate.json --public-key signing-key.pub.pem"
     )]
     Certificate(CertificateCommand),
+    /// Print what becomes of every type, from each source to each target
+    #[command(after_help = "Examples:\n  sensei types --from postgresql --to sqlite\n  sensei types --output json")]
+    Types(TypesArgs),
     /// Print the JSON Schema of the plan file, for editors
     #[command(after_help = "Example:\n  sensei schema > plan.schema.json")]
     Schema,
@@ -108,6 +115,44 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// Arguments of `types`.
+#[derive(Debug, Args)]
+pub struct TypesArgs {
+    /// Only types of this system
+    #[arg(long, value_enum)]
+    pub from: Option<SystemName>,
+    /// Only what becomes of them in this system
+    #[arg(long, value_enum)]
+    pub to: Option<SystemName>,
+    /// As a table in Markdown
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// A kind of system, as URLs name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SystemName {
+    /// PostgreSQL.
+    Postgresql,
+    /// MySQL and MariaDB.
+    Mysql,
+    /// SQLite.
+    Sqlite,
+    /// Parquet files.
+    Parquet,
+}
+
+impl From<SystemName> for System {
+    fn from(name: SystemName) -> System {
+        match name {
+            SystemName::Postgresql => System::Postgresql,
+            SystemName::Mysql => System::Mysql,
+            SystemName::Sqlite => System::Sqlite,
+            SystemName::Parquet => System::Parquet,
+        }
+    }
 }
 
 /// A plan file.
@@ -186,6 +231,41 @@ pub struct VerifyArgs {
 /// Arguments of `repair`.
 #[derive(Debug, Args)]
 pub struct RepairArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// The signing key
+    #[command(flatten)]
+    pub key: KeyArgs,
+}
+
+/// What to do with rejected rows.
+#[derive(Debug, Subcommand)]
+pub enum RejectsCommand {
+    /// Sum up tables and reasons; shows no values but keys
+    #[command(
+        after_help = "Examples:\n  sensei rejects list plan.yaml\n  sensei rejects list plan.yaml --rows --output json"
+    )]
+    List(RejectsListArgs),
+    /// Copy and verify once more what was rejected, found in the source by its keys; the certificate is the retry's own
+    #[command(
+        after_help = "Example:\n  sensei rejects retry plan.yaml && sensei verify plan.yaml\n\nExit code 4 if rows are rejected again."
+    )]
+    Retry(RejectsRetryArgs),
+}
+
+/// Arguments of `rejects list`.
+#[derive(Debug, Args)]
+pub struct RejectsListArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// Show the rows too, with their values
+    #[arg(long)]
+    pub rows: bool,
+}
+
+/// Arguments of `rejects retry`.
+#[derive(Debug, Args)]
+pub struct RejectsRetryArgs {
     /// The plan file
     pub plan: PathBuf,
     /// The signing key

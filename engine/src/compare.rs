@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sensei_operators::{BUCKETS_PER_TABLE, Comparer, Finding, InletSender, Pass, Side, SideFeed, Tally, inlet};
+use sensei_planner::RelationPlan;
 use sensei_storage::{Commit, Fault, Range, Sizing, Snapshot, Target};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -335,6 +336,15 @@ impl Collected {
             }
             Located::OneSided { table, kind, rows } => *self.of(*table).counts.entry(*kind).or_default() += rows,
             Located::Counted { table, counted } => self.of(*table).counted = *counted,
+        }
+    }
+
+    /// Writes an orphan to the report.
+    pub fn orphan(&mut self, relation: &RelationPlan, key: &str) {
+        if let Some(report) = &mut self.report {
+            let table = &self.tables[relation.child];
+            let references = &self.tables[relation.parent].target.name;
+            report.add_orphan(&table.source, &table.target.name, &relation.columns, references, key);
         }
     }
 

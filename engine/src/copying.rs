@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use sensei_operators::Outcome;
 use sensei_storage::journal::{Checkpoint, Event as JournalEvent, History, Reject};
-use sensei_storage::{Begin, Split, SplitId, Standing, VerifyMode, Write};
+use sensei_storage::{Begin, Split, SplitId, Standing, Verdict, VerifyMode, Write};
 use tokio::sync::mpsc;
 
-use crate::enumerator::{Enumerator, Grant, LocalEnumerator, Work};
+use crate::enumerator::{Enumerator, Grant, LocalEnumerator, Recheck, Work};
 use crate::failure::{Doing, Failure, Result};
 use crate::interrupt;
 use crate::job::Job;
 use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, EPOCH_INTERVAL_MS};
 use crate::progress::Progress;
+use crate::references::Checked;
 use crate::rejects::Rejects;
 use crate::runtime::{Event, LaneContext, SplitWork, Workers};
 
@@ -31,6 +32,15 @@ pub(crate) struct Copied {
     pub recopied: u64,
     /// Tables, by index, that somebody else changed while the job ran.
     pub disturbed: BTreeMap<u32, Disturbance>,
+    /// The relations of the plan, by their position there; none where the rows themselves differ.
+    pub references: BTreeMap<usize, Checked>,
+}
+
+impl Copied {
+    /// Whether rows refer to nothing that the plan does not accept.
+    pub fn has_orphans(&self) -> bool {
+        self.references.values().any(|checked| checked.facts.verdict == Verdict::Different)
+    }
 }
 
 /// A target table that does not hold exactly what the job wrote.
@@ -74,6 +84,7 @@ impl<'a> Copying<'a> {
             recopied: job.history.reopened,
             differing: known_to_differ(&job.history),
             disturbed: BTreeMap::new(),
+            references: BTreeMap::new(),
         };
         let tables = job.plan.tables.len();
         let mut splits_of = vec![0; tables];
@@ -84,8 +95,8 @@ impl<'a> Copying<'a> {
         }
         let names = job.plan.tables.iter().map(|table| table.source.clone());
         let progress = Progress::new("copying", &names.zip(rows_of).collect::<Vec<_>>(), job.quiet);
-        let rejects = Rejects::new(&job.plan.rejects.to, &job.name);
-        let enumerator = Arc::new(LocalEnumerator::new(grants(job)));
+        let rejects = Rejects::new(&job.plan.rejects, &job.name);
+        let enumerator = Arc::new(LocalEnumerator::new(grants(job, &rejects)));
         Copying {
             copied,
             rejects,
@@ -130,6 +141,9 @@ impl<'a> Copying<'a> {
             self.take(event).await?;
         }
         self.flush().await?;
+        if let Err(Failure::TooManyRejects { .. }) = &outcome {
+            self.rejects.finish_all()?;
+        }
         outcome?;
         if self.copied.finished.len() == self.job.history.opening.splits.len() {
             return Ok(self.copied);
@@ -150,6 +164,8 @@ impl<'a> Copying<'a> {
             read_back: self.job.plan.verify != VerifyMode::Off,
             memory_bytes: self.job.plan.limits.memory_bytes,
             workers: self.job.plan.limits.workers as usize,
+            rejects_max: self.job.plan.rejects.max,
+            rejects_folder: self.rejects.folder().display().to_string(),
         }
     }
 
@@ -166,12 +182,23 @@ impl<'a> Copying<'a> {
     async fn take(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Moved { table, rows, bytes } => self.progress.moved(table, rows, bytes),
-            Event::Rejected { work, faults, permit } => {
+            Event::Rejected { work, rejected, permit } => {
                 let table = &self.job.plan.tables[work.grant.split.table as usize].source;
-                self.rejects.add(work.grant.split.id, table, &faults)?;
+                self.rejects.add(work.grant.split.id, table, &rejected)?;
                 drop(permit);
-                *self.rejected_under_way.entry(work.grant.split.id).or_default() += faults.len() as u64;
+                *self.rejected_under_way.entry(work.grant.split.id).or_default() += rejected.len() as u64;
                 self.check_rejects().await?;
+            }
+            Event::Committing { split, settled } => {
+                self.rejects.settle(split)?;
+                // The lane is gone only after a failure.
+                let _ = settled.send(());
+            }
+            Event::Refused { work } => {
+                let split = work.grant.split.id;
+                self.rejects.discard(split)?;
+                self.rejected_under_way.remove(&split);
+                self.enumerator.complete(split, Some(work.grant.work.refused()));
             }
             Event::Done { work, outcome } => self.done(&work, *outcome).await?,
         }
@@ -206,7 +233,7 @@ impl<'a> Copying<'a> {
             // Committed by an earlier run under another snapshot: the source has changed since.
             return self.reopen(split).await;
         }
-        self.enumerator.complete(split.id, false);
+        self.enumerator.complete(split.id, None);
         let checkpoint = self.checkpoint(split, &work.grant.work, outcome);
         self.copied.rejects.remove(&split.id);
         if let Some(reject) = reject {
@@ -240,7 +267,7 @@ impl<'a> Copying<'a> {
         self.pending.push(JournalEvent::SplitReopened { split: split.id, why });
         self.flush().await?;
         self.retract(split).await?;
-        self.enumerator.complete(split.id, true);
+        self.enumerator.complete(split.id, Some(Work::Recopy));
         Ok(())
     }
 
@@ -264,8 +291,10 @@ impl<'a> Copying<'a> {
     fn checkpoint(&self, split: &Split, work: &Work, outcome: Outcome) -> Checkpoint {
         let read_back = self.job.plan.verify != VerifyMode::Off;
         let attempt = match work {
-            Work::Recheck(checkpoint) => checkpoint.attempt,
-            Work::Copy | Work::Recopy => 1 + u32::from(self.reopened.contains(&split.id)),
+            Work::Recheck(recheck) => recheck.checkpoint.attempt,
+            Work::Copy(_) | Work::Recopy | Work::Isolate(_) => {
+                1 + u32::from(self.reopened.contains(&split.id)) + work.round()
+            }
         };
         Checkpoint {
             split: split.id,
@@ -307,12 +336,16 @@ fn known_to_differ(history: &History) -> Vec<SplitId> {
 
 /// What is left to do: splits never finished, and, unless the source is quiesced, those finished under a snapshot that
 /// is gone.
-fn grants(job: &Job) -> Vec<Grant> {
+fn grants(job: &Job, rejects: &Rejects) -> Vec<Grant> {
+    let recheck = |checkpoint: &Checkpoint| {
+        let refused = job.history.rejects.get(&checkpoint.split).map(|reject| rejects.refused(reject));
+        Work::Recheck(Box::new(Recheck { checkpoint: checkpoint.clone(), refused: refused.unwrap_or_default() }))
+    };
     let grant = |split: &Split| {
         let work = match job.history.finished.get(&split.id) {
-            None => Work::Copy,
+            None => Work::Copy(rejects.refused_then(split.id)),
             Some(_) if trusts_checkpoints(job) => return None,
-            Some(checkpoint) => Work::Recheck(Box::new(checkpoint.clone())),
+            Some(checkpoint) => recheck(checkpoint),
         };
         Some(Grant { split: split.clone(), work })
     };

@@ -17,6 +17,15 @@ impl Dialect for TargetDialect {
         }
     }
 
+    fn holding(&self, logical: &LogicalType) -> Option<(LogicalType, &'static str)> {
+        match self.0 {
+            System::Postgresql => postgres::holding(logical),
+            System::Sqlite => sqlite::holding(logical),
+            System::Parquet => parquet::holding(logical),
+            System::Csv | System::Mysql => None,
+        }
+    }
+
     fn logical_type(&self, native: &str) -> Option<LogicalType> {
         match self.0 {
             System::Postgresql => postgres::logical_type(native),

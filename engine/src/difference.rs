@@ -259,6 +259,17 @@ struct Line<'a> {
     columns: &'a [String],
 }
 
+#[derive(Serialize)]
+struct OrphanLine<'a> {
+    source: &'a str,
+    target: &'a str,
+    kind: &'static str,
+    copies: u64,
+    key: &'a str,
+    columns: &'a [String],
+    references: &'a str,
+}
+
 impl ReportFile {
     /// A new file; one that exists is never overwritten.
     ///
@@ -279,12 +290,20 @@ impl ReportFile {
 
     /// Adds a row.
     pub fn add(&mut self, source: &str, target: &str, row: &RowDifference) {
+        let RowDifference { kind, copies, key, columns, .. } = row;
+        self.write(&Line { source, target, kind: *kind, copies: *copies, key: key.as_deref(), columns });
+    }
+
+    /// Adds a row of a table whose `columns` refer to a row of `references` that is not there.
+    pub fn add_orphan(&mut self, source: &str, target: &str, columns: &[String], references: &str, key: &str) {
+        self.write(&OrphanLine { source, target, kind: "orphan", copies: 1, key, columns, references });
+    }
+
+    fn write(&mut self, line: &impl Serialize) {
         if self.failed.is_some() {
             return;
         }
-        let RowDifference { kind, copies, key, columns, .. } = row;
-        let line = Line { source, target, kind: *kind, copies: *copies, key: key.as_deref(), columns };
-        let written = serde_json::to_writer(&mut self.file, &line)
+        let written = serde_json::to_writer(&mut self.file, line)
             .map_err(std::io::Error::from)
             .and_then(|()| self.file.write_all(b"\n"));
         self.failed = written.err();

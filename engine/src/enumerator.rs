@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use sensei_operators::Refusals;
 use sensei_storage::journal::Checkpoint;
 use sensei_storage::{Split, SplitId};
 use tokio::sync::Notify;
@@ -21,17 +22,62 @@ pub struct Grant {
 /// What a grant asks for.
 #[derive(Clone, Debug)]
 pub enum Work {
-    /// Copy it, unless the target says it is committed; verify it either way.
-    Copy,
+    /// Copy it, unless the target says it is committed; verify it either way. Should it be committed, these are rows that
+    /// the target may have refused then.
+    Copy(Refusals),
     /// It was verified under an earlier snapshot: read both sides again.
-    Recheck(Box<Checkpoint>),
+    Recheck(Box<Recheck>),
     /// Its source changed since: delete what was committed, copy anew.
     Recopy,
+    /// The target refused a row of it: find out which rows it refuses, then copy the others.
+    Isolate(Isolation),
+}
+
+/// What is known of a split that was verified under an earlier snapshot.
+#[derive(Clone, Debug)]
+pub struct Recheck {
+    /// Its checkpoint.
+    pub checkpoint: Checkpoint,
+    /// Rows that the target refused then.
+    pub refused: Refusals,
+}
+
+/// A split that was refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Isolation {
+    /// How often it was refused.
+    pub round: u32,
+    /// Whether an earlier commit must be deleted.
+    pub replace: bool,
 }
 
 impl Grant {
     fn is_recheck(&self) -> bool {
         matches!(self.work, Work::Recheck(_))
+    }
+}
+
+impl Work {
+    /// Whether what was committed before must be deleted.
+    pub fn replaces(&self) -> bool {
+        match self {
+            Work::Copy(_) | Work::Recheck(_) => false,
+            Work::Recopy => true,
+            Work::Isolate(isolation) => isolation.replace,
+        }
+    }
+
+    /// How often the target refused the split so far.
+    pub fn round(&self) -> u32 {
+        match self {
+            Work::Isolate(isolation) => isolation.round,
+            Work::Copy(_) | Work::Recheck(_) | Work::Recopy => 0,
+        }
+    }
+
+    /// What to do with the split after the target refused it.
+    pub fn refused(&self) -> Work {
+        Work::Isolate(Isolation { round: self.round() + 1, replace: self.replaces() })
     }
 }
 
@@ -42,9 +88,8 @@ pub trait Enumerator: Send + Sync {
     /// the largest. `None` when there is nothing left for this worker to wait for.
     async fn next(&self) -> Option<Grant>;
 
-    /// Reports a split complete. `again`: its source changed since it was committed, so it is granted once more, to be
-    /// copied anew.
-    fn complete(&self, split: SplitId, again: bool);
+    /// Reports a split complete, or `again`: what is to be done with it instead.
+    fn complete(&self, split: SplitId, again: Option<Work>);
 
     /// Grants nothing more.
     fn close(&self);
@@ -108,10 +153,10 @@ impl Enumerator for LocalEnumerator {
         }
     }
 
-    fn complete(&self, split: SplitId, again: bool) {
+    fn complete(&self, split: SplitId, again: Option<Work>) {
         let mut state = self.state();
-        let returned = state.outstanding.remove(&split).filter(|_| again);
-        state.pending.extend(returned.map(|(split, _)| Grant { split, work: Work::Recopy }));
+        let returned = state.outstanding.remove(&split).zip(again);
+        state.pending.extend(returned.map(|((split, _), work)| Grant { split, work }));
         drop(state);
         self.changed.notify_waiters();
     }

@@ -56,6 +56,14 @@ pub enum Failure {
         /// What to do.
         hint: String,
     },
+    /// The target refused a foreign key although every row has its parent.
+    #[error("adding foreign keys to table \"{table}\", whose rows all refer to rows that are there: {error}")]
+    ForeignKey {
+        /// The table.
+        table: String,
+        /// What the target said.
+        error: Error,
+    },
     /// More rows were rejected than the plan allows.
     #[error("{rejected} rows were rejected, the plan allows {max}")]
     TooManyRejects {
@@ -93,18 +101,28 @@ impl Failure {
         Failure::Usage { what: what.into(), hint: hint.into() }
     }
 
+    /// Why foreign keys could not be added to a table; `is_checked`: after its references were.
+    pub fn foreign_key(table: &str, is_checked: bool, error: Error) -> Failure {
+        match error {
+            Error::Refused { .. } | Error::Invalid { .. } | Error::Unsupported { .. } if is_checked => {
+                Failure::ForeignKey { table: table.to_owned(), error }
+            }
+            error => Failure::Storage { doing: format!("adding foreign keys to table \"{table}\""), error },
+        }
+    }
+
     /// How the process ends.
     pub fn exit(&self) -> Exit {
         match self {
             Failure::Storage { error, .. } => match (error, error.kind()) {
-                (Error::Refused { .. }, _) => Exit::Rejects,
+                (Error::Refused { .. } | Error::RefusedRow { .. }, _) => Exit::Rejects,
                 (Error::Fenced { .. } | Error::Altered { .. }, _) => Exit::Review,
                 (_, Kind::Unavailable | Kind::Corrupt) => Exit::Unavailable,
                 (Error::Login { .. } | Error::Privilege { .. }, _) => Exit::Unavailable,
                 (_, Kind::Invalid | Kind::Conflict) => Exit::Usage,
                 (_, Kind::Internal) => Exit::Internal,
             },
-            Failure::Plan(_) | Failure::Usage { .. } => Exit::Usage,
+            Failure::Plan(_) | Failure::Usage { .. } | Failure::ForeignKey { .. } => Exit::Usage,
             Failure::TooManyRejects { .. } => Exit::Rejects,
             Failure::Interrupted => Exit::Interrupted,
             Failure::Internal { .. } => Exit::Internal,
@@ -118,6 +136,7 @@ impl Failure {
             Failure::Plan(_) => "S210",
             Failure::Usage { .. } => "S211",
             Failure::TooManyRejects { .. } => "S304",
+            Failure::ForeignKey { .. } => "S306",
             Failure::Interrupted => "S601",
             Failure::Internal { .. } => "S901",
         }
@@ -129,6 +148,9 @@ impl Failure {
         match self {
             Failure::Storage { doing, .. } | Failure::Internal { doing, .. } => {
                 format!("{} while {doing}", self.code())
+            }
+            Failure::ForeignKey { table, .. } => {
+                format!("{} while adding foreign keys to table \"{table}\"", self.code())
             }
             Failure::Usage { .. } | Failure::Plan(_) => self.code().to_owned(),
             Failure::TooManyRejects { .. } | Failure::Interrupted => format!("{}: {self}", self.code()),

@@ -20,7 +20,7 @@ use crate::random;
 use crate::rejects::Rejects;
 use crate::report::JobReport;
 use crate::state::{Found, State, identity};
-use crate::{certify, compare};
+use crate::{certify, compare, references};
 
 /// A generation no process of a job reaches by itself.
 const GENERATION_LAST: u64 = u32::MAX as u64;
@@ -47,6 +47,19 @@ pub(crate) struct Job {
     pub tables: Arc<Vec<LoweredTable>>,
     pub snapshot: Arc<dyn Snapshot>,
     pub generation: u64,
+    /// What the job leaves out of its tables, for the certificate; `None` if it is about all of their rows.
+    pub scope: Option<String>,
+    pub quiet: bool,
+}
+
+/// Everything a job is made of but its journal.
+pub(crate) struct Preparation {
+    pub ends: Ends,
+    pub state: State,
+    pub key: SigningKey,
+    pub plan: Plan,
+    pub snapshot: Arc<dyn Snapshot>,
+    pub scope: Option<String>,
     pub quiet: bool,
 }
 
@@ -66,15 +79,30 @@ pub async fn run(options: &RunOptions, key: SigningKey) -> Result<JobReport> {
             JobReport::from_certificate(&state.certificate(&job).await?, state.certificate_name(&job), &job)
         }
         Found::Unfinished(history, job) if !options.fresh && !history.generations.is_empty() => {
-            same_plan(&ends, &history, &job)?;
-            let resumed = resume(ends, state, key, &job, options.quiet).await?;
-            resumed.complete(watch).await
+            let plan = same_plan(&ends, &history, &job)?;
+            let prepared = prepare(ends, state, key, plan, options.quiet).await?;
+            prepared.resume(&job).await?.complete(watch).await
         }
-        Found::Nothing => begin(ends, state, key, None, options.quiet).await?.complete(watch).await,
+        Found::Nothing => {
+            let prepared = prepare_new(ends, state, key, options.quiet).await?;
+            prepared.begin(None).await?.complete(watch).await
+        }
         Found::Finished(_, earlier) | Found::Unfinished(_, earlier) => {
-            begin(ends, state, key, Some(earlier), options.quiet).await?.complete(watch).await
+            let prepared = prepare_new(ends, state, key, options.quiet).await?;
+            prepared.begin(Some(earlier)).await?.complete(watch).await
         }
     }
+}
+
+async fn prepare_new(ends: Ends, state: State, key: SigningKey, quiet: bool) -> Result<Preparation> {
+    let plan = ends.resolve(&[])?;
+    refuse_occupied(&ends, &plan).await?;
+    prepare(ends, state, key, plan, quiet).await
+}
+
+async fn prepare(ends: Ends, state: State, key: SigningKey, plan: Plan, quiet: bool) -> Result<Preparation> {
+    let snapshot = open_snapshot(&ends, &plan).await?;
+    Ok(Preparation { ends, state, key, plan, snapshot, scope: None, quiet })
 }
 
 /// Sees to it that no process of an abandoned job, wherever it runs, writes to the target any more.
@@ -105,48 +133,48 @@ fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Plan> {
     ))
 }
 
-/// Begins a new job in place of `earlier`, which is given up only once nothing stands in the new one's way.
-async fn begin(ends: Ends, state: State, key: SigningKey, earlier: Option<String>, quiet: bool) -> Result<Job> {
-    let plan = ends.resolve(&[])?;
-    refuse_occupied(&ends, &plan).await?;
-    let digest_key = random::key()?;
-    let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
-    let snapshot = open_snapshot(&ends, &plan).await?;
-    let opening = journal::Opening {
-        plan_name: plan.name.clone(),
-        plan_sha256: identity(&plan),
-        plan_json: plan.canonical_json().into_bytes(),
-        digest_key: hex::encode(digest_key),
-        splits: cut(&ends, &plan, snapshot.as_ref()).await?,
-        engine_version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: now_text(),
-    };
-    if let Some(earlier) = &earlier {
-        abandon(&ends, earlier).await?;
+impl Preparation {
+    /// Begins a new job in place of `earlier`, which is given up only once nothing stands in the new one's way.
+    pub async fn begin(self, earlier: Option<String>) -> Result<Job> {
+        let Preparation { ends, state, key, plan, snapshot, scope, quiet } = self;
+        let digest_key = random::key()?;
+        let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
+        let opening = journal::Opening {
+            plan_name: plan.name.clone(),
+            plan_sha256: identity(&plan),
+            plan_json: plan.canonical_json().into_bytes(),
+            digest_key: hex::encode(digest_key),
+            splits: cut(&ends, &plan, snapshot.as_ref()).await?,
+            engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: now_text(),
+        };
+        if let Some(earlier) = &earlier {
+            abandon(&ends, earlier).await?;
+        }
+        let operation = if earlier.is_some() { Operation::Fresh } else { Operation::RunStarted };
+        let (journal, history) = state.begin(&plan.name, &key, opening).await?;
+        let name = journal.job().to_owned();
+        state.audit(&key, &name, operation).await?;
+        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, scope, quiet }
+            .open_generation()
+            .await
     }
-    let operation = if earlier.is_some() { Operation::Fresh } else { Operation::RunStarted };
-    let (journal, history) = state.begin(&plan.name, &key, opening).await?;
-    let name = journal.job().to_owned();
-    state.audit(&key, &name, operation).await?;
-    Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, quiet }
-        .open_generation()
-        .await
-}
 
-async fn resume(ends: Ends, state: State, key: SigningKey, job: &str, quiet: bool) -> Result<Job> {
-    let (journal, history) = state.reopen(job, &key).await?;
-    let plan = same_plan(&ends, &history, job)?;
-    let mut digest_key = [0; 32];
-    hex::decode_to_slice(&history.opening.digest_key, &mut digest_key)
-        .map_err(|error| Failure::internal("reading the journal's digest key", error))?;
-    let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
-    let snapshot = open_snapshot(&ends, &plan).await?;
-    same_files(&plan, snapshot.as_ref(), &history)?;
-    state.audit(&key, job, Operation::Resumed).await?;
-    let name = job.to_owned();
-    Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, quiet }
-        .open_generation()
-        .await
+    /// Takes up `job`, which was begun with the same plan.
+    pub async fn resume(self, job: &str) -> Result<Job> {
+        let Preparation { ends, state, key, plan, snapshot, scope, quiet } = self;
+        let (journal, history) = state.reopen(job, &key).await?;
+        let mut digest_key = [0; 32];
+        hex::decode_to_slice(&history.opening.digest_key, &mut digest_key)
+            .map_err(|error| Failure::internal("reading the journal's digest key", error))?;
+        let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
+        same_files(&plan, snapshot.as_ref(), &history)?;
+        state.audit(&key, job, Operation::Resumed).await?;
+        let name = job.to_owned();
+        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, scope, quiet }
+            .open_generation()
+            .await
+    }
 }
 
 /// The splits of files end where the files ended. What was appended or rewritten since would be missed or torn.
@@ -161,7 +189,13 @@ fn same_files(plan: &Plan, snapshot: &dyn Snapshot, history: &History) -> Result
 }
 
 /// A run that died after storing its certificate left the target's progress records and the last journal entry undone.
-async fn finish_finished(ends: &Ends, state: &State, key: &SigningKey, history: &History, job: &str) -> Result<()> {
+pub(crate) async fn finish_finished(
+    ends: &Ends,
+    state: &State,
+    key: &SigningKey,
+    history: &History,
+    job: &str,
+) -> Result<()> {
     let (None, Some(certificate_sha256)) = (&history.finish, &history.certificate_sha256) else { return Ok(()) };
     let report = JobReport::from_certificate(&state.certificate(job).await?, state.certificate_name(job), job)?;
     let plan = journaled_plan(history)?;
@@ -200,7 +234,7 @@ async fn refuse_occupied(ends: &Ends, plan: &Plan) -> Result<()> {
         .doing("preparing the target")
 }
 
-async fn open_snapshot(ends: &Ends, plan: &Plan) -> Result<Arc<dyn Snapshot>> {
+pub(crate) async fn open_snapshot(ends: &Ends, plan: &Plan) -> Result<Arc<dyn Snapshot>> {
     let readers = plan.limits.source_connections as usize;
     ends.source.snapshot(readers).await.doing("opening a snapshot of the source")
 }
@@ -237,12 +271,15 @@ impl Job {
         Ok(self)
     }
 
-    async fn complete(mut self, watch: Stopwatch) -> Result<JobReport> {
+    pub(crate) async fn complete(mut self, watch: Stopwatch) -> Result<JobReport> {
         let outcome = self.walk().await;
         if let Err(failure) = &outcome {
             let interruption = Interruption { at: now_text(), why: failure.summary() };
-            if let Err(error) = self.journal.append(vec![Event::Interrupted(interruption)]).await {
-                tracing::warn!("the journal does not say why the job stopped: {error}");
+            match self.journal.append(vec![Event::Interrupted(interruption)]).await {
+                Ok(_) => {}
+                // A newer run ends the sessions of the one it takes over from: what failed here is only a consequence.
+                Err(error @ Error::Fenced { .. }) => return Err(error).doing("writing the journal"),
+                Err(error) => tracing::warn!("the journal does not say why the job stopped: {error}"),
             }
         }
         let copied = outcome?;
@@ -261,7 +298,7 @@ impl Job {
                 copied = Copying::new(self).run().await?;
             }
             if copied.differing.is_empty() {
-                self.after_copying(&stages).await?;
+                self.after_copying(&stages, &mut copied).await?;
             }
             ready.into_iter().for_each(|index| queue.finish(index));
         }
@@ -269,7 +306,7 @@ impl Job {
     }
 
     /// Everything but copying. Nothing is added to a target that differs.
-    async fn after_copying(&mut self, stages: &[Stage]) -> Result<()> {
+    async fn after_copying(&mut self, stages: &[Stage], copied: &mut Copied) -> Result<()> {
         if stages.contains(&Stage::Prepare) {
             self.prepare().await?;
         }
@@ -278,10 +315,15 @@ impl Job {
             _ => None,
         });
         try_join_all(indexes).await?;
-        if stages.contains(&Stage::Constraints) {
+        let relations: Vec<usize> = stages.iter().filter_map(Stage::relation).collect();
+        if !relations.is_empty() {
+            copied.references.extend(references::within_job(self, copied, &relations).await?);
+        }
+        if stages.contains(&Stage::Constraints) && !copied.has_orphans() {
             for table in &self.plan.tables {
-                let doing = format!("adding foreign keys to table \"{}\"", table.target.name);
-                self.ends.target.add_foreign_keys(&table.target).await.doing(doing)?;
+                let is_checked = self.plan.verify != VerifyMode::Off;
+                let added = self.ends.target.add_foreign_keys(&table.target).await;
+                added.map_err(|error| Failure::foreign_key(&table.target.name, is_checked, error))?;
             }
         }
         Ok(())
@@ -371,6 +413,7 @@ impl Job {
         self.journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")?;
         self.state.audit(&self.key, &self.name, Operation::Certified).await?;
         report.differences = differences;
+        report.name_orphans(&copied.references);
         report.notes.extend(
             copied
                 .disturbed
@@ -378,8 +421,7 @@ impl Job {
                 .map(|(table, disturbance)| disturbance.explain(&self.plan.tables[*table as usize].target.name)),
         );
         let rejected = !copied.rejects.is_empty();
-        report.rejects =
-            rejected.then(|| Rejects::new(&self.plan.rejects.to, &self.name).folder().display().to_string());
+        report.rejects = rejected.then(|| Rejects::new(&self.plan.rejects, &self.name).folder().display().to_string());
         report.elapsed_seconds = watch.elapsed().as_secs_f64();
         report.certified_earlier = false;
         Ok(report)

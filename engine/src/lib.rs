@@ -1,8 +1,8 @@
 //! Making it happen: lowers a plan onto timely, owns threads, budgets, retries and clocks; the `sensei` command line.
 //!
 //! In reading order: [`job`] (one run from plan to certificate) with `copying` (grants, outcomes, checkpoints), the
-//! `runtime` below it, `verify` and `compare` (two sides as they stand), `certify` and `report` (what is concluded), and
-//! the thin command line.
+//! `runtime` below it, `verify` and `compare` (two sides as they stand), `rejects` and `retry` (what was left behind),
+//! `certify` and `report` (what is concluded), and the thin command line.
 //!
 //! **Invariant:** nothing here looks into a row.
 
@@ -25,10 +25,13 @@ mod lower;
 mod pages;
 mod progress;
 mod random;
+mod references;
 mod rejects;
 mod report;
+mod retry;
 mod runtime;
 mod state;
+mod type_table;
 mod verify;
 
 pub use command::main;

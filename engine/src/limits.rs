@@ -19,6 +19,27 @@ pub const CHECKPOINTS_PER_EPOCH_MAX: usize = 64;
 /// How long a finished split waits at the most for others to share its epoch.
 pub const EPOCH_INTERVAL_MS: u64 = 500;
 
+/// Refused rows of one split that are told apart at the most; they are held in memory, some 100 bytes each. Beyond that
+/// the target and the plan do not belong together.
+pub const REFUSED_PER_SPLIT_MAX: u64 = 100_000;
+
+/// Refused rows of one split that are looked for where a single one is too many: enough to see a pattern, since each
+/// costs some 30 round trips. A guess.
+pub const REFUSED_LOOKED_FOR_MIN: u64 = 20;
+
+/// Refused rows of one split that are named when they were too many; each is held as text until it is written.
+pub const REFUSED_NAMED_MAX: usize = 1_000;
+
+/// Times one split is looked through for refused rows. More than one is needed only where another split's rows arrive
+/// in between and take a unique key.
+pub const ISOLATIONS_PER_SPLIT_MAX: u32 = 5;
+
+/// Rows `sensei rejects retry` takes on at once; their keys are held in memory.
+pub const RETRY_ROWS_MAX: u64 = 1_000_000;
+
+/// Rows `sensei rejects list --rows` prints; the files have them all.
+pub const LISTED_ROWS_MAX: usize = 1_000;
+
 /// Splits of one table at the most.
 pub const SPLITS_PER_TABLE_MAX: u32 = 10_000;
 
@@ -44,6 +65,28 @@ pub const REPAIR_ROWS_MAX: u64 = 100_000;
 /// Differing rows the text report prints per table; `--report` has them all.
 pub const EXAMPLES_PER_TABLE_MAX: usize = 5;
 
+/// Orphans of one relation that a report names; `--report` has them all.
+pub const ORPHANS_NAMED_MAX: usize = 10;
+
+/// The part of the plan's memory limit that the parents' keys of one round may hold while references are checked, when
+/// nothing is copied.
+pub const JOIN_SHARE: u64 = 2;
+
+/// Bytes a parent's key takes up in the join. Measured: two million keys took some 80 MiB, their arrangement being merged included.
+pub const KEY_BYTES: u64 = 64;
+
+/// Rounds, each a scan of both tables, up to which a check of references says nothing about them.
+pub const ROUNDS_UNREMARKED_MAX: u64 = 16;
+
+/// The part of the plan's memory limit that rows on their way through the join may hold.
+pub const KEY_IN_FLIGHT_SHARE: u64 = 8;
+
+/// Bytes a child's row takes up on its way through the join, beside its batch. A guess from the updates it becomes.
+pub const KEY_ROW_BYTES: usize = 256;
+
+/// Arrow bytes per batch of keys, about: their updates are several times larger.
+pub const KEY_BATCH_BYTES: usize = 64 << 10;
+
 /// Scans a comparison has open per side at the most, whatever the connection limits.
 pub const SCANS_PER_SIDE_MAX: usize = 8;
 
@@ -54,5 +97,6 @@ pub const PROGRESS_INTERVAL_MS: u64 = 200;
 pub const PROGRESS_LINE_INTERVAL_MS: u64 = 10_000;
 
 const _: () = assert!(LANE_BYTES_MIN >= 2 * BATCH_BYTES, "a lane must be able to hold a batch and fill the next");
+const _: () = assert!(REFUSED_LOOKED_FOR_MIN < REFUSED_PER_SPLIT_MAX, "what is looked for can be held");
 const _: () = assert!(FETCH_ROWS_MAX <= ROUND_ROWS_MAX, "a round fetches rows it has hashed");
 const _: () = assert!(ROWS_NAMED_MAX >= EXAMPLES_PER_TABLE_MAX as u64, "the examples are among the named rows");

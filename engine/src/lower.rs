@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sensei_operators::{ColumnSpec, Expression, Input, Mask, Projection, RowHasher};
+use sensei_operators::{Cleaning, ColumnSpec, Expression, Input, Mask, Projection, RowHasher};
 use sensei_planner::{ColumnPlan, ExpressionTyper, Plan, Secret, TablePlan};
 use sensei_storage::{Field, LogicalType, Range, Scan, System, TargetTable, VerifyMode};
 
@@ -73,7 +73,7 @@ pub fn lower(plan: &Plan, masks: &MaskKeys, key: [u8; 32]) -> Result<Vec<Lowered
 fn lower_table(plan: &Plan, table: &TablePlan, masks: &MaskKeys, key: [u8; 32]) -> Result<LoweredTable> {
     let position = |name: &String| table.read.iter().position(|field| field.name == *name);
     let key_positions: Vec<usize> = table.source_key.iter().filter_map(position).collect();
-    let nameable = key_positions.len() == table.source_key.len() && !masks_a_key(table, &key_positions);
+    let nameable = key_positions.len() == table.source_key.len() && !masks_a_key(table, &key_positions)?;
     let key_positions = if nameable { key_positions } else { Vec::new() };
     let columns = table
         .columns
@@ -101,11 +101,22 @@ fn lower_table(plan: &Plan, table: &TablePlan, masks: &MaskKeys, key: [u8; 32]) 
     })
 }
 
-/// A masked key must not appear in rejects in the clear.
-fn masks_a_key(table: &TablePlan, key: &[usize]) -> bool {
-    table.columns.iter().any(|column| {
-        column.mask.is_some() && matches!(column.input, sensei_planner::Input::Column { index } if key.contains(&index))
-    })
+/// A key that is masked, alone or within an expression, must not appear in rejects in the clear.
+fn masks_a_key(table: &TablePlan, key: &[usize]) -> Result<bool> {
+    for column in table.columns.iter().filter(|column| column.mask.is_some()) {
+        let of_key = match &column.input {
+            sensei_planner::Input::Column { index } => key.contains(index),
+            sensei_planner::Input::Expression { sql } => {
+                let expression = Expression::compile(sql, &table.read)
+                    .map_err(|error| Failure::internal(format!("compiling table \"{}\"", table.source), error))?;
+                expression.used().iter().any(|used| key.contains(used))
+            }
+        };
+        if of_key {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn hasher(plan: &Plan, table: &TablePlan, key: [u8; 32]) -> RowHasher {
@@ -123,7 +134,13 @@ fn lower_column(table: &TablePlan, column: &ColumnPlan, field: &Field, masks: &M
         sensei_planner::Input::Column { index } => Input::Column(*index),
         sensei_planner::Input::Expression { sql } => Input::Expression(sql.clone()),
     };
-    Ok(ColumnSpec { input, from, mask, lossy: column.lossy.is_some(), to: field.clone() })
+    let cleaning = column.cleaning.map(|cleaning| match cleaning {
+        sensei_planner::Cleaning::ZeroDatesToNull => {
+            Cleaning::ZeroDatesToNull { instants: field.logical == LogicalType::TimestampTz }
+        }
+        sensei_planner::Cleaning::RemoveNul => Cleaning::RemoveNul,
+    });
+    Ok(ColumnSpec { input, from, mask, cleaning, lossy: column.lossy.is_some(), to: field.clone() })
 }
 
 fn mask_of(table: &TablePlan, field: &Field, masks: &MaskKeys) -> Result<Mask> {

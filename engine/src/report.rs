@@ -1,13 +1,15 @@
 //! What a run, a comparison or a certificate says at its end: one object for scripts, one page for people.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use sensei_storage::evidence::{self, TableFacts};
+use sensei_storage::evidence::{self, RelationFacts, TableFacts};
 use sensei_storage::{Error, Verdict};
 use serde::Serialize;
 
 use crate::difference::{Counted, Differences, Example, Kind};
 use crate::failure::{Doing, Exit, Result};
+use crate::references::Checked;
 
 /// The result of `run`, `verify` and `repair`.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +20,8 @@ pub struct JobReport {
     pub verdict: Verdict,
     /// Table by table.
     pub tables: Vec<TableReport>,
+    /// Relation by relation; none where they were not checked.
+    pub relations: Vec<RelationReport>,
     /// Wall time of this command, in seconds.
     pub elapsed_seconds: f64,
     /// Where the certificate is; `null` for comparisons.
@@ -38,6 +42,16 @@ pub struct JobReport {
     pub lossy: Vec<String>,
     /// What else a person should know.
     pub notes: Vec<String>,
+}
+
+/// One relation's result.
+#[derive(Clone, Debug, Serialize)]
+pub struct RelationReport {
+    /// What was counted, and the conclusion.
+    #[serde(flatten)]
+    pub facts: RelationFacts,
+    /// The first orphans, each by its key, or by its address where its table has none.
+    pub examples: Vec<String>,
 }
 
 /// One table's result. All counts are rows.
@@ -68,6 +82,7 @@ impl JobReport {
             job: job.to_owned(),
             verdict,
             tables,
+            relations: Vec::new(),
             elapsed_seconds: 0.0,
             certificate: None,
             certified_earlier: false,
@@ -92,6 +107,7 @@ impl JobReport {
         let statement = report.statement.as_ref().filter(|_| report.valid).ok_or_else(altered);
         let claims = statement.doing("reading the certificate")?.predicate.clone();
         let mut result = JobReport::new(job, claims.verdict, claims.tables.iter().map(TableReport::of).collect());
+        result.relations = claims.referential.into_iter().map(RelationReport::unnamed).collect();
         result.certificate = Some(name.clone());
         result.certified_earlier = true;
         result.resumes = claims.resumes;
@@ -103,6 +119,13 @@ impl JobReport {
         result.lossy = claims.lossy_rules.iter().map(lossy).collect();
         result.notes = claims.limits;
         Ok(result)
+    }
+
+    /// Adds the names of orphans, which no certificate has, to the relations of a run.
+    pub(crate) fn name_orphans(&mut self, checked: &BTreeMap<usize, Checked>) {
+        for (relation, checked) in self.relations.iter_mut().zip(checked.values()) {
+            relation.examples.clone_from(&checked.examples);
+        }
     }
 
     /// How the process ends.
@@ -128,6 +151,7 @@ impl JobReport {
         for differences in &self.differences {
             write_differences(&mut out, differences);
         }
+        write_relations(&mut out, &self.relations);
         write_list(&mut out, "Declared losses", &self.lossy);
         write_list(&mut out, "Not carried over", &self.not_carried);
         write_list(&mut out, "Notes", &self.notes);
@@ -173,7 +197,15 @@ impl JobReport {
         if let Some(certificate) = &self.certificate {
             line(out, format_args!("certificate: {certificate}"));
         }
-        if self.verdict == Verdict::Different {
+        if self.relations.iter().any(|relation| relation.facts.verdict == Verdict::Different) {
+            line(
+                out,
+                format_args!(
+                    "orphans: correct the rows in the source, leave them out with `where`, or accept them with `orphans: report` under the plan's `relations`; list all with `sensei verify PLAN --report FILE`"
+                ),
+            );
+        }
+        if self.tables.iter().any(|table| table.verdict == Verdict::Different) {
             line(
                 out,
                 format_args!(
@@ -181,6 +213,12 @@ impl JobReport {
                 ),
             );
         }
+    }
+}
+
+impl RelationReport {
+    fn unnamed(facts: RelationFacts) -> RelationReport {
+        RelationReport { facts, examples: Vec::new() }
     }
 }
 
@@ -234,6 +272,37 @@ fn write_differences(out: &mut String, differences: &Differences) {
         line(out, format_args!("  … and {} more", all - shown));
     }
     write_counted(out, differences.counted);
+}
+
+fn write_relations(out: &mut String, relations: &[RelationReport]) {
+    if relations.is_empty() {
+        return;
+    }
+    line(out, format_args!("\nRelations checked:"));
+    for RelationReport { facts, examples } in relations {
+        let mark = match facts.verdict {
+            Verdict::Different => "DIFFERENT".to_owned(),
+            Verdict::Equivalent if facts.orphans > 0 => "accepted by the plan".to_owned(),
+            other => other.to_string(),
+        };
+        let (columns, parent_columns) = (facts.columns.join(", "), facts.parent_columns.join(", "));
+        let (orphans, rows) = (counted(facts.orphans, "orphan"), counted(facts.rows, "row"));
+        line(
+            out,
+            format_args!(
+                "  {} ({columns}) → {} ({parent_columns}): {orphans} in {rows}  {mark}",
+                facts.table, facts.parent
+            ),
+        );
+        examples.iter().for_each(|key| line(out, format_args!("    orphan {key}")));
+        let more = facts.orphans - examples.len() as u64;
+        if more > 0 && !examples.is_empty() {
+            line(out, format_args!("    … and {more} more"));
+        }
+        if facts.rows_unreadable > 0 {
+            line(out, format_args!("    … and {} whose key cannot be read", counted(facts.rows_unreadable, "row")));
+        }
+    }
 }
 
 fn write_counted(out: &mut String, counted: Counted) {

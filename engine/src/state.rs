@@ -130,11 +130,12 @@ fn lock(folder: &std::path::Path, plan_name: &str) -> Result<File> {
     }
 }
 
-/// SHA-256 by which a later run knows the plan again. What only bounds the work (limits, the number of rejects allowed)
-/// and what is not copied anyway may change between runs.
+/// SHA-256 by which a later run knows the plan again. What only bounds the work (limits, the number of rejects allowed),
+/// what is written of rejected rows and what is not copied anyway may change between runs.
 pub fn identity(plan: &Plan) -> String {
     let mut plan = plan.clone();
     plan.rejects.max = 0;
+    plan.rejects.rows = true;
     plan.not_carried.clear();
     plan.limits.workers = 0;
     plan.limits.source_connections = 0;

@@ -21,7 +21,8 @@ use crate::localise::{Depth, Located};
 use crate::lower::lower;
 use crate::progress::Progress;
 use crate::random;
-use crate::report::{JobReport, TableReport, counted};
+use crate::references::{Checked, Read, References};
+use crate::report::{JobReport, RelationReport, TableReport, counted};
 use crate::state::{Found, State};
 
 /// What `sensei verify` and `sensei repair` were asked.
@@ -40,12 +41,13 @@ pub struct VerifyOptions {
 /// Whatever keeps it from a verdict.
 pub async fn verify(options: &VerifyOptions) -> Result<JobReport> {
     let watch = Stopwatch::start();
-    let checked = Checked::new(Ends::connect(&options.plan).await?)?;
+    let checked = Prepared::new(Ends::connect(&options.plan).await?)?;
     let (overview, comparison) = checked.overview(false, options.quiet).await?;
     let mut collected = Collected::new(comparison.tables.clone()).reporting(options.report.as_deref())?;
     let depth = if options.report.is_some() { Depth::All } else { Depth::Examples };
     comparison.localise(&overview, depth, &mut |located| collected.take(&located)).await?;
-    checked.report(&overview, collected.close()?, watch)
+    let relations = checked.references(&overview, &comparison, &mut collected, options.quiet).await?;
+    checked.report(&overview, collected.close()?, relations, watch)
 }
 
 /// Puts right what differs, then compares once more.
@@ -53,7 +55,7 @@ pub async fn verify(options: &VerifyOptions) -> Result<JobReport> {
 /// # Errors
 /// Whatever keeps it from a verdict; a table whose rows changed under the repair is left as it was.
 pub async fn repair(options: &VerifyOptions, key: &SigningKey) -> Result<JobReport> {
-    let checked = Checked::new(Ends::connect(&options.plan).await?)?;
+    let checked = Prepared::new(Ends::connect(&options.plan).await?)?;
     refuse_append(&checked.plan)?;
     let state = State::open(&checked.ends.file.state, checked.ends.state()?, &checked.ends.file.name)?;
     refuse_unfinished(&state, &checked.plan.name, key).await?;
@@ -153,20 +155,20 @@ impl Mend {
     }
 }
 
-/// A plan whose target tables are there.
-struct Checked {
+/// A plan, with the target tables that are not there.
+struct Prepared {
     ends: Ends,
     plan: Plan,
     missing: Vec<u32>,
 }
 
-impl Checked {
-    fn new(ends: Ends) -> Result<Checked> {
+impl Prepared {
+    fn new(ends: Ends) -> Result<Prepared> {
         let mut plan = ends.resolve(&[])?;
         plan.verify = VerifyMode::Full;
         let missing = plan.tables.iter().enumerate().filter(|(_, table)| table.target.create);
         let missing = missing.map(|(index, _)| index as u32).collect();
-        Ok(Checked { ends, plan, missing })
+        Ok(Prepared { ends, plan, missing })
     }
 
     async fn overview(&self, locate: bool, quiet: bool) -> Result<(Overview, Comparison)> {
@@ -224,11 +226,53 @@ impl Checked {
         Ok(parts)
     }
 
-    fn report(&self, overview: &Overview, differences: Vec<Differences>, watch: Stopwatch) -> Result<JobReport> {
+    /// Checks every relation whose tables are there, in the snapshot that was compared.
+    async fn references(
+        &self,
+        overview: &Overview,
+        comparison: &Comparison,
+        collected: &mut Collected,
+        quiet: bool,
+    ) -> Result<Vec<RelationReport>> {
+        let mut reads = vec![Vec::new(); self.plan.tables.len()];
+        for part in &comparison.parts {
+            if let Part::Target(table, range) = part {
+                reads[*table as usize].push(Read::Range(range.clone()));
+            }
+        }
+        let rows = |table: usize| overview.tallies.get(&(table as u32, Side::Actual)).map_or(0, |tally| tally.rows);
+        let references = References {
+            plan: &self.plan,
+            target: comparison.target.clone(),
+            commits: self.ends.target.clone(),
+            reads,
+            rows: (0..self.plan.tables.len()).map(rows).collect(),
+            hash_key: random::key()?,
+            quiet,
+        };
+        let is_there = |table: usize| !self.missing.contains(&(table as u32));
+        let mut reports = Vec::new();
+        for relation in self.plan.relations.iter().filter(|one| is_there(one.child) && is_there(one.parent)) {
+            let mut orphan = |key: &str| collected.orphan(relation, key);
+            let Checked { facts, examples } = references.check(relation, &mut orphan).await?;
+            reports.push(RelationReport { facts, examples });
+        }
+        Ok(reports)
+    }
+
+    fn report(
+        &self,
+        overview: &Overview,
+        differences: Vec<Differences>,
+        relations: Vec<RelationReport>,
+        watch: Stopwatch,
+    ) -> Result<JobReport> {
         let table = |index: usize| self.table_report(index as u32, overview);
         let tables: Vec<TableReport> = (0..self.plan.tables.len()).map(table).collect();
-        let verdict = Verdict::overall(tables.iter().map(|table| table.verdict));
+        let of_tables = tables.iter().map(|table| table.verdict);
+        let verdict = Verdict::overall(of_tables.chain(relations.iter().map(|relation| relation.facts.verdict)));
         let mut report = JobReport::new(&self.plan.name, verdict, tables);
+        report.relations = relations;
         report.differences = differences;
         report.elapsed_seconds = watch.elapsed().as_secs_f64();
         report.not_carried = self.plan.not_carried.clone();

@@ -36,11 +36,16 @@ enum Way {
 impl Cast {
     /// A cast between any two types the planner allows.
     pub fn new(from: &LogicalType, to: &LogicalType) -> Cast {
-        use LogicalType::{Array, Decimal, Float32, Float64, Int16, Int32, Int64, Json, Jsonb, Numeric, Text};
-        use LogicalType::{Timestamp, TimestampTz};
+        use LogicalType::{Array, Bits, Boolean, Bytes, Decimal, Float32, Float64, Geometry, Int16, Int32, Int64};
+        use LogicalType::{Json, Jsonb, Numeric, Opaque, Text, Timestamp, TimestampTz};
         let way = match (from, to) {
             (a, b) if a == b => Way::Same,
-            (Text { .. } | Json | Numeric | Decimal { .. }, Text { max_chars: None }) | (Json, Jsonb) => Way::Same,
+            (Text { .. } | Json | Numeric | Decimal { .. } | Opaque { .. } | Bits { .. }, Text { max_chars: None })
+            | (Json, Jsonb)
+            | (Text { .. }, Opaque { .. })
+            | (Bits { .. }, Bits { length: None })
+            | (Geometry, Bytes)
+            | (Bytes, Geometry) => Way::Same,
             (Text { max_chars: Some(have) }, Text { max_chars: Some(room) }) if have <= room => Way::Same,
             (Decimal { precision: p, scale: s }, Decimal { precision: room_p, scale: room_s })
                 if s == room_s && p <= room_p =>
@@ -49,7 +54,9 @@ impl Cast {
             }
             (Decimal { .. }, Numeric) => Way::Same,
             (Array(a), Array(b)) if Cast::new(a, b).way == Way::Same => Way::Same,
-            (Int16, Int32 | Int64) | (Int32, Int64) | (Float32, Float64) => Way::Widen,
+            (Boolean, Int16 | Int32 | Int64) | (Int16, Int32 | Int64) | (Int32, Int64) | (Float32, Float64) => {
+                Way::Widen
+            }
             (Float64, Float32) => Way::Narrow,
             (Timestamp, TimestampTz) | (TimestampTz, Timestamp) => Way::Relabel,
             _ => Way::Text,
@@ -83,7 +90,7 @@ impl Cast {
             text::render(&self.from, array, row, &mut rendered);
             if let Err(reason) = text::parse(&self.to, &rendered, &mut builder) {
                 builder.append_null();
-                faults.add(row, column, reason);
+                faults.lose(row, column, reason);
             }
         }
         builder.finish()

@@ -2,29 +2,38 @@
 //!
 //! In reading order: the canonical bytes of a row ([`encode`]) and their digests ([`RowHasher`]), the transformation of
 //! one table's rows ([`Projection`]: [`Expression`], [`Mask`], [`Cast`], checks), and the dataflow graphs made of them
-//! ([`Cell`] to copy and verify, [`Comparer`] to compare).
+//! ([`Cell`] to copy and verify, [`Comparer`] to compare, [`OrphanSearch`] to find what refers to nothing).
 //!
 //! **Invariant:** nothing here knows of SQL dialects, plans, files or clocks, and no type of timely or differential
 //! appears in a public interface.
 
 mod cast;
 mod check;
+mod clean;
 pub mod encode;
 mod expression;
 mod fault;
 mod flow;
 mod hash;
 mod mask;
+mod pick;
 mod present;
 mod project;
+mod refusal;
+mod reject;
 
 pub use cast::Cast;
+pub use clean::Cleaning;
 pub use encode::ROW_ENCODING;
 pub use expression::{Expression, ExpressionError};
 pub use flow::{
-    BUCKETS_PER_TABLE, Buckets, Cell, Committed, Comparer, Counts, Feed, Finding, Inlet, InletSender, Lease, Outcome,
-    Outlet, Pass, Permit, Request, RowHash, Rows, Side, SideFeed, Tally, inlet,
+    BUCKETS_PER_TABLE, Buckets, Cell, Committed, Comparer, Counts, Feed, Finding, Inlet, InletSender, KeyColumns,
+    KeyDealer, KeysSeen, Lease, OrphanFinding, OrphanSearch, Outcome, Outlet, Pass, Permit, Reference, Request, Round,
+    RowHash, Rows, Side, SideFeed, Tally, inlet,
 };
 pub use hash::RowHasher;
 pub use mask::Mask;
+pub use pick::KeyPicker;
 pub use project::{ColumnSpec, Input, Projected, Projection};
+pub use refusal::{Refusal, Refusals};
+pub use reject::{Rejected, RowImage};

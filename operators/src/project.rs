@@ -2,6 +2,7 @@
 //! columns out; rows that cannot go on come out as faults.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
@@ -11,9 +12,13 @@ use sensei_storage::{Batch, Fault, Field, LOCATOR, LogicalType, System, arrow_sc
 
 use crate::cast::Cast;
 use crate::check::check;
+use crate::clean::Cleaning;
 use crate::expression::{Expression, ExpressionError};
 use crate::fault::RowFaults;
+use crate::hash::RowHasher;
 use crate::mask::Mask;
+use crate::refusal::{Refusal, Refusals};
+use crate::reject::{Rejected, RowImage};
 
 /// Where a target column's value comes from.
 #[derive(Clone, Debug)]
@@ -33,6 +38,8 @@ pub struct ColumnSpec {
     pub from: LogicalType,
     /// Mask to apply, if any.
     pub mask: Option<Mask>,
+    /// What is taken out of the values before the cast, if anything. Counted as a declared loss.
+    pub cleaning: Option<Cleaning>,
     /// Whether the plan declares the cast lossy, so that changed rows are counted.
     pub lossy: bool,
     /// The column in the target.
@@ -54,6 +61,7 @@ pub struct Projection {
 struct Column {
     source: Source,
     mask: Option<(Mask, LogicalType)>,
+    cleaning: Option<Cleaning>,
     cast: Cast,
     lossy: bool,
     to: Field,
@@ -71,7 +79,7 @@ pub struct Projected {
     /// Target columns in order.
     pub rows: RecordBatch,
     /// Rows that cannot go on, those the reader could not decode included.
-    pub faults: Vec<Fault>,
+    pub rejected: Vec<Rejected>,
     /// Rows the `where` condition left out.
     pub filtered: u64,
     /// Rows changed by each declared lossy cast, by target column.
@@ -99,22 +107,44 @@ impl Projection {
 
     /// Transforms one batch.
     pub fn apply(&self, batch: Batch) -> Projected {
+        self.transform(batch, None)
+    }
+
+    /// Transforms one batch; rows among `refusals`, by the hashes of `hasher`, are rejected too.
+    pub fn apply_without(&self, batch: Batch, hasher: &RowHasher, refusals: &mut Refusals) -> Projected {
+        self.transform(batch, (refusals.count() > 0).then_some((hasher, refusals)))
+    }
+
+    fn transform(&self, batch: Batch, refused: Option<(&RowHasher, &mut Refusals)>) -> Projected {
         let mut faults = RowFaults::default();
         let (kept, filtered) = self.keep(&batch.rows, &mut faults);
         let mut lossy = BTreeMap::new();
         let arrays: Vec<ArrayRef> =
             self.columns.iter().map(|column| column.apply(&kept, self.system, &mut faults, &mut lossy)).collect();
-        let mut all = batch.faults;
-        all.extend(faults.iter().map(|(row, column, reason)| Fault {
-            key: self.name_row(&kept, row),
-            column: column.to_owned(),
-            reason: reason.to_owned(),
-        }));
         let options = RecordBatchOptions::new().with_row_count(Some(kept.num_rows()));
         let rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .expect("projected columns are in their carriers");
+        let met = refused.map_or_else(BTreeMap::new, |(hasher, refusals)| meet(&rows, hasher, refusals, &mut faults));
+        let mut rejected: Vec<Rejected> = batch.faults.into_iter().map(Rejected::undecoded).collect();
+        rejected.extend(self.rejected(&kept, &rows, &faults, met));
         let rows = if faults.is_empty() { rows } else { without(&rows, &faults) };
-        Projected { rows, faults: all, filtered, lossy }
+        Projected { rows, rejected, filtered, lossy }
+    }
+
+    fn rejected(
+        &self,
+        source: &RecordBatch,
+        target: &RecordBatch,
+        faults: &RowFaults,
+        mut refused: BTreeMap<usize, ([u8; 32], Arc<Refusal>)>,
+    ) -> Vec<Rejected> {
+        let fields: Vec<&Field> = self.columns.iter().map(|column| &column.to).collect();
+        let reject = |(row, column, reason): (usize, &str, &str)| Rejected {
+            fault: Fault { key: self.name_row(source, row), column: column.to_owned(), reason: reason.to_owned() },
+            row: Some(RowImage::of(&fields, target.columns(), row, faults.lost(row))),
+            refused: refused.remove(&row),
+        };
+        faults.iter().map(reject).collect()
     }
 
     /// A row whose condition cannot be evaluated stays in, as a fault; one whose condition is NULL is left out, as in
@@ -150,6 +180,26 @@ impl Projection {
     }
 }
 
+/// Makes faults of the rows that were refused.
+fn meet(
+    rows: &RecordBatch,
+    hasher: &RowHasher,
+    refusals: &mut Refusals,
+    faults: &mut RowFaults,
+) -> BTreeMap<usize, ([u8; 32], Arc<Refusal>)> {
+    let mut met = BTreeMap::new();
+    hasher.for_each(rows, |row, hash| {
+        if faults.contains(row) {
+            return;
+        }
+        if let Some(refusal) = refusals.meet(&hash) {
+            faults.add(row, refusal.column.as_deref().unwrap_or_default(), refusal.reason.as_str());
+            met.insert(row, (hash, refusal));
+        }
+    });
+    met
+}
+
 fn compile_filter(sql: &str, read: &[Field]) -> Result<Expression, ExpressionError> {
     let filter = Expression::compile(sql, read)?;
     match filter.result() {
@@ -175,7 +225,7 @@ impl Column {
         };
         let cast = Cast::new(&spec.from, &spec.to.logical);
         let mask = spec.mask.map(|mask| (mask, given));
-        Ok(Column { source, mask, cast, lossy: spec.lossy, to: spec.to })
+        Ok(Column { source, mask, cleaning: spec.cleaning, cast, lossy: spec.lossy, to: spec.to })
     }
 
     fn apply(
@@ -191,7 +241,7 @@ impl Column {
                 let mut failed = Vec::new();
                 let value = expression.evaluate(rows, &mut failed);
                 for (row, reason) in failed {
-                    faults.add(row, &self.to.name, reason);
+                    faults.lose(row, &self.to.name, reason);
                 }
                 value
             }
@@ -200,8 +250,16 @@ impl Column {
             Some((mask, logical)) => mask.apply(&value, logical),
             None => value,
         };
+        let value = match self.cleaning {
+            Some(cleaning) => {
+                let (value, changed) = cleaning.apply(&value);
+                *lossy.entry(self.to.name.clone()).or_default() += changed;
+                value
+            }
+            None => value,
+        };
         let cast = self.cast.apply(&value, &self.to.name, faults);
-        if self.lossy {
+        if self.lossy && self.cleaning.is_none() {
             *lossy.entry(self.to.name.clone()).or_default() += self.cast.changed_rows(&value, &cast);
         }
         check(&cast, &self.to, system, faults);

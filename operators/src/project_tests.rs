@@ -21,7 +21,7 @@ fn read() -> Vec<Field> {
 }
 
 fn column(input: Input, from: LogicalType, to: Field) -> ColumnSpec {
-    ColumnSpec { input, from, mask: None, lossy: false, to }
+    ColumnSpec { input, from, mask: None, cleaning: None, lossy: false, to }
 }
 
 fn rows(values: &[(&str, Option<&str>)]) -> RecordBatch {
@@ -35,7 +35,7 @@ fn check(filter: Option<&str>, columns: Vec<ColumnSpec>, values: &[(&str, Option
     let projected = projection.apply(Batch { rows: rows(values), faults: Vec::new() });
     let mut out =
         format!("{} rows, {} filtered, lossy {:?}\n", projected.rows.num_rows(), projected.filtered, projected.lossy);
-    for fault in projected.faults {
+    for fault in projected.rejected.into_iter().map(|rejected| rejected.fault) {
         out += &format!("{:?} {}: {}\n", fault.key, fault.column, fault.reason);
     }
     expected.assert_eq(&out);

@@ -19,6 +19,14 @@ pub(crate) enum Cast {
 pub(crate) fn cast(from: &LogicalType, to: &LogicalType) -> Cast {
     match (from, to) {
         _ if from == to => Cast::Allowed,
+        (_, Opaque { .. }) => Cast::Ambiguous("the text is one that the target's type takes and writes again as it is"),
+        (Bytes, Geometry) => Cast::Ambiguous("the bytes are EWKB"),
+        (Geometry, Bytes) | (Bits { .. }, Bits { length: None }) => Cast::Allowed,
+        (Int16 | Int32 | Int64 | Bits { .. }, Boolean) => {
+            Cast::Ambiguous("0 is false and 1 is true, and nothing else occurs")
+        }
+        (Boolean, Int16 | Int32 | Int64) => Cast::Allowed,
+        (Array(_), Json | Jsonb) => Cast::Allowed,
         (_, Text { .. }) | (Text { .. }, _) => Cast::Allowed,
         (Int16 | Int32 | Int64, Int16 | Int32 | Int64) => Cast::Allowed,
         (Int16 | Int32 | Int64 | Decimal { .. } | Numeric, Decimal { .. } | Numeric) => Cast::Allowed,

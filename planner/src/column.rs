@@ -4,7 +4,7 @@ use sensei_storage::{Column, Field, LogicalType, System, Table, Traits, postgres
 
 use crate::cast::{Cast, cast};
 use crate::file::ColumnFile;
-use crate::plan::MaskPlan;
+use crate::plan::{Cleaning, MaskPlan};
 use crate::problem::{Code, Problem, did_you_mean};
 use crate::settle::{Declared, Settled, declare, unknown_type};
 use crate::table::Scope;
@@ -21,6 +21,9 @@ pub(crate) struct ColumnDraft {
     pub(crate) uses: Vec<usize>,
     pub(crate) from: LogicalType,
     pub(crate) mask: Option<MaskPlan>,
+    pub(crate) cleaning: Option<Cleaning>,
+    /// By which values are carried into another type without loss.
+    pub(crate) rule: Option<String>,
     pub(crate) lossy: Option<String>,
     pub(crate) field: Field,
 }
@@ -92,14 +95,32 @@ impl Scope<'_, '_> {
         let declared = self.declared(of, settled, rule)?;
         let origin = self.origin(of, settled, rule)?;
         let mask = mask(of, rule, declared.as_ref())?;
-        let from = if mask.is_some() { LogicalType::TEXT } else { origin.logical.clone() };
+        let cleaning = settled.and_then(|settled| settled.cleaning).filter(|_| rule.expr.is_none() && mask.is_none());
+        let from = match (mask, settled) {
+            (Some(_), _) => LogicalType::TEXT,
+            // Dates that may be zero travel as text and are dates again once they are cleaned.
+            (None, Some(settled)) if cleaning == Some(Cleaning::ZeroDatesToNull) => {
+                settled.column.logical.clone().unwrap_or_else(|| origin.logical.clone())
+            }
+            _ => origin.logical.clone(),
+        };
+        let mut held_by = None;
         let (field, lossy) = match target {
             Target::New => {
-                let to = match &declared {
-                    Some(declared) if mask.is_none() => declared.logical.clone(),
-                    _ => from.clone(),
+                let (to, lossy) = match &declared {
+                    Some(declared) if mask.is_none() => {
+                        let to = declared.logical.clone();
+                        let lossy = permitted(of, &from, &to, Some(declared))?;
+                        (to, lossy)
+                    }
+                    _ => {
+                        // A system holds what it gave itself.
+                        let same = self.context.source.system == self.context.target.system;
+                        let held = if same { None } else { self.context.dialect.holding(&from) };
+                        held_by = held.as_ref().map(|(_, rule)| (*rule).to_owned());
+                        (held.map_or_else(|| from.clone(), |(to, _)| to), None)
+                    }
                 };
-                let lossy = permitted(of, &from, &to, declared.as_ref())?;
                 let native = self.native(of, &to, settled, &origin, declared.as_ref(), mask, notes);
                 (
                     Field {
@@ -114,13 +135,15 @@ impl Scope<'_, '_> {
             }
             Target::Existing(column) => {
                 let lossy = self.fits(of, column, &from, settled, &origin, declared.as_ref(), mask)?;
-                let logical = column.logical.clone().ok_or_else(|| unsupported_target(of, column))?;
+                let logical = as_written(column, &from).ok_or_else(|| unsupported_target(of, column))?;
                 let (name, native) = (column.name.clone(), column.native.clone());
                 (Field { name, logical, native, nullable: column.nullable, traits: Traits::default() }, lossy)
             }
             Target::Missing(table) => return Err(Some(missing(of, target_name, table))),
         };
-        Ok(ColumnDraft { sql: origin.sql, uses: origin.uses, from: origin.logical, mask, lossy, field })
+        let lossy = cleaning.map(|cleaning| cleaning.rule().to_owned()).or(lossy);
+        let (sql, uses, from) = (origin.sql, origin.uses, origin.logical);
+        Ok(ColumnDraft { sql, uses, from, mask, cleaning, rule: held_by, lossy, field })
     }
 
     fn declared(
@@ -190,19 +213,19 @@ impl Scope<'_, '_> {
         declared: Option<&Declared>,
         mask: Option<MaskPlan>,
     ) -> Result<Option<String>, Option<Problem>> {
-        let to = column.logical.as_ref().ok_or_else(|| unsupported_target(of, column))?;
+        let to = as_written(column, from).ok_or_else(|| unsupported_target(of, column))?;
         if mask.is_some() {
             return match to {
                 LogicalType::Text { max_chars: None } => Ok(None),
                 LogicalType::Text { max_chars: Some(chars) }
-                    if *chars >= HASH_CHARS && (*chars == HASH_CHARS || !self.pads(column)) =>
+                    if chars >= HASH_CHARS && (chars == HASH_CHARS || !self.pads(column)) =>
                 {
                     Ok(None)
                 }
                 _ => Err(Some(mask_needs_text(of, &column.native))),
             };
         }
-        if let Some(declared) = declared.filter(|declared| declared.by_column && declared.logical != *to) {
+        if let Some(declared) = declared.filter(|declared| declared.by_column && declared.logical != to) {
             let what = format!("{of} is declared {}, and the target's column is {to}", declared.logical);
             return Err(Some(Problem::new(Code::Target, what).hint("Leave out `type`, or change the target.")));
         }
@@ -214,7 +237,7 @@ impl Scope<'_, '_> {
                     .hint("Make the target's column text or varchar, or pad with `expr` on purpose."),
             ));
         }
-        permitted(of, from, to, declared)
+        permitted(of, from, &to, declared)
     }
 
     fn pads(&self, target: &Column) -> bool {
@@ -245,7 +268,8 @@ impl Scope<'_, '_> {
             return native();
         };
         let same_system = self.context.source.system == self.context.target.system;
-        let kept = same_system && declared.is_none() && dialect.logical_type(&column.native).as_ref() == Some(to);
+        let own = [&column.logical, &column.verbatim].into_iter().flatten().any(|own| own == to);
+        let kept = same_system && declared.is_none() && own;
         let text = if kept { column.native.clone() } else { native() };
         self.note_type(of, column, &text, notes);
         if column.is_generated() {
@@ -267,6 +291,12 @@ impl Scope<'_, '_> {
             notes.push(format!("type \"{native}\" of {of}: its values are carried as {target}"));
         }
     }
+}
+
+/// The logical type by which values of type `from` go into a column that is there: its own text where that is how they
+/// come.
+fn as_written(column: &Column, from: &LogicalType) -> Option<LogicalType> {
+    column.verbatim.iter().find(|verbatim| *verbatim == from).or(column.logical.as_ref()).cloned()
 }
 
 /// Whether `from` may become `to`, and what that loses or assumes.

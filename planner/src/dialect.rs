@@ -7,6 +7,10 @@ pub trait Dialect {
     /// The type text in the system's DDL that holds every value of `logical`.
     fn native_type(&self, logical: &LogicalType) -> String;
 
+    /// What a new column is to be where the system cannot hold `logical` as it is, with the rule by which values are
+    /// carried, as a clause such as `arrays become JSON arrays`; `None` if it can.
+    fn holding(&self, logical: &LogicalType) -> Option<(LogicalType, &'static str)>;
+
     /// What a type text of the system means, or `None` if it is not one of the system's own types or not supported.
     /// User-defined types (an enum of one database) must give `None`: the target may not have them.
     fn logical_type(&self, native: &str) -> Option<LogicalType>;

@@ -8,6 +8,7 @@ use sensei_storage::{OnExisting, VerifyMode};
 use serde::{Deserialize, Deserializer};
 
 use crate::bytes::ByteSize;
+use crate::plan::OnOrphans;
 use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::{read, variables, yaml};
@@ -38,6 +39,9 @@ pub struct PlanFile {
     /// Types that become other types wherever they occur.
     #[serde(default)]
     pub types: Vec<TypeFile>,
+    /// References between tables that must hold in the target, beside the foreign keys that are carried.
+    #[serde(default)]
+    pub relations: Vec<RelationFile>,
     /// How much is proved.
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["full", "counts", "off"]))]
@@ -152,9 +156,35 @@ pub struct ColumnFile {
     /// type of the target system.
     #[serde(default, rename = "type")]
     pub declared: Option<String>,
+    /// What becomes of dates with a zero month or day (MySQL). Without it they are rejected.
+    #[serde(default)]
+    pub zero_dates: Option<ZeroDates>,
+    /// What becomes of characters U+0000 in text. Without it a target that cannot hold them rejects the row.
+    #[serde(default)]
+    pub nul_characters: Option<NulCharacters>,
     /// Replaces the value by one that cannot be read.
     #[serde(default)]
     pub mask: Option<MaskFile>,
+}
+
+/// What becomes of dates with a zero month or day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ZeroDates {
+    /// They become NULL.
+    Nullify,
+    /// Their rows are rejected.
+    Reject,
+}
+
+/// What becomes of characters U+0000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NulCharacters {
+    /// They are taken out.
+    Remove,
+    /// Their rows are rejected where the target cannot hold them.
+    Reject,
 }
 
 /// Replaces values by ones that cannot be read.
@@ -179,8 +209,35 @@ pub struct KeyedHashFile {
 pub struct TypeFile {
     /// `system:type`, such as `sqlite:datetime`. Case does not matter; without parameters it means any parameters.
     pub from: String,
-    /// Logical type, such as `timestamptz`.
-    pub to: String,
+    /// Logical type, such as `timestamptz`. May be left out where something else is said.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// What becomes of dates with a zero month or day (MySQL). Without it they are rejected.
+    #[serde(default)]
+    pub zero_dates: Option<ZeroDates>,
+    /// What becomes of characters U+0000 in text. Without it a target that cannot hold them rejects the row.
+    #[serde(default)]
+    pub nul_characters: Option<NulCharacters>,
+}
+
+/// A reference that must hold in the target: every row of `table` refers to a row of `references`, or to nothing by a
+/// NULL. All names are the source's.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RelationFile {
+    /// Table whose rows refer.
+    pub table: String,
+    /// Its referring columns.
+    pub columns: Vec<String>,
+    /// Table they refer to.
+    pub references: String,
+    /// Columns they refer to, in the order of `columns`; the primary key if left out.
+    #[serde(default)]
+    pub parent_columns: Vec<String>,
+    /// What to do about rows that refer to nothing.
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["fail", "report"]))]
+    pub orphans: OnOrphans,
 }
 
 /// What to do with rows that do not fit.
@@ -193,6 +250,9 @@ pub struct RejectsFile {
     /// Folder for rejected rows.
     #[serde(default = "rejects")]
     pub to: String,
+    /// Whether the rows themselves are written there, beside key and reason; masked columns are masked.
+    #[serde(default = "reject_rows")]
+    pub rows: bool,
 }
 
 /// How much may be used. What is not given has a default.
@@ -269,7 +329,7 @@ impl Default for TablesFile {
 
 impl Default for RejectsFile {
     fn default() -> Self {
-        RejectsFile { max: 0, to: rejects() }
+        RejectsFile { max: 0, to: rejects(), rows: reject_rows() }
     }
 }
 
@@ -279,6 +339,10 @@ fn state() -> String {
 
 fn rejects() -> String {
     "./rejects".to_owned()
+}
+
+fn reject_rows() -> bool {
+    true
 }
 
 fn everything() -> Vec<String> {

@@ -1,27 +1,55 @@
 //! Which primary and foreign keys hold in the target too. What is not carried is said, with the reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sensei_storage::{Field, ForeignKey, LogicalType, System, Table};
 
 use crate::cast::keeps_apart;
 use crate::dialect::same_name;
-use crate::plan::{ColumnPlan, TablePlan};
+use crate::file::RelationFile;
+use crate::plan::{ColumnPlan, OnOrphans, RelationPlan, TablePlan};
 use crate::secret::Secret;
 use crate::table::{Context, TableDraft};
 
-/// Sets the keys of every draft, and notes those that are not carried.
-pub(crate) fn carry(context: &Context<'_>, drafts: &mut [TableDraft<'_>]) {
+/// Mask keys by source table and target column.
+pub(crate) type MaskKeys = BTreeMap<(String, String), Secret>;
+
+/// A table, one of its target fields, and how that comes about.
+pub(crate) type Carried<'c> = (&'c TableDraft<'c>, &'c Field, &'c ColumnPlan);
+
+/// Sets the keys of every draft, and notes those that are not carried. Gives the references to check: those of the
+/// foreign keys, then those of `named`, one per relation of the plan file, that no foreign key declares.
+pub(crate) fn carry(
+    context: &Context<'_>,
+    drafts: &mut [TableDraft<'_>],
+    named: Vec<RelationPlan>,
+) -> Vec<RelationPlan> {
     for draft in drafts.iter_mut() {
         primary(draft);
     }
     let mask_keys = context.file.mask_keys();
-    let references = References { context, drafts, mask_keys: &mask_keys };
-    let settled: Vec<(Vec<ForeignKey>, Vec<String>)> = drafts.iter().map(|draft| references.of(draft)).collect();
-    for (draft, (foreign_keys, notes)) in drafts.iter_mut().zip(settled) {
-        draft.plan.target.foreign_keys = foreign_keys;
-        draft.notes.extend(notes);
+    let references = References { context, drafts, mask_keys: &mask_keys, named: &named };
+    let settled: Vec<Settled> = (0..drafts.len()).map(|child| references.of(child)).collect();
+    let (mut relations, mut declared) = (Vec::new(), BTreeSet::new());
+    for (draft, settled) in drafts.iter_mut().zip(settled) {
+        draft.plan.target.foreign_keys = settled.keys;
+        draft.notes.extend(settled.notes);
+        relations.extend(settled.relations);
+        declared.extend(settled.named);
     }
+    let alone = named.into_iter().enumerate().filter(|(index, _)| !declared.contains(index));
+    relations.extend(alone.map(|(_, relation)| relation));
+    relations
+}
+
+/// What became of one table's foreign keys.
+#[derive(Default)]
+struct Settled {
+    keys: Vec<ForeignKey>,
+    notes: Vec<String>,
+    relations: Vec<RelationPlan>,
+    /// Relations of the plan file that a foreign key declares.
+    named: Vec<usize>,
 }
 
 fn primary(draft: &mut TableDraft<'_>) {
@@ -80,45 +108,94 @@ fn carried<'p>(plan: &'p TablePlan, name: &str, ignores_case: bool) -> Result<(&
 struct References<'d, 'a> {
     context: &'d Context<'a>,
     drafts: &'d [TableDraft<'a>],
-    mask_keys: &'d BTreeMap<(String, String), Secret>,
+    mask_keys: &'d MaskKeys,
+    /// The relations of the plan file, resolved.
+    named: &'d [RelationPlan],
 }
 
 impl References<'_, '_> {
-    fn of(&self, draft: &TableDraft<'_>) -> (Vec<ForeignKey>, Vec<String>) {
-        let mut keys = Vec::new();
-        let mut notes = Vec::new();
-        for key in &draft.table.foreign_keys {
-            let result = self.reference(draft, key);
-            let note = match (result, draft.existing) {
-                (Ok(carried), Some(existing)) if existing.foreign_keys.iter().any(|own| same_key(own, &carried)) => {
-                    None
-                }
-                (_, Some(existing)) if has_keys(existing) => Some("the target's table keeps its own keys".to_owned()),
-                (Ok(carried), _) => {
-                    keys.push(carried);
-                    None
-                }
-                (Err(why), _) => Some(why),
-            };
-            notes.extend(note.map(|why| format!("{}: {why}", title(draft, key))));
+    fn of(&self, child: usize) -> Settled {
+        let mut settled = Settled::default();
+        for key in &self.drafts[child].table.foreign_keys {
+            self.settle(child, key, &mut settled);
         }
-        (keys, notes)
+        settled
     }
 
-    /// The foreign key in terms of the target, or why it cannot hold there.
-    fn reference(&self, child: &TableDraft<'_>, key: &ForeignKey) -> Result<ForeignKey, String> {
-        let folds = self.context.source.system == System::Sqlite;
-        let by_name = |exact: bool| self.drafts.iter().find(|draft| same_name(&draft.table.name, &key.parent, !exact));
-        let parent = by_name(true)
-            .or_else(|| by_name(false).filter(|_| folds))
-            .ok_or_else(|| format!("table \"{}\" is not part of the plan", key.parent))?;
-        if parent.plan.filter.is_some() {
+    /// Settles whether a foreign key is carried, and what is checked: a relation that names it also where it is not.
+    fn settle(&self, child: usize, key: &ForeignKey, settled: &mut Settled) {
+        let draft = &self.drafts[child];
+        let title = title(draft, key);
+        let named = self.named_index(child, key);
+        settled.named.extend(named);
+        let declared = |relation: &RelationPlan| RelationPlan {
+            match_full: key.match_full,
+            foreign_key: Some(title.clone()),
+            ..relation.clone()
+        };
+        let named = named.map(|index| declared(&self.named[index]));
+        if let Some(left_out) = named.as_ref().and_then(RelationPlan::left_out) {
+            settled.notes.push(left_out);
+            settled.relations.extend(named);
+            return;
+        }
+        let keeps_own = draft.existing.is_some_and(has_keys);
+        match self.reference(draft, key, named.is_some()) {
+            Ok((carried, parent)) if !keeps_own || stands(draft, &carried) => {
+                let unnamed = || declared(&relation(child, &carried, parent));
+                settled.relations.push(named.unwrap_or_else(unnamed));
+                settled.keys.extend(Some(carried).filter(|carried| !stands(draft, carried)));
+            }
+            result => {
+                let own = || "the target's table keeps its own keys".to_owned();
+                let why = result.err().filter(|_| !keeps_own).unwrap_or_else(own);
+                settled.notes.push(format!("{title}: {why}"));
+                settled.relations.extend(named);
+            }
+        }
+    }
+
+    /// Position of the parent's draft.
+    fn parent(&self, key: &ForeignKey) -> Option<usize> {
+        let by_name =
+            |exact: bool| self.drafts.iter().position(|draft| same_name(&draft.table.name, &key.parent, !exact));
+        by_name(true).or_else(|| by_name(false).filter(|_| self.folds()))
+    }
+
+    fn folds(&self) -> bool {
+        self.context.source.system == System::Sqlite
+    }
+
+    /// The relation of the plan file that names this foreign key.
+    fn named_index(&self, child: usize, key: &ForeignKey) -> Option<usize> {
+        let parent = self.parent(key)?;
+        let pairs = |columns: &[String], parent_columns: &[String]| {
+            let fold = |name: &String| if self.folds() { name.to_ascii_lowercase() } else { name.clone() };
+            columns.iter().map(fold).zip(parent_columns.iter().map(fold)).collect::<BTreeSet<_>>()
+        };
+        let declared = pairs(&key.columns, parent_columns(&key.parent_columns, self.drafts[parent].table));
+        let names_it = |(file, plan): (&RelationFile, &RelationPlan)| {
+            let of_parent = parent_columns(&file.parent_columns, self.drafts[parent].table);
+            (plan.child, plan.parent) == (child, parent) && pairs(&file.columns, of_parent) == declared
+        };
+        self.context.file.relations.iter().zip(self.named).position(names_it)
+    }
+
+    /// The foreign key in terms of the target with its parent's position, or why it cannot hold there. Where the plan
+    /// names the relation, a parent of which only some rows are taken is no reason: whether it holds is checked.
+    fn reference(
+        &self,
+        child: &TableDraft<'_>,
+        key: &ForeignKey,
+        is_named: bool,
+    ) -> Result<(ForeignKey, usize), String> {
+        let folds = self.folds();
+        let index = self.parent(key).ok_or_else(|| format!("table \"{}\" is not part of the plan", key.parent))?;
+        let parent = &self.drafts[index];
+        if parent.plan.filter.is_some() && !is_named {
             return Err(format!("only some rows of \"{}\" are taken", parent.table.name));
         }
-        let parent_columns = match key.parent_columns.is_empty() {
-            true => &parent.table.primary_key,
-            false => &key.parent_columns,
-        };
+        let parent_columns = parent_columns(&key.parent_columns, parent.table);
         if parent_columns.len() != key.columns.len() {
             return Err("its columns do not pair up".to_owned());
         }
@@ -128,7 +205,7 @@ impl References<'_, '_> {
         for (name, parent_name) in key.columns.iter().zip(parent_columns) {
             let (field, column) = carried(&child.plan, name, folds)?;
             let (parent_field, parent_column) = carried(&parent.plan, parent_name, folds)?;
-            self.agree((child, field, column), (parent, parent_field, parent_column))?;
+            agree(self.mask_keys, (child, field, column), (parent, parent_field, parent_column))?;
             carried_key.columns.push(field.name.clone());
             carried_key.parent_columns.push(parent_field.name.clone());
         }
@@ -137,35 +214,10 @@ impl References<'_, '_> {
         unique.sort();
         wanted.sort();
         match unique == wanted {
-            true => Ok(carried_key),
+            true => Ok((carried_key, index)),
             false => {
                 Err(format!("what it refers to is not the primary key of \"{}\" in the target", carried_key.parent))
             }
-        }
-    }
-
-    /// Whether equal values on both sides stay equal.
-    fn agree(
-        &self,
-        (child, field, column): (&TableDraft<'_>, &Field, &ColumnPlan),
-        (parent, parent_field, parent_column): (&TableDraft<'_>, &Field, &ColumnPlan),
-    ) -> Result<(), String> {
-        let secret =
-            |draft: &TableDraft<'_>, field: &Field| self.mask_keys.get(&(draft.table.name.clone(), field.name.clone()));
-        match (column.mask, parent_column.mask) {
-            (None, None) if !comparable(field, parent_field) => Err(format!(
-                "column \"{}\" is {} and \"{}\" is {}",
-                field.name, field.logical, parent_field.name, parent_field.logical
-            )),
-            (None, None) => Ok(()),
-            (Some(_), Some(_)) if column.from != parent_column.from => {
-                Err(format!("columns \"{}\" and \"{}\" are masked from different types", field.name, parent_field.name))
-            }
-            (Some(_), Some(_)) if secret(child, field) == secret(parent, parent_field) => Ok(()),
-            (Some(_), Some(_)) => {
-                Err(format!("columns \"{}\" and \"{}\" are masked with different keys", field.name, parent_field.name))
-            }
-            _ => Err(format!("only one of columns \"{}\" and \"{}\" is masked", field.name, parent_field.name)),
         }
     }
 
@@ -174,12 +226,61 @@ impl References<'_, '_> {
     }
 }
 
+/// Whether equal values on both sides stay equal, so that a reference between the two columns can hold; else why not.
+pub(crate) fn agree(
+    mask_keys: &MaskKeys,
+    (child, field, column): Carried<'_>,
+    (parent, parent_field, parent_column): Carried<'_>,
+) -> Result<(), String> {
+    let secret = |draft: &TableDraft<'_>, field: &Field| mask_keys.get(&(draft.table.name.clone(), field.name.clone()));
+    match (column.mask, parent_column.mask) {
+        (None, None) if !comparable(field, parent_field) => Err(format!(
+            "column \"{}\" is {} and \"{}\" is {}",
+            field.name, field.logical, parent_field.name, parent_field.logical
+        )),
+        (None, None) => Ok(()),
+        (Some(_), Some(_)) if column.from != parent_column.from => {
+            Err(format!("columns \"{}\" and \"{}\" are masked from different types", field.name, parent_field.name))
+        }
+        (Some(_), Some(_)) if secret(child, field) == secret(parent, parent_field) => Ok(()),
+        (Some(_), Some(_)) => {
+            Err(format!("columns \"{}\" and \"{}\" are masked with different keys", field.name, parent_field.name))
+        }
+        _ => Err(format!("only one of columns \"{}\" and \"{}\" is masked", field.name, parent_field.name)),
+    }
+}
+
+/// The columns a reference to `parent` means: its primary key where it names none.
+pub(crate) fn parent_columns<'a>(named: &'a [String], parent: &'a Table) -> &'a [String] {
+    if named.is_empty() { &parent.primary_key } else { named }
+}
+
 /// Whether systems compare the two without a cast that changes a value.
 fn comparable(child: &Field, parent: &Field) -> bool {
-    use LogicalType::{Int16, Int32, Int64, Text};
+    use LogicalType::{Decimal, Int16, Int32, Int64, Numeric, Text};
     match (&child.logical, &parent.logical) {
-        (Text { .. }, Text { .. }) | (Int16 | Int32 | Int64, Int16 | Int32 | Int64) => true,
+        (Text { .. }, Text { .. })
+        | (Int16 | Int32 | Int64, Int16 | Int32 | Int64)
+        | (Decimal { .. } | Numeric, Decimal { .. } | Numeric) => true,
         (child, parent) => child == parent,
+    }
+}
+
+/// Whether the target's table has this foreign key already.
+fn stands(draft: &TableDraft<'_>, carried: &ForeignKey) -> bool {
+    draft.existing.is_some_and(|existing| existing.foreign_keys.iter().any(|own| same_key(own, carried)))
+}
+
+/// What a foreign key of the target demands.
+fn relation(child: usize, carried: &ForeignKey, parent: usize) -> RelationPlan {
+    RelationPlan {
+        child,
+        columns: carried.columns.clone(),
+        parent,
+        parent_columns: carried.parent_columns.clone(),
+        match_full: carried.match_full,
+        foreign_key: None,
+        orphans: OnOrphans::Fail,
     }
 }
 

@@ -28,6 +28,7 @@ mod plan;
 mod problem;
 mod propose;
 mod read;
+mod relations;
 mod resolve;
 mod schema;
 mod secret;
@@ -46,11 +47,14 @@ pub use bytes::ByteSize;
 pub use dialect::{Dialect, ExpressionTyper};
 pub use explain::{Format, explain};
 pub use file::{
-    ColumnFile, CsvFile, KeyedHashFile, LimitsFile, MaskFile, PlanFile, RejectsFile, RuleFile, SourceFile, TablesFile,
-    TargetFile, TypeFile, VERSION,
+    ColumnFile, CsvFile, KeyedHashFile, LimitsFile, MaskFile, PlanFile, RejectsFile, RelationFile, RuleFile,
+    SourceFile, TablesFile, TargetFile, TypeFile, VERSION,
 };
 pub use logical::logical_type;
-pub use plan::{ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, Place, Plan, RejectsPlan, TablePlan};
+pub use plan::{
+    Cleaning, ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, OnOrphans, Place, Plan, RejectsPlan, RelationPlan,
+    TablePlan,
+};
 pub use problem::{Code, Problem};
 pub use propose::propose;
 pub use resolve::resolve;

@@ -1,6 +1,6 @@
 //! Names of logical types as users write them, the reverse of how [`LogicalType`] prints.
 
-use sensei_storage::LogicalType;
+use sensei_storage::{LogicalType, System};
 
 /// Digits of a declared decimal at most (PostgreSQL manual 8.1.2).
 const PRECISION_MAX: u32 = 1000;
@@ -24,12 +24,15 @@ pub fn logical_type(name: &str) -> Option<LogicalType> {
 
 /// The names that [`logical_type`] knows, for messages.
 pub(crate) const NAMES: &str = "boolean, int16, int32, int64, float32, float64, decimal(p,s), numeric, text, text(n), \
-                                bytes, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, and any of \
-                                these with [] for an array";
+                                bytes, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bits, bits(n), \
+                                geometry, a system's own as in postgresql:inet, and any of these with [] for an array";
 
 fn scalar(name: &str) -> Option<LogicalType> {
     if let Some((base, parameters)) = name.strip_suffix(')').and_then(|name| name.split_once('(')) {
         return parameterised(base.trim_end(), parameters);
+    }
+    if let Some((system, native)) = name.split_once(':') {
+        return opaque(system, native.trim());
     }
     Some(match name {
         "boolean" => LogicalType::Boolean,
@@ -49,8 +52,16 @@ fn scalar(name: &str) -> Option<LogicalType> {
         "uuid" => LogicalType::Uuid,
         "json" => LogicalType::Json,
         "jsonb" => LogicalType::Jsonb,
+        "bits" => LogicalType::Bits { length: None },
+        "geometry" => LogicalType::Geometry,
         _ => return None,
     })
+}
+
+/// A type of one system's own. Whether the system has it only the system knows.
+fn opaque(system: &str, native: &str) -> Option<LogicalType> {
+    let known = [System::Postgresql, System::Mysql].into_iter().find(|known| known.to_string() == system)?;
+    (!native.is_empty()).then(|| LogicalType::Opaque { system: known, native: native.to_owned() })
 }
 
 fn parameterised(base: &str, parameters: &str) -> Option<LogicalType> {
@@ -58,6 +69,10 @@ fn parameterised(base: &str, parameters: &str) -> Option<LogicalType> {
         "text" => {
             let max_chars = parameters.trim().parse().ok().filter(|chars| *chars > 0)?;
             Some(LogicalType::Text { max_chars: Some(max_chars) })
+        }
+        "bits" => {
+            let length = parameters.trim().parse().ok().filter(|bits| *bits > 0)?;
+            Some(LogicalType::Bits { length: Some(length) })
         }
         "decimal" => {
             let (precision, scale) = parameters.split_once(',').unwrap_or((parameters, "0"));
@@ -97,6 +112,10 @@ mod tests {
             "json",
             "jsonb",
             "int32[]",
+            "bits",
+            "bits(8)",
+            "geometry",
+            "postgresql:inet",
             "decimal(10,2)[]",
             "text(40)[]",
         ] {

@@ -24,6 +24,8 @@ pub struct Plan {
     pub state: String,
     /// What happens table by table, in the order of the source's names.
     pub tables: Vec<TablePlan>,
+    /// References that are checked in the target.
+    pub relations: Vec<RelationPlan>,
     /// How much is proved.
     pub verify: VerifyMode,
     /// What to do with rows that do not fit.
@@ -54,6 +56,8 @@ pub struct RejectsPlan {
     pub max: u64,
     /// Folder for rejected rows.
     pub to: String,
+    /// Whether the rows themselves are written there, beside key and reason.
+    pub rows: bool,
 }
 
 /// How much may be used.
@@ -110,6 +114,12 @@ pub struct ColumnPlan {
     pub from: LogicalType,
     /// How the value is made unreadable; the result is text.
     pub mask: Option<MaskPlan>,
+    /// What is done to values that the target could not hold otherwise, before the cast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleaning: Option<Cleaning>,
+    /// The rule by which values are carried into a type that is another, losing nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// What the cast loses or assumes, if anything.
     pub lossy: Option<String>,
 }
@@ -130,6 +140,26 @@ pub enum Input {
     },
 }
 
+/// What is done to values that a target cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cleaning {
+    /// Dates with a year, month or day of zero become NULL.
+    ZeroDatesToNull,
+    /// Characters U+0000 are taken out of text.
+    RemoveNul,
+}
+
+impl Cleaning {
+    /// What it loses, as a clause.
+    pub(crate) fn rule(self) -> &'static str {
+        match self {
+            Cleaning::ZeroDatesToNull => "dates with a zero month or day become NULL",
+            Cleaning::RemoveNul => "characters U+0000 are removed",
+        }
+    }
+}
+
 /// How a value is made unreadable. Keys travel apart, see [`crate::PlanFile::mask_keys`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -138,7 +168,52 @@ pub enum MaskPlan {
     KeyedHash,
 }
 
+/// Rows of one table that refer to rows of another, or of the same, as both stand in the target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelationPlan {
+    /// Position in [`Plan::tables`] of the table whose rows refer.
+    pub child: usize,
+    /// Its referring columns in the target.
+    pub columns: Vec<String>,
+    /// Position in [`Plan::tables`] of the table referred to.
+    pub parent: usize,
+    /// The columns referred to, in the target, in the order of `columns`.
+    pub parent_columns: Vec<String>,
+    /// Whether a key that is NULL in part is an orphan (`MATCH FULL`).
+    pub match_full: bool,
+    /// The foreign key of the source that declares it, as [`Plan::not_carried`] would name it; `None` if none does.
+    pub foreign_key: Option<String>,
+    /// What to do about rows that refer to nothing.
+    pub orphans: OnOrphans,
+}
+
+/// What to do about rows that refer to nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOrphans {
+    /// The job ends `different`.
+    #[default]
+    Fail,
+    /// They are counted and named. A foreign key that declares the reference is not added to the target.
+    Report,
+}
+
+impl RelationPlan {
+    /// The line of [`Plan::not_carried`] for a foreign key that is left out because its orphans are accepted.
+    pub fn left_out(&self) -> Option<String> {
+        let foreign_key = self.foreign_key.as_ref().filter(|_| self.orphans == OnOrphans::Report)?;
+        Some(format!("{foreign_key}: the plan accepts orphans"))
+    }
+}
+
 impl Plan {
+    /// The relation for people, by the target's names: `orders (customer_id) → customers (id)`.
+    pub fn relation_title(&self, relation: &RelationPlan) -> String {
+        let name = |table: usize| self.tables.get(table).map_or("?", |table| table.target.name.as_str());
+        let (columns, parent_columns) = (relation.columns.join(", "), relation.parent_columns.join(", "));
+        format!("{} ({columns}) → {} ({parent_columns})", name(relation.child), name(relation.parent))
+    }
+
     /// SHA-256 over the canonical JSON of the plan (keys sorted, no white space), in hexadecimal.
     pub fn sha256(&self) -> String {
         sha256_hex(self.canonical_json().as_bytes())

@@ -46,11 +46,13 @@ pub enum Code {
     Target,
     /// A mask cannot be applied.
     Mask,
+    /// A relation cannot be checked as written.
+    Relation,
 }
 
 impl Code {
     /// Every code, in the order of their numbers.
-    pub const ALL: [Code; 13] = [
+    pub const ALL: [Code; 14] = [
         Code::Syntax,
         Code::Key,
         Code::Value,
@@ -64,6 +66,7 @@ impl Code {
         Code::Name,
         Code::Target,
         Code::Mask,
+        Code::Relation,
     ];
 
     /// The code as users see it.
@@ -82,6 +85,7 @@ impl Code {
             Code::Name => "P207",
             Code::Target => "P208",
             Code::Mask => "P209",
+            Code::Relation => "P210",
         }
     }
 }
@@ -145,9 +149,9 @@ pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a s
     nearest(name, known).map(|near| format!("Did you mean \"{near}\"?")).unwrap_or_default()
 }
 
-/// Names quoted and joined by commas, at most ten of them.
+/// Names quoted and joined by commas, at most a dozen of them.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    const LISTED_MAX: usize = 10;
+    const LISTED_MAX: usize = 12;
     let names: Vec<String> = names.into_iter().map(|name| format!("\"{name}\"")).collect();
     let more = names.len().saturating_sub(LISTED_MAX);
     let shown = names[..names.len() - more].join(", ");

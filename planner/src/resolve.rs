@@ -6,11 +6,11 @@ use sensei_storage::{Catalog, System};
 use crate::address::without_secrets;
 use crate::dialect::{Dialect, ExpressionTyper};
 use crate::file::{LimitsFile, PlanFile};
-use crate::plan::{LimitsPlan, Place, Plan, RejectsPlan};
+use crate::plan::{LimitsPlan, Place, Plan, RejectsPlan, RelationPlan};
 use crate::problem::{Code, Problem};
 use crate::settle::TypeMap;
 use crate::table::{self, Context, TableDraft};
-use crate::{keys, names, select};
+use crate::{keys, names, relations, select};
 
 /// Worker threads, if the plan does not say. The smallest machine we measure on has two cores.
 const WORKERS_DEFAULT: u32 = 2;
@@ -43,11 +43,12 @@ pub fn resolve(
         problems.extend(of_table);
     }
     names::check(&drafts, dialect, &mut problems);
+    let named = relations::named(&context, &drafts, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
-    keys::carry(&context, &mut drafts);
-    Ok(assemble(&context, drafts))
+    let relations = keys::carry(&context, &mut drafts, named);
+    Ok(assemble(&context, drafts, relations))
 }
 
 /// What is wrong with the two ends, whatever their tables.
@@ -76,7 +77,7 @@ fn places(file: &PlanFile, source: &Catalog, target: &Catalog, problems: &mut Ve
     }
 }
 
-fn assemble(context: &Context<'_>, drafts: Vec<TableDraft<'_>>) -> Plan {
+fn assemble(context: &Context<'_>, drafts: Vec<TableDraft<'_>>, relations: Vec<RelationPlan>) -> Plan {
     let Context { file, source, target, .. } = context;
     let mut not_carried = source.not_carried.clone();
     not_carried.extend(drafts.iter().flat_map(|draft| draft.notes.iter().cloned()));
@@ -90,8 +91,9 @@ fn assemble(context: &Context<'_>, drafts: Vec<TableDraft<'_>>) -> Plan {
         state: without_secrets(&file.state),
         lossy: drafts.iter().flat_map(|draft| draft.lossy.iter().cloned()).collect(),
         tables: drafts.into_iter().map(|draft| draft.plan).collect(),
+        relations,
         verify: file.verify,
-        rejects: RejectsPlan { max: file.rejects.max, to: without_secrets(&file.rejects.to) },
+        rejects: RejectsPlan { max: file.rejects.max, to: without_secrets(&file.rejects.to), rows: file.rejects.rows },
         limits: limits(&file.limits),
         not_carried,
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sensei_storage::{Catalog, VerifyMode};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Plan;
+use crate::plan::{Plan, RelationPlan};
 
 /// Bytes of a row, where only the count is known. A guess; it orders work and nothing else.
 const ROW_BYTES_GUESS: u64 = 100;
@@ -26,12 +26,27 @@ pub enum Stage {
         /// Position in [`Plan::tables`].
         table: usize,
     },
+    /// Looks for rows of one table that refer to nothing.
+    References {
+        /// Position in [`Plan::relations`].
+        relation: usize,
+    },
     /// Adds all foreign keys.
     Constraints,
     /// Settles the verdict of every table.
     Verify,
     /// Signs the certificate.
     Certify,
+}
+
+impl Stage {
+    /// The relation that a stage checks.
+    pub fn relation(&self) -> Option<usize> {
+        match self {
+            Stage::References { relation } => Some(*relation),
+            _ => None,
+        }
+    }
 }
 
 /// One stage with its place in the graph.
@@ -68,12 +83,23 @@ impl StageGraph {
             }
             loaded.push(graph.push(Stage::Index { table }, vec![snapshot]));
         }
-        let mut last = graph.push(Stage::Constraints, loaded);
+        let mut before_constraints = loaded.clone();
+        if plan.verify != VerifyMode::Off {
+            let references = plan.relations.iter().enumerate();
+            before_constraints.extend(references.map(|(index, relation)| graph.references(index, relation, &loaded)));
+        }
+        let mut last = graph.push(Stage::Constraints, before_constraints);
         if plan.verify != VerifyMode::Off {
             last = graph.push(Stage::Verify, vec![last]);
         }
         graph.push(Stage::Certify, vec![last]);
         graph
+    }
+
+    /// The check of one relation, after both its tables are loaded.
+    fn references(&mut self, relation: usize, plan: &RelationPlan, loaded: &[usize]) -> usize {
+        let after: BTreeSet<usize> = [loaded[plan.child], loaded[plan.parent]].into();
+        self.push(Stage::References { relation }, after.into_iter().collect())
     }
 
     fn push(&mut self, stage: Stage, after: Vec<usize>) -> usize {

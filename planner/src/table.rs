@@ -10,7 +10,7 @@ use crate::file::{ColumnFile, PlanFile};
 use crate::plan::{ColumnPlan, Input, LossyRule, TablePlan};
 use crate::problem::{Code, Problem, did_you_mean, listed};
 use crate::select::Selected;
-use crate::settle::{Settled, TypeMap, settle};
+use crate::settle::{Settled, Settling, TypeMap};
 
 /// What resolution works with.
 pub(crate) struct Context<'a> {
@@ -55,7 +55,9 @@ pub(crate) fn resolve<'a>(
     let name = rule.and_then(|rule| rule.into.clone()).unwrap_or_else(|| table.name.clone());
     let ignores_case = context.dialect.ignores_case();
     let existing = context.target.tables.iter().find(|found| same_name(&found.name, &name, ignores_case));
-    let settled = settle(table, rule, context.source.system, &context.types, context.dialect, problems);
+    let (source, target) = (context.source.system, context.target.system);
+    let settling = Settling { source, target, types: &context.types, dialect: context.dialect, rule };
+    let settled = settling.settle(table, problems);
     let readable = settled.iter().filter_map(|settled| settled.field.clone()).collect();
     let scope = Scope { context, table, existing, settled, readable };
 
@@ -172,6 +174,8 @@ impl<'a> Scope<'a, '_> {
             },
             from: draft.from,
             mask: draft.mask,
+            cleaning: draft.cleaning,
+            rule: draft.rule,
             lossy: draft.lossy,
         });
         let plan = TablePlan {

@@ -99,7 +99,17 @@ pub enum Error {
         /// The generation that lost.
         mine: u64,
     },
-    /// The target would not take rows.
+    /// The target would not take a row, because of what is in it. Other rows may still be taken.
+    #[error("{what} refused a row: {why}{}", named(.column))]
+    RefusedRow {
+        /// Table in the target.
+        what: String,
+        /// The column that does not fit, where the system names one.
+        column: Option<String>,
+        /// The constraint or rule, without values.
+        why: String,
+    },
+    /// The target would not take rows, whatever is in them or for reasons that lie elsewhere.
     #[error("{what} refused the rows: {why}")]
     Refused {
         /// Table in the target.
@@ -126,6 +136,10 @@ pub enum Error {
     },
 }
 
+fn named(column: &Option<String>) -> String {
+    column.as_ref().map_or(String::new(), |column| format!(", column \"{column}\""))
+}
+
 /// What the caller should do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -146,7 +160,9 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Unavailable { .. } | Error::Full { .. } => Kind::Unavailable,
-            Error::Exists { .. } | Error::Fenced { .. } | Error::Refused { .. } => Kind::Conflict,
+            Error::Exists { .. } | Error::Fenced { .. } | Error::Refused { .. } | Error::RefusedRow { .. } => {
+                Kind::Conflict
+            }
             Error::Login { .. }
             | Error::Privilege { .. }
             | Error::Missing { .. }
@@ -169,7 +185,7 @@ impl Error {
             Error::Unsupported { .. } => "S203",
             Error::Exists { .. } => "S301",
             Error::Fenced { .. } => "S302",
-            Error::Refused { .. } => "S303",
+            Error::Refused { .. } | Error::RefusedRow { .. } => "S303",
             Error::Corrupt { .. } => "S401",
             Error::Altered { .. } => "S402",
             Error::Changed { .. } => "S403",
@@ -180,6 +196,16 @@ impl Error {
     /// An [`Error::Internal`] of `what`.
     pub fn internal(what: impl Into<String>, why: impl ToString) -> Error {
         Error::Internal { what: what.into(), why: why.to_string() }
+    }
+
+    /// The same refusal where it cannot be laid to a single row, such as at the commit.
+    pub fn of_all_rows(self) -> Error {
+        match &self {
+            Error::RefusedRow { what, column, why } => {
+                Error::Refused { what: what.clone(), why: format!("{why}{}", named(column)) }
+            }
+            _ => self,
+        }
     }
 
     /// Classifies an I/O error on `what`: missing, full, or unavailable.

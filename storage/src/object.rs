@@ -94,6 +94,18 @@ impl ObjectFolder {
         }
     }
 
+    /// Removes what writers that died left of objects directly in `relative` whose names are `ours`. Only local folders
+    /// show such things; nobody may be writing those objects meanwhile.
+    ///
+    /// # Errors
+    /// What [`Error::io`] makes of a file that cannot be removed.
+    pub async fn discard_unfinished(&self, relative: &str, ours: impl Fn(&str) -> bool + Send + 'static) -> Result<()> {
+        let Some(path) = local_path(&self.name)?.map(|path| path.join(relative)) else { return Ok(()) };
+        let what = format!("folder \"{}\"", path.display());
+        let removed = tokio::task::spawn_blocking(move || durable::remove_staged(&path, ours)).await;
+        removed.map_err(|error| Error::internal(&what, error))?.map_err(|error| Error::io(what, error))
+    }
+
     /// The object at `path` for messages: `file "…"`.
     pub fn object_name(&self, path: &Path) -> String {
         format!("file \"{}/{}\"", self.name.trim_end_matches('/'), self.relative(path))
@@ -341,6 +353,11 @@ mod tests {
         sizes.sort();
         assert_eq!(sizes, [1, 2, 3]);
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 4, "only the dead writer's file is left");
+        folder.discard_unfinished("", |name| name == "two").await.unwrap();
+        assert!(place.path().join("one#1").exists(), "another's");
+        folder.discard_unfinished("", |name| name == "one").await.unwrap();
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 3);
+        folder.discard_unfinished("not/there", |_| true).await.unwrap();
         assert_eq!(std::fs::read_dir(place.path().join("a/b")).unwrap().count(), 1);
     }
 

@@ -11,6 +11,7 @@ use crate::catalog::{Object, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan, Source};
 use crate::split::SplitId;
+use crate::trial::Trial;
 
 /// What to do with a target table that exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,10 @@ pub trait Target: Source {
 
     /// Opens a writer for one split, or says that the split is committed already.
     async fn begin(&self, write: Write) -> Result<Begin>;
+
+    /// Opens a transaction like that of [`Target::begin`], fence check and replacing included, in which rows are tried
+    /// out. What other writers of the job wrote to the table counts; the trial waits for those under way.
+    async fn trial(&self, write: Write) -> Result<Box<dyn Trial>>;
 
     /// Streams the rows a commit wrote, as they stand now, whoever changed them since. Works until [`Target::finish`].
     async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches>;
@@ -159,7 +164,8 @@ pub enum Begin {
     Committed(Commit),
 }
 
-/// Takes the rows of one split. Dropping it without `commit` leaves nothing behind.
+/// Takes the rows of one split. Fails with [`crate::Error::RefusedRow`], in `write` or `commit`, where a row was refused
+/// because of what is in it; [`Target::trial`] finds out which. Dropping it without `commit` leaves nothing behind.
 #[async_trait]
 pub trait Writer: Send {
     /// Sends rows on. Returning means accepted, not durable.

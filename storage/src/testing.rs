@@ -1,5 +1,5 @@
-//! A store that fails on purpose, so that a simulation can stop at every journal write. Only for tests (feature
-//! `testing`).
+//! A store that fails on purpose, so that a simulation can stop at every journal write, and doors to readers of foreign
+//! bytes for the fuzzer. Only for tests (feature `testing`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +13,12 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+
+/// Reads `bytes` as PostgreSQL's COPY might send them. Whatever they are, it returns.
+#[cfg(feature = "testing")]
+pub fn read_copy(bytes: &[u8]) {
+    crate::postgres::fuzz::read(bytes);
+}
 
 /// When a store fails, and what becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

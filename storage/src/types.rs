@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::System;
 
+/// The rule by which values of a type that the target does not know are carried.
+pub(crate) const FOREIGN_TYPE_RULE: &str = "values become the text that their own system writes for them";
+/// The rule by which shapes are carried into a system without a type for them.
+pub(crate) const GEOMETRY_RULE: &str = "shapes become EWKB: well-known binary with the number of the reference system";
+
 /// What a column holds, independent of the system that stores it.
 ///
 /// Each type has exactly one Arrow carrier ([`LogicalType::carrier`]), so two connectors that agree on the logical

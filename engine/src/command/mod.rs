@@ -4,6 +4,7 @@ mod certificate;
 mod check;
 mod key;
 mod plan;
+mod rejects;
 mod run;
 mod status;
 
@@ -12,9 +13,9 @@ use std::io::IsTerminal;
 use clap::{CommandFactory, Parser};
 use serde::Serialize;
 
-use crate::cli::{CertificateCommand, Cli, Command, ExplainFormat, LogFormat, Output};
+use crate::cli::{CertificateCommand, Cli, Command, ExplainFormat, LogFormat, Output, RejectsCommand};
 use crate::failure::{Exit, Failure, Result};
-use crate::{interrupt, pages, runtime};
+use crate::{interrupt, pages, runtime, type_table};
 
 /// Runs the command the process was started with.
 pub fn main() -> Exit {
@@ -48,9 +49,17 @@ async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Run(args) => run::run(args, output, quiet).await,
         Command::Verify(args) => run::verify(args, output, quiet).await,
         Command::Repair(args) => run::repair(args, output, quiet).await,
+        Command::Rejects(RejectsCommand::List(args)) => rejects::list(&args, output).await,
+        Command::Rejects(RejectsCommand::Retry(args)) => rejects::retry(args, output, quiet).await,
         Command::Status(args) => status::status(&args, output).await,
         Command::Certificate(CertificateCommand::Show(args)) => certificate::show(&args.file, output),
         Command::Certificate(CertificateCommand::Verify(args)) => certificate::verify(&args, output),
+        Command::Types(args) => {
+            let rows = type_table::rows(args.from.map(Into::into), args.to.map(Into::into));
+            let shown = if args.markdown { type_table::markdown } else { type_table::text };
+            present(&TypeTable { types: &rows }, || shown(&rows), output)?;
+            Ok(Exit::Done)
+        }
         Command::Schema => print(&(pretty(&sensei_planner::json_schema())? + "\n")),
         Command::Error { code } => explain_errors(code.as_deref(), output),
         Command::Completions { shell } => {
@@ -58,6 +67,11 @@ async fn dispatch(cli: Cli) -> Result<Exit> {
             Ok(Exit::Done)
         }
     }
+}
+
+#[derive(Serialize)]
+struct TypeTable<'a> {
+    types: &'a [type_table::Row],
 }
 
 #[derive(Serialize)]

@@ -4,14 +4,16 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use sensei_operators::{Committed, Feed, InletSender, Lease, Rows};
-use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Snapshot, Split, Target, Write, Writer};
-use tokio::sync::mpsc;
+use sensei_operators::{Committed, Feed, InletSender, Lease, Refusals, Rows};
+use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Error, Snapshot, Split, Target, Write, Writer};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::enumerator::{Grant, Work};
-use crate::failure::{Doing, Result};
+use crate::failure::{Doing, Failure, Result};
+use crate::limits::ISOLATIONS_PER_SPLIT_MAX;
 use crate::lower::LoweredTable;
 use crate::runtime::budget::LaneBudget;
+use crate::runtime::worker::Event;
 
 /// What every lane of a job shares.
 pub struct LaneContext {
@@ -31,6 +33,23 @@ pub struct LaneContext {
     pub memory_bytes: u64,
     /// Worker threads.
     pub workers: usize,
+    /// Rows of the job that may be rejected.
+    pub rejects_max: u64,
+    /// Folder of the rejected rows, for people.
+    pub rejects_folder: String,
+}
+
+impl LaneContext {
+    /// What the target is told about a split.
+    pub(super) fn write(&self, grant: &Grant) -> Write {
+        Write {
+            job: self.job.clone(),
+            generation: self.generation,
+            split: grant.split.id,
+            table: self.tables[grant.split.table as usize].target.clone(),
+            replace: grant.work.replaces(),
+        }
+    }
 }
 
 /// One split as a lane carries it.
@@ -42,6 +61,8 @@ pub struct SplitWork {
     pub lease: Lease,
     /// Whether the target had committed it before this process came to it.
     pub inherited: bool,
+    /// Rows the target is known to refuse.
+    pub refused: Refusals,
 }
 
 /// What the graph hands to a lane's writer.
@@ -56,27 +77,19 @@ pub(super) enum Destination {
     Writer(Box<dyn Writer>),
     /// Nowhere: they are there already, and are read back once more.
     Committed(Commit),
+    /// Nowhere: the target refused one of them.
+    Refused,
 }
 
 /// Opens the destination of a grant. Called in lease order on each worker: a later lease must not hold the only
 /// writer an earlier one waits for, since its commit waits for the earlier one's rows.
 pub(super) async fn open(context: &LaneContext, grant: &Grant) -> Result<Destination> {
-    let table = &context.tables[grant.split.table as usize];
-    let replace = match &grant.work {
-        Work::Recheck(checkpoint) => return Ok(Destination::Committed(checkpoint.commit.clone())),
-        Work::Copy => false,
-        Work::Recopy => true,
-    };
-    let write = Write {
-        job: context.job.clone(),
-        generation: context.generation,
-        split: grant.split.id,
-        table: table.target.clone(),
-        replace,
-    };
-    let begin =
-        context.target.begin(write).await.doing(format!("opening table \"{}\" for writing", table.target.name))?;
-    Ok(match begin {
+    if let Work::Recheck(recheck) = &grant.work {
+        return Ok(Destination::Committed(recheck.checkpoint.commit.clone()));
+    }
+    let write = context.write(grant);
+    let doing = format!("opening table \"{}\" for writing", write.table.name);
+    Ok(match context.target.begin(write).await.doing(doing)? {
         Begin::Writer(writer) => Destination::Writer(writer),
         Begin::Committed(commit) => Destination::Committed(commit),
     })
@@ -101,28 +114,55 @@ pub(super) async fn write(
     mut destination: Destination,
     mut orders: mpsc::UnboundedReceiver<Order>,
     committed: &InletSender<Committed>,
+    events: &mpsc::UnboundedSender<Event>,
 ) -> Result<()> {
     let table = &context.tables[work.grant.split.table as usize];
     let doing = || format!("writing table \"{}\"", table.target.name);
     while let Some(order) = orders.recv().await {
         match order {
             Order::Write(rows) => {
-                if let Destination::Writer(writer) = &mut destination {
-                    writer.write(&rows.batch).await.doing(doing())?;
+                if let Destination::Writer(writer) = &mut destination
+                    && let Err(error) = writer.write(&rows.batch).await
+                {
+                    destination = refused(work, error).doing(doing())?;
                 }
             }
             Order::Commit(rows) => {
+                if matches!(destination, Destination::Writer(_)) && work.refused.count() > 0 {
+                    settle_rejects(work, events).await?;
+                }
                 let commit = match destination {
-                    Destination::Writer(writer) => writer.commit(rows).await.doing(doing())?,
-                    Destination::Committed(commit) => commit,
+                    Destination::Writer(writer) => match writer.commit(rows).await {
+                        Ok(commit) => Some(commit),
+                        Err(error) => refused(work, error).doing(doing()).map(|_| None)?,
+                    },
+                    Destination::Committed(commit) => Some(commit),
+                    Destination::Refused => None,
                 };
-                let known = (!context.read_back).then(|| Digest::of_count(commit.rows as i64));
+                let count = |commit: &Commit| Digest::of_count(commit.rows as i64);
+                let known = commit.as_ref().filter(|_| !context.read_back).map(count);
                 committed.send(Committed { lease: work.lease, commit, known });
                 return Ok(());
             }
         }
     }
     Ok(())
+}
+
+/// Has what was rejected of the split put on disk, before a commit that leaves refused rows out.
+async fn settle_rejects(work: &SplitWork, events: &mpsc::UnboundedSender<Event>) -> Result<()> {
+    let (settled, answer) = oneshot::channel();
+    let _ = events.send(Event::Committing { split: work.grant.split.id, settled });
+    answer.await.map_err(|error| Failure::internal("writing rejected rows", error))
+}
+
+/// Goes on without a writer where a row was refused: the graph is told when it asks for the commit. Rows that are still
+/// on their way are dropped.
+fn refused(work: &SplitWork, error: Error) -> sensei_storage::Result<Destination> {
+    match error {
+        Error::RefusedRow { .. } if work.grant.work.round() < ISOLATIONS_PER_SPLIT_MAX => Ok(Destination::Refused),
+        error => Err(error),
+    }
 }
 
 /// Reads a commit back from the target and feeds it to the graph.

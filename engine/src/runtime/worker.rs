@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use sensei_operators::{Cell, Committed, Feed, InletSender, Lease, Outcome, Permit, Request, inlet};
-use sensei_storage::Fault;
-use tokio::sync::{Semaphore, mpsc};
+use sensei_operators::{
+    Cell, Committed, Feed, InletSender, Lease, Outcome, Permit, Refusals, Rejected, Request, inlet,
+};
+use sensei_storage::{Error, SplitId};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use crate::enumerator::Enumerator;
-use crate::failure::{Failure, Result};
-use crate::limits::LANES_PER_WORKER;
+use crate::enumerator::{Enumerator, Grant, Work};
+use crate::failure::{Doing, Failure, Result};
+use crate::limits::{LANES_PER_WORKER, REFUSED_PER_SPLIT_MAX};
+use crate::runtime::isolate::isolate;
 use crate::runtime::lane::{self, LaneContext, Order, SplitWork};
 
 /// What workers report.
@@ -29,9 +32,22 @@ pub enum Event {
         /// The split.
         work: Box<SplitWork>,
         /// Why, row by row.
-        faults: Vec<Fault>,
+        rejected: Vec<Rejected>,
         /// Budget of the batch they came from.
         permit: Permit,
+    },
+    /// The target refused a row of a split, so that nothing of it was written. What it rejected so far does not count.
+    Refused {
+        /// The split.
+        work: Box<SplitWork>,
+    },
+    /// A split without its refused rows is about to be committed. What was rejected of it must be on disk by then: should
+    /// the process end before the journal has the split, nothing else tells which rows its commit left out.
+    Committing {
+        /// The split.
+        split: SplitId,
+        /// Answered when that is so.
+        settled: oneshot::Sender<()>,
     },
     /// Rows of a table were handed to the writer; for progress only.
     Moved {
@@ -157,7 +173,7 @@ impl Driver {
         let mut lanes: HashMap<Lease, Lane> = HashMap::new();
         let mut tasks: JoinSet<Result<()>> = JoinSet::new();
         let (granted, mut steps) = mpsc::channel(1);
-        tasks.spawn(grant_splits(self.context.clone(), self.enumerator.clone(), granted));
+        tasks.spawn(grant_splits(self.context.clone(), self.enumerator.clone(), self.events.clone(), granted));
         let mut exhausted = false;
         while !exhausted || !lanes.is_empty() {
             tokio::select! {
@@ -186,11 +202,13 @@ impl Driver {
         tasks: &mut JoinSet<Result<()>>,
     ) {
         let (orders, received) = mpsc::unbounded_channel();
-        self.doors.feed.send(Feed::Open { lease: work.lease, table: work.grant.split.table });
+        let refused = work.refused.clone();
+        self.doors.feed.send(Feed::Open { lease: work.lease, table: work.grant.split.table, refused });
         let (context, feed, reading) = (self.context.clone(), self.doors.feed.clone(), work.clone());
         tasks.spawn(async move { lane::read(&context, &reading.grant.split, reading.lease, &feed).await });
         let (context, committed, writing) = (self.context.clone(), self.doors.committed.clone(), work.clone());
-        tasks.spawn(async move { lane::write(&context, &writing, destination, received, &committed).await });
+        let events = self.events.clone();
+        tasks.spawn(async move { lane::write(&context, &writing, destination, received, &committed, &events).await });
         lanes.insert(work.lease, Lane { work, orders, _slot: slot });
     }
 
@@ -223,9 +241,13 @@ impl Driver {
                     async move { lane::read_back(&context, &context.tables[table], lease, commit, &feed).await },
                 );
             }
-            Request::Reject { lease, faults, permit } => {
+            Request::Reject { lease, rejected, permit } => {
                 let work = Box::new(lanes.get(&lease).ok_or_else(lost)?.work.clone());
-                let _ = self.events.send(Event::Rejected { work, faults, permit });
+                let _ = self.events.send(Event::Rejected { work, rejected, permit });
+            }
+            Request::Refused { lease } => {
+                let work = Box::new(lanes.remove(&lease).ok_or_else(lost)?.work);
+                let _ = self.events.send(Event::Refused { work });
             }
             Request::Done(outcome) => {
                 let lane = lanes.remove(&outcome.lease).ok_or_else(lost)?;
@@ -240,18 +262,56 @@ impl Driver {
 async fn grant_splits(
     context: Arc<LaneContext>,
     enumerator: Arc<dyn Enumerator>,
+    events: mpsc::UnboundedSender<Event>,
     granted: mpsc::Sender<Step>,
 ) -> Result<()> {
     let slots = Arc::new(Semaphore::new(LANES_PER_WORKER));
     for lease in 0.. {
         let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
         let Some(grant) = enumerator.next().await else { break };
+        let refused = known_to_be_refused(&context, &grant, lease, &events).await?;
         let destination = lane::open(&context, &grant).await?;
-        // The driver is gone only after a failure.
         let inherited = !matches!(destination, lane::Destination::Writer(_));
-        let work = Box::new(SplitWork { grant, lease, inherited });
+        let refused = match &grant.work {
+            Work::Copy(refused_then) if inherited => refused_then.clone(),
+            _ => refused,
+        };
+        let work = Box::new(SplitWork { grant, lease, inherited, refused });
+        // The driver is gone only after a failure.
         let _ = granted.send(Step::Granted(work, destination, slot)).await;
     }
     let _ = granted.send(Step::Exhausted).await;
     Ok(())
+}
+
+/// The rows of a granted split that the target refuses, found out now if that must be.
+///
+/// # Errors
+/// `TooManyRejects` if these alone are more than the job may reject, `Refused` if they are more than can be told apart;
+/// the first of them are reported before.
+async fn known_to_be_refused(
+    context: &LaneContext,
+    grant: &Grant,
+    lease: Lease,
+    events: &mpsc::UnboundedSender<Event>,
+) -> Result<Refusals> {
+    match &grant.work {
+        Work::Recheck(recheck) => return Ok(recheck.refused.clone()),
+        Work::Copy(_) | Work::Recopy => return Ok(Refusals::default()),
+        Work::Isolate(_) => {}
+    }
+    let isolated = isolate(context, grant).await?;
+    if !isolated.is_too_much(context.rejects_max) {
+        return Ok(isolated.refused);
+    }
+    let refused = Refusals::default();
+    let work = Box::new(SplitWork { grant: grant.clone(), lease, inherited: false, refused });
+    let _ = events.send(Event::Rejected { work, rejected: isolated.named, permit: Arc::new(()) });
+    let (rejected, max) = (isolated.refused.count(), context.rejects_max);
+    if rejected <= max {
+        let what = format!("table \"{}\"", context.tables[grant.split.table as usize].target.name);
+        let why = format!("more than {REFUSED_PER_SPLIT_MAX} rows of one split");
+        return Err(Error::Refused { what, why }).doing("finding the rows that the target refuses");
+    }
+    Err(Failure::TooManyRejects { rejected, max, folder: context.rejects_folder.clone() })
 }

@@ -66,7 +66,7 @@ impl Cell {
     }
 
     fn build(self, scope: Scope<'_, Lease>) {
-        let rows = project(feed(scope, self.feed), self.projections, self.requests.clone());
+        let rows = project(feed(scope, self.feed), self.projections, self.hashers.clone(), self.requests.clone());
         let expected = digest(rows.clone(), "DigestExpected", self.hashers.clone());
         let written = write(rows, self.requests.clone(), self.committed);
         let back = read_back(written.clone(), self.requests.clone(), self.read_back);

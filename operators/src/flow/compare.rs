@@ -274,8 +274,8 @@ impl Sorter {
         for (column, rows) in projected.lossy {
             *tally.lossy.entry(column).or_default() += rows;
         }
-        for fault in projected.faults {
-            let _ = findings.send(Finding::Rejected { table, fault });
+        for rejected in projected.rejected {
+            let _ = findings.send(Finding::Rejected { table, fault: rejected.fault });
         }
         projected.rows
     }

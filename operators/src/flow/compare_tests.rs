@@ -92,6 +92,7 @@ fn projection(fields: &[Field]) -> Projection {
         input: Input::Column(index),
         from: field.logical.clone(),
         mask: None,
+        cleaning: None,
         lossy: false,
         to: field.clone(),
     };

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use sensei_storage::{Batch, Commit, Digest, Fault};
+use sensei_storage::{Batch, Commit, Digest};
 use serde::{Deserialize, Serialize};
+
+use crate::refusal::Refusals;
+use crate::reject::Rejected;
 
 /// Number of a lease, the graph's timestamp: one split handed to this worker. Increases per worker.
 pub type Lease = u64;
@@ -22,6 +25,8 @@ pub enum Feed {
         lease: Lease,
         /// Index of the split's table.
         table: u32,
+        /// Rows the target is known to refuse.
+        refused: Refusals,
     },
     /// Rows of an open lease.
     Rows {
@@ -98,20 +103,25 @@ pub enum Request {
         /// The lease.
         lease: Lease,
         /// Why, row by row.
-        faults: Vec<Fault>,
+        rejected: Vec<Rejected>,
         /// Budget of the batch they came from.
         permit: Permit,
     },
     /// The lease is complete.
     Done(Outcome),
+    /// The lease is complete, and nothing came of it: the target refused a row.
+    Refused {
+        /// The lease.
+        lease: Lease,
+    },
 }
 
 /// Answer to [`Request::Commit`].
 pub struct Committed {
     /// The lease.
     pub lease: Lease,
-    /// The commit.
-    pub commit: Commit,
+    /// The commit; `None` if the target refused a row, so that there is none.
+    pub commit: Option<Commit>,
     /// The actual digest where it is known already, so that nothing is read back: a split verified earlier whose
     /// source is read once more.
     pub known: Option<Digest>,

@@ -9,12 +9,14 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::flow::event::{Feed, Lease, Permit};
 use crate::flow::port::{Arrival, Inlet};
+use crate::refusal::Refusals;
 
 /// Batches taken from the inlet before other operators get their turn.
 const FUEL: usize = 16;
 
 #[derive(Clone)]
 pub(crate) enum Fed {
+    Open { refused: Refusals },
     Rows { table: u32, batch: Batch, permit: Permit },
     Close { table: u32 },
 }
@@ -33,9 +35,11 @@ pub(crate) fn feed<'scope>(scope: Scope<'scope, Lease>, mut inlet: Inlet<Feed>) 
         move |_frontiers| {
             for _ in 0..FUEL {
                 match inlet.next() {
-                    Arrival::Item(Feed::Open { lease, table }) => {
+                    Arrival::Item(Feed::Open { lease, table, refused }) => {
                         let base = base.as_mut().expect("an inlet that delivers is not closed");
-                        open.insert(lease, (base.delayed(&lease), table));
+                        let capability = base.delayed(&lease);
+                        output.activate().give(&capability, &mut vec![Fed::Open { refused }]);
+                        open.insert(lease, (capability, table));
                         base.downgrade(&(lease + 1));
                     }
                     Arrival::Item(Feed::Rows { lease, batch, permit }) => {

@@ -10,43 +10,65 @@ use timely::dataflow::operators::generic::operator::Operator;
 use crate::flow::event::{Counts, Event, Lease, Request, Rows};
 use crate::flow::feed::Fed;
 use crate::flow::port::Outlet;
-use crate::project::Projection;
+use crate::hash::RowHasher;
+use crate::project::{Projected, Projection};
+use crate::refusal::Refusals;
 
-/// `projections`: by table index.
+#[derive(Default)]
+struct Open {
+    counts: Counts,
+    refused: Refusals,
+}
+
+/// `projections`, `hashers`: by table index. The hashers tell rows that the target is known to refuse.
 pub(crate) fn project<'scope>(
     stream: StreamVec<'scope, Lease, Fed>,
     projections: Arc<Vec<Projection>>,
+    hashers: Arc<Vec<RowHasher>>,
     outlet: Outlet<Request>,
 ) -> StreamVec<'scope, Lease, Event> {
     stream.unary(Pipeline, "Project", move |_, _| {
-        let mut open: BTreeMap<Lease, Counts> = BTreeMap::new();
+        let mut open: BTreeMap<Lease, Open> = BTreeMap::new();
         move |input, output| {
             input.for_each(|time, data| {
                 let lease = *time.time();
                 let mut session = output.session(&time);
                 for fed in data.drain(..) {
-                    session.give(match fed {
-                        Fed::Close { table } => Event::Close { table, counts: open.remove(&lease).unwrap_or_default() },
-                        Fed::Rows { table, batch, permit } => {
-                            let projected = projections[table as usize].apply(batch);
-                            let counts = open.entry(lease).or_default();
-                            counts.filtered += projected.filtered;
-                            counts.rejected += projected.faults.len() as u64;
-                            counts.passed += projected.rows.num_rows() as u64;
-                            counts.read = counts.rejected + counts.passed;
-                            for (column, rows) in projected.lossy {
-                                *counts.lossy.entry(column).or_default() += rows;
-                            }
-                            if !projected.faults.is_empty() {
-                                let (faults, permit) = (projected.faults, permit.clone());
-                                // Nobody listens any more only when the process is on its way out.
-                                let _ = outlet.send(Request::Reject { lease, faults, permit });
-                            }
-                            Event::Rows { table, rows: Rows { batch: projected.rows, permit } }
+                    match fed {
+                        Fed::Open { refused } => open.entry(lease).or_default().refused = refused,
+                        Fed::Close { table } => {
+                            let counts = open.remove(&lease).unwrap_or_default().counts;
+                            session.give(Event::Close { table, counts });
                         }
-                    });
+                        Fed::Rows { table, batch, permit } => {
+                            let index = table as usize;
+                            let state = open.entry(lease).or_default();
+                            let projected =
+                                projections[index].apply_without(batch, &hashers[index], &mut state.refused);
+                            state.counts.add(&projected);
+                            let Projected { rows: batch, rejected, .. } = projected;
+                            if !rejected.is_empty() {
+                                let permit = permit.clone();
+                                // Nobody listens any more only when the process is on its way out.
+                                let _ = outlet.send(Request::Reject { lease, rejected, permit });
+                            }
+                            session.give(Event::Rows { table, rows: Rows { batch, permit } });
+                        }
+                    }
                 }
             });
         }
     })
+}
+
+impl Counts {
+    fn add(&mut self, projected: &Projected) {
+        self.filtered += projected.filtered;
+        self.rejected += projected.rejected.len() as u64;
+        self.passed += projected.rows.num_rows() as u64;
+        self.read = self.rejected + self.passed;
+        for (column, rows) in &projected.lossy {
+            *self.lossy.entry(column.clone()).or_default() += rows;
+        }
+    }
 }

@@ -17,7 +17,8 @@ struct Open {
     rows: u64,
 }
 
-/// Emits the rows that arrive at `inlet` for the leases in `stream`; a lease whose actual digest is known is not read.
+/// Emits the rows that arrive at `inlet` for the leases in `stream`; a lease whose actual digest is known is not read, nor
+/// one that committed nothing.
 pub(crate) fn read_back<'scope>(
     stream: StreamVec<'scope, Lease, Written>,
     outlet: Outlet<Request>,
@@ -34,11 +35,9 @@ pub(crate) fn read_back<'scope>(
             input.for_each(|time, data| {
                 for Written { table, committed } in data.drain(..) {
                     let lease = *time.time();
-                    if committed.known.is_some() {
-                        continue;
-                    }
+                    let (None, Some(commit)) = (committed.known, &committed.commit) else { continue };
                     open.insert(lease, Open { capability: time.retain(0), table, rows: 0 });
-                    let _ = outlet.send(Request::ReadBack { lease, commit: committed.commit.clone() });
+                    let _ = outlet.send(Request::ReadBack { lease, commit: commit.clone() });
                 }
             });
             while let Arrival::Item(feed) = inlet.next() {

@@ -22,7 +22,7 @@ struct Open {
     difference: Digest,
 }
 
-/// Emits [`Request::Done`] per lease. `difference` has an entry for a lease only where its sides do not cancel.
+/// Emits [`Request::Done`] or [`Request::Refused`] per lease. `difference` has an entry for a lease only where its sides do not cancel.
 pub(crate) fn verdict<'scope>(
     expected: StreamVec<'scope, Lease, Summed>,
     actual: StreamVec<'scope, Lease, Summed>,
@@ -52,22 +52,23 @@ pub(crate) fn verdict<'scope>(
             let leases: Vec<Lease> = open.keys().copied().filter(complete).collect();
             for lease in leases {
                 let state = open.remove(&lease).expect("listed above");
-                let _ = outlet.send(Request::Done(outcome(lease, state)));
+                let _ = outlet.send(outcome(lease, state));
             }
         }
     });
 }
 
-fn outcome(lease: Lease, state: Open) -> Outcome {
+fn outcome(lease: Lease, state: Open) -> Request {
     let expected = state.expected.expect("the expected side closes with its sum");
     let written = state.written.expect("a lease's time closes after its commit");
+    let Some(commit) = written.committed.commit.clone() else { return Request::Refused { lease } };
     let actual = state.actual.or(written.committed.known).expect("the actual side closes with its sum");
-    Outcome {
+    Request::Done(Outcome {
         lease,
         counts: expected.counts,
-        commit: written.committed.commit.clone(),
+        commit,
         expected: expected.digest,
         actual,
         difference: state.difference,
-    }
+    })
 }

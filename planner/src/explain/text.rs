@@ -5,7 +5,7 @@ use std::fmt::Write;
 use sensei_storage::{Field, OnExisting, VerifyMode};
 
 use crate::bytes::ByteSize;
-use crate::plan::{ColumnPlan, Input, Place, Plan, TablePlan};
+use crate::plan::{ColumnPlan, Input, OnOrphans, Place, Plan, RelationPlan, TablePlan};
 use crate::stages::{Stage, StageGraph, StageNode};
 
 /// The whole plan.
@@ -16,6 +16,7 @@ pub(super) fn text(plan: &Plan, stages: &StageGraph) -> String {
         let node = stages.nodes.iter().find(|node| node.stage == Stage::Snapshot { table: index });
         one_table(&mut out, plan, table, node);
     }
+    list(&mut out, "Relations checked", plan.relations.iter().map(|relation| one_relation(plan, relation)));
     let lossy = plan.lossy.iter().map(|lossy| format!("{:?}.{:?}: {}", lossy.table, lossy.column, lossy.rule));
     list(&mut out, "Declared losses and assumptions", lossy);
     list(&mut out, "Not carried", plan.not_carried.iter().map(|object| clean(object)));
@@ -30,6 +31,10 @@ pub(super) fn title(plan: &Plan, stage: Stage) -> String {
         Stage::Prepare => "prepare".to_owned(),
         Stage::Snapshot { table } => format!("snapshot {:?}", name(table)),
         Stage::Index { table } => format!("index {:?}", name(table)),
+        Stage::References { relation } => match plan.relations.get(relation) {
+            Some(relation) => format!("references {:?} -> {:?}", name(relation.child), name(relation.parent)),
+            None => "references ?".to_owned(),
+        },
         Stage::Constraints => "constraints".to_owned(),
         Stage::Verify => "verify".to_owned(),
         Stage::Certify => "certify".to_owned(),
@@ -65,7 +70,8 @@ fn head(out: &mut String, plan: &Plan) {
     let _ = writeln!(out, "  target    {}", place(&plan.target));
     let _ = writeln!(out, "  verify    {verify}");
     let _ = writeln!(out, "  existing  tables that have rows: {on_existing}");
-    let _ = writeln!(out, "  rejects   at most {}, written to {}", grouped(plan.rejects.max), plan.rejects.to);
+    let rows = if plan.rejects.rows { "" } else { ", without their values" };
+    let _ = writeln!(out, "  rejects   at most {}, written to {}{rows}", grouped(plan.rejects.max), plan.rejects.to);
     let _ = writeln!(
         out,
         "  limits    {} {}, {} source and {} target connections, {} memory, {} splits",
@@ -110,6 +116,16 @@ fn one_table(out: &mut String, plan: &Plan, table: &TablePlan, node: Option<&Sta
     }
 }
 
+fn one_relation(plan: &Plan, relation: &RelationPlan) -> String {
+    let declared = if relation.foreign_key.is_some() { "foreign key" } else { "named by the plan" };
+    let orphans = match (relation.orphans, plan.verify) {
+        (_, VerifyMode::Off) => "checked by `sensei verify` only, because verify is off",
+        (OnOrphans::Fail, _) => "orphans fail the job",
+        (OnOrphans::Report, _) => "orphans are reported",
+    };
+    clean(&format!("{} ({declared}; {orphans})", plan.relation_title(relation)))
+}
+
 fn columns(out: &mut String, table: &TablePlan) {
     let rows: Vec<(String, String)> = table
         .columns
@@ -148,6 +164,9 @@ fn output(table: &TablePlan, column: &ColumnPlan, field: &Field) -> String {
         out.push_str("  [masked: keyed hash]");
     } else if column.from != field.logical {
         let _ = write!(out, "  [cast {} to {}]", column.from, field.logical);
+    }
+    if let Some(rule) = &column.rule {
+        let _ = write!(out, "  [{rule}]");
     }
     if let Some(lossy) = &column.lossy {
         let _ = write!(out, "  [LOSSY: {lossy}]");

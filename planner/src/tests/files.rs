@@ -27,7 +27,7 @@ fn unknown_keys_name_the_nearest_and_the_place() {
         &plan("vefiry: full\n"),
         expect![[r#"
         P102: unknown key "vefiry" in the plan
-        DETAIL:  Line 5, column 1: known keys here are "version", "name", "source", "target", "state", "tables", "types", "verify", "rejects", "limits".
+        DETAIL:  Line 5, column 1: known keys here are "version", "name", "source", "target", "state", "tables", "types", "relations", "verify", "rejects", "limits".
         HINT:  Did you mean "verify"?
     "#]],
     );
@@ -170,7 +170,7 @@ fn not_yaml_or_more_than_yaml() {
         "just text\n",
         expect![[r#"
         P103: value of the plan is not valid
-        DETAIL:  Line 1, column 1: expected a mapping with keys out of "version", "name", "source", "target", "state", "tables", "types", "verify", "rejects", "limits".
+        DETAIL:  Line 1, column 1: expected a mapping with keys out of "version", "name", "source", "target", "state", "tables", "types", "relations", "verify", "rejects", "limits".
     "#]],
     );
     check_file(
@@ -287,6 +287,8 @@ limits: { workers: 2, source_connections: 4, target_connections: 4, memory: 256M
                                     into: None,
                                     drop: false,
                                     declared: None,
+                                    zero_dates: None,
+                                    nul_characters: None,
                                     mask: None,
                                 },
                                 "Fax": ColumnFile {
@@ -294,6 +296,8 @@ limits: { workers: 2, source_connections: 4, target_connections: 4, memory: 256M
                                     into: None,
                                     drop: true,
                                     declared: None,
+                                    zero_dates: None,
+                                    nul_characters: None,
                                     mask: None,
                                 },
                                 "Phone": ColumnFile {
@@ -303,6 +307,8 @@ limits: { workers: 2, source_connections: 4, target_connections: 4, memory: 256M
                                     ),
                                     drop: false,
                                     declared: None,
+                                    zero_dates: None,
+                                    nul_characters: None,
                                     mask: Some(
                                         MaskFile {
                                             keyed_hash: KeyedHashFile {
@@ -318,13 +324,19 @@ limits: { workers: 2, source_connections: 4, target_connections: 4, memory: 256M
                 types: [
                     TypeFile {
                         from: "mysql:tinyint(1)",
-                        to: "boolean",
+                        to: Some(
+                            "boolean",
+                        ),
+                        zero_dates: None,
+                        nul_characters: None,
                     },
                 ],
+                relations: [],
                 verify: Counts,
                 rejects: RejectsFile {
                     max: 0,
                     to: "./rejects",
+                    rows: true,
                 },
                 limits: LimitsFile {
                     workers: Some(

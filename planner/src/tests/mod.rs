@@ -3,7 +3,9 @@
 mod explain;
 mod files;
 mod propose;
+mod relations;
 mod resolution;
+mod types;
 
 use std::fmt::Write;
 
@@ -176,6 +178,14 @@ impl Dialect for Tongue {
             (System::Postgresql, LogicalType::Text { max_chars: Some(chars) }) => format!("character varying({chars})"),
             (System::Postgresql, LogicalType::Decimal { precision, scale }) => format!("numeric({precision},{scale})"),
             _ => logical.to_string(),
+        }
+    }
+
+    fn holding(&self, logical: &LogicalType) -> Option<(LogicalType, &'static str)> {
+        match self.0 {
+            System::Postgresql => sensei_storage::postgres::holding(logical),
+            System::Sqlite => sensei_storage::sqlite::holding(logical),
+            _ => None,
         }
     }
 

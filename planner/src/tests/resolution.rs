@@ -71,37 +71,37 @@ types:
         &shop(),
         &nothing(Postgresql),
         expect![[r#"
-        P103: `types[0].from` names the unknown system "sqllite"
-        HINT:  Did you mean "sqlite"?
-        P103: value of `types[1].from` is not valid
-        DETAIL:  It must be `system:type`, as in `sqlite:datetime`.
-        P204: type "time stamp", declared for `types[2].to`, is not known
-        DETAIL:  The logical types are boolean, int16, int32, int64, float32, float64, decimal(p,s), numeric, text, text(n), bytes, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, and any of these with [] for an array.
-        P202: pattern "Invoices" in `tables.include` matches no table
-        DETAIL:  The source has "Customer", "Invoice", "tmp_log". Case matters.
-        HINT:  Did you mean "Invoice"?
-        P202: pattern "Sales" in `tables.include` matches no table
-        DETAIL:  The source has view "Sales", and only ordinary tables are carried.
-        P202: table "Custommer", which has a rule, does not exist in the source
-        DETAIL:  The source has "Customer", "Invoice", "tmp_log". Case matters.
-        HINT:  Did you mean "Customer"?
-        P202: rule for table "tmp_log" has no effect
-        DETAIL:  The table is not included, or it is excluded.
-        P204: type "datetimes", declared for column "Since" of table "Customer", is not known
-        DETAIL:  The logical types are boolean, int16, int32, int64, float32, float64, decimal(p,s), numeric, text, text(n), bytes, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, and any of these with [] for an array.
-        P206: `where` of table "Customer" is not a condition
-        DETAIL:  It gives text(40), not boolean.
-        P206: `expr` of column "Name" of table "Customer" does not compile
-        DETAIL:  There is no column "Nam".
-        P203: column "Fax" of table "Customer" is dropped and has other rules
-        HINT:  Keep `drop`, or keep the others.
-        P203: column "Emial", which has a rule, does not exist in table "Customer"
-        DETAIL:  The table has "Id", "Name", "Email", "Fax", "Since".
-        HINT:  Did you mean "Email"?
-        P207: column "Email" of table "Customer" cannot be named "" in the target
-        DETAIL:  It is empty.
-        HINT:  Choose another name with `into`.
-    "#]],
+            P103: `types[0].from` names the unknown system "sqllite"
+            HINT:  Did you mean "sqlite"?
+            P103: value of `types[1].from` is not valid
+            DETAIL:  It must be `system:type`, as in `sqlite:datetime`.
+            P204: type "time stamp", declared for `types[2].to`, is not known
+            DETAIL:  The logical types are boolean, int16, int32, int64, float32, float64, decimal(p,s), numeric, text, text(n), bytes, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bits, bits(n), geometry, a system's own as in postgresql:inet, and any of these with [] for an array.
+            P202: pattern "Invoices" in `tables.include` matches no table
+            DETAIL:  The source has "Customer", "Invoice", "tmp_log". Case matters.
+            HINT:  Did you mean "Invoice"?
+            P202: pattern "Sales" in `tables.include` matches no table
+            DETAIL:  The source has view "Sales", and only ordinary tables are carried.
+            P202: table "Custommer", which has a rule, does not exist in the source
+            DETAIL:  The source has "Customer", "Invoice", "tmp_log". Case matters.
+            HINT:  Did you mean "Customer"?
+            P202: rule for table "tmp_log" has no effect
+            DETAIL:  The table is not included, or it is excluded.
+            P204: type "datetimes", declared for column "Since" of table "Customer", is not known
+            DETAIL:  The logical types are boolean, int16, int32, int64, float32, float64, decimal(p,s), numeric, text, text(n), bytes, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bits, bits(n), geometry, a system's own as in postgresql:inet, and any of these with [] for an array.
+            P206: `where` of table "Customer" is not a condition
+            DETAIL:  It gives text(40), not boolean.
+            P206: `expr` of column "Name" of table "Customer" does not compile
+            DETAIL:  There is no column "Nam".
+            P203: column "Fax" of table "Customer" is dropped and has other rules
+            HINT:  Keep `drop`, or keep the others.
+            P203: column "Emial", which has a rule, does not exist in table "Customer"
+            DETAIL:  The table has "Id", "Name", "Email", "Fax", "Since".
+            HINT:  Did you mean "Email"?
+            P207: column "Email" of table "Customer" cannot be named "" in the target
+            DETAIL:  It is empty.
+            HINT:  Choose another name with `into`.
+        "#]],
     );
 }
 
@@ -186,20 +186,18 @@ fn same_system_keeps_type_texts_and_notes_what_it_cannot() {
         &catalog(Postgresql, vec![source.clone()]),
         &nothing(Postgresql),
         expect![[r#"
-        t -> t
-          read id int32, code text(5), price decimal(10,2), at timestamp, mood text, size int32, twice int32
-          id int32 -> id int32 "integer" not null
-          code text(5) -> code text(5) "character(5)"
-          price decimal(10,2) -> price decimal(10,2) "numeric(10,2)"
-          at timestamp -> at timestamp "timestamp(3) without time zone"
-          mood text -> mood text "text"
-          size int32 -> size int32 "integer"
-          twice int32 -> twice int32 "integer"
-          primary key id
-        not carried type "mood" of column "mood" of table "t": its values are carried as text
-        not carried type "posint" of column "size" of table "t": its values are carried as integer
-        not carried generation expression of column "twice" of table "t": its values are carried
-    "#]],
+            t -> t
+              read id int32, code text(5), price decimal(10,2), at timestamp, mood text, size int32, twice int32
+              id int32 -> id int32 "integer" not null
+              code text(5) -> code text(5) "character(5)"
+              price decimal(10,2) -> price decimal(10,2) "numeric(10,2)"
+              at timestamp -> at timestamp "timestamp(3) without time zone"
+              mood text -> mood text "mood"
+              size int32 -> size int32 "posint"
+              twice int32 -> twice int32 "integer"
+              primary key id
+            not carried generation expression of column "twice" of table "t": its values are carried
+        "#]],
     );
     check(
         &plan(""),

@@ -17,6 +17,9 @@ pub struct Column {
     /// dates, times beyond a day.
     #[serde(default)]
     pub verbatim: Option<LogicalType>,
+    /// What else it can be read as if the plan says so: a `tinyint(1)` as boolean, a MySQL `time` as interval.
+    #[serde(default)]
+    pub readings: Vec<LogicalType>,
     /// Whether NULL is allowed.
     pub nullable: bool,
     /// What it has beyond its type.

@@ -1,6 +1,8 @@
 //! Recounts what a statement claims. Signatures say who claims it; this says whether it can be true.
 
-use super::statement::{PREDICATE_TYPE, STATEMENT_TYPE, Statement, TableFacts, Totals, subjects};
+use super::statement::{
+    PREDICATE_TYPE, Perspectives, RelationFacts, STATEMENT_TYPE, Statement, TableFacts, Totals, subjects,
+};
 use crate::digest::Digest;
 use crate::verdict::{Verdict, VerifyMode};
 
@@ -8,7 +10,8 @@ use crate::verdict::{Verdict, VerifyMode};
 ///
 /// A table is equivalent exactly if read = written + rejected, verified = written, both digests count that many rows
 /// and their difference is zero. Under `counts` no digests are read back, so equal counts do not demand a verdict, but
-/// unequal ones demand `different`. Under `off` nothing but `inconclusive` can be said.
+/// unequal ones demand `different`. Under `off` nothing but `inconclusive` can be said. A relation with orphans is
+/// different unless the plan accepts them, and so is then the whole.
 pub fn contradictions(statement: &Statement) -> Vec<String> {
     let predicate = &statement.predicate;
     let mut found = Vec::new();
@@ -27,9 +30,17 @@ pub fn contradictions(statement: &Statement) -> Vec<String> {
         }
     }
     demand(Totals::of(&predicate.tables) == Some(predicate.totals), "totals", "not the sums over the tables");
-    let overall = Verdict::overall(predicate.tables.iter().map(|table| table.verdict));
-    demand(predicate.verdict == overall, "verdict", "does not follow from the tables");
-    demand(predicate.perspectives.row == predicate.verdict, "perspectives", "the row perspective is not the verdict");
+    for relation in &predicate.referential {
+        for what in relation_contradictions(relation, predicate.mode) {
+            demand(false, "referential", &format!("{} to {}: {what}", relation.table, relation.parent));
+        }
+    }
+    let (claimed, sound) = (predicate.perspectives, Perspectives::of(&predicate.tables, &predicate.referential));
+    demand(claimed.row == sound.row, "perspectives", "the row perspective does not follow from the tables");
+    let follows = claimed.referential == sound.referential;
+    demand(follows, "perspectives", "the referential perspective does not follow from the relations");
+    let overall = Perspectives { row: sound.row, referential: sound.referential, ..claimed }.overall();
+    demand(predicate.verdict == overall, "verdict", "does not follow from tables and relations");
     demand(predicate.rejects.count == predicate.totals.rows_rejected, "rejects", "not the count in the totals");
     found
 }
@@ -68,6 +79,23 @@ fn table_contradictions(table: &TableFacts, mode: VerifyMode) -> Vec<&'static st
             demand(table.rows_verified == 0, "rows verified, though nobody looked");
         }
     }
+    contradictions
+}
+
+fn relation_contradictions(relation: &RelationFacts, mode: VerifyMode) -> Vec<&'static str> {
+    let mut contradictions = Vec::new();
+    let mut demand = |holds: bool, what| {
+        if !holds {
+            contradictions.push(what);
+        }
+    };
+    let referring = relation.rows.checked_sub(relation.rows_unreferring);
+    demand(referring.is_some_and(|rows| relation.orphans <= rows), "more orphans than rows that refer");
+    let no_parents = relation.parent_rows == 0;
+    demand(!no_parents || Some(relation.orphans) == referring, "rows that refer to an empty table and are no orphans");
+    demand(relation.columns.len() == relation.parent_columns.len(), "columns that do not pair up");
+    demand(relation.verdict == relation.concluded(), "a verdict that does not follow from the orphans");
+    demand(mode != VerifyMode::Off, "checked, though nobody looked");
     contradictions
 }
 

@@ -20,8 +20,8 @@ pub(crate) use dsse::Envelope;
 pub use dsse::pae;
 pub use key::{KeyOrigin, PublicKey, SigningKey};
 pub use statement::{
-    JournalFacts, LossyRule, Outcome, PREDICATE_TYPE, Perspectives, Predicate, Rejects, SourceFacts, Statement,
-    Subject, TableFacts, TargetFacts, Totals,
+    JournalFacts, LossyRule, Outcome, PREDICATE_TYPE, Perspectives, Predicate, Rejects, RelationFacts, SourceFacts,
+    Statement, Subject, TableFacts, TargetFacts, Totals,
 };
 
 use sha2::{Digest as _, Sha256};

@@ -68,7 +68,7 @@ pub struct Predicate {
     pub started_at: String,
     /// End of the last run, RFC 3339.
     pub finished_at: String,
-    /// Conclusion over all tables.
+    /// Conclusion over all tables and relations.
     pub verdict: Verdict,
     /// How the target was checked.
     pub mode: VerifyMode,
@@ -76,6 +76,8 @@ pub struct Predicate {
     pub tables: Vec<TableFacts>,
     /// Sums over the tables.
     pub totals: Totals,
+    /// One entry per relation that was checked in the target.
+    pub referential: Vec<RelationFacts>,
     /// Rules that gave up information, as the plan declared them.
     pub lossy_rules: Vec<LossyRule>,
     /// Objects of the source that were not carried over, as `kind "name"`.
@@ -181,6 +183,47 @@ impl Totals {
     }
 }
 
+/// What is claimed of one relation: that the rows of a table refer to rows that are there. All names are the target's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelationFacts {
+    /// Table whose rows refer.
+    pub table: String,
+    /// Its referring columns.
+    pub columns: Vec<String>,
+    /// Table they refer to.
+    pub parent: String,
+    /// Columns they refer to, in the order of `columns`.
+    pub parent_columns: Vec<String>,
+    /// Whether the source declares it as a foreign key.
+    pub declared: bool,
+    /// Rows of the table.
+    pub rows: u64,
+    /// Of those, rows that refer to nothing because of a NULL; they are no orphans.
+    pub rows_unreferring: u64,
+    /// Rows of the table referred to.
+    pub parent_rows: u64,
+    /// Rows of either table whose key cannot be read as its columns' types; in none of the other counts.
+    pub rows_unreadable: u64,
+    /// Rows that refer to a row that is not there.
+    pub orphans: u64,
+    /// Whether the plan accepts orphans.
+    pub accepted: bool,
+    /// Conclusion.
+    pub verdict: Verdict,
+}
+
+impl RelationFacts {
+    /// The verdict that follows from the counts.
+    pub fn concluded(&self) -> Verdict {
+        match (self.orphans, self.rows_unreadable) {
+            (1.., _) if !self.accepted => Verdict::Different,
+            (_, 1..) => Verdict::Inconclusive,
+            _ => Verdict::Equivalent,
+        }
+    }
+}
+
 /// A rule that gave up information.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -216,16 +259,16 @@ pub struct JournalFacts {
 }
 
 /// What each of the five ways of looking concluded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Perspectives {
-    /// Row by row; the verdict of this certificate.
+    /// Row by row, over all tables.
     pub row: Verdict,
     /// Schema.
     pub structural: Outcome,
     /// Per-column profile.
     pub statistical: Outcome,
-    /// Orphans.
+    /// Rows that refer to nothing, over all relations.
     pub referential: Outcome,
     /// Declared rules.
     pub semantic: Outcome,
@@ -234,10 +277,25 @@ pub struct Perspectives {
 }
 
 impl Perspectives {
-    /// Only rows were compared.
-    pub fn row_only(row: Verdict) -> Perspectives {
+    /// What follows from tables and relations; nothing else was looked at.
+    pub fn of(tables: &[TableFacts], relations: &[RelationFacts]) -> Perspectives {
         let none = Outcome::NotPerformed;
-        Perspectives { row, structural: none, statistical: none, referential: none, semantic: none, behavioural: none }
+        let row = Verdict::overall(tables.iter().map(|table| table.verdict));
+        let referential = match relations {
+            [] => none,
+            relations => Outcome::Performed(Verdict::overall(relations.iter().map(|relation| relation.verdict))),
+        };
+        Perspectives { row, structural: none, statistical: none, referential, semantic: none, behavioural: none }
+    }
+
+    /// The verdict of the certificate: that of everything that was looked at.
+    pub fn overall(&self) -> Verdict {
+        let others = [self.structural, self.statistical, self.referential, self.semantic, self.behavioural];
+        let performed = others.into_iter().filter_map(|outcome| match outcome {
+            Outcome::NotPerformed => None,
+            Outcome::Performed(verdict) => Some(verdict),
+        });
+        Verdict::overall(performed.chain([self.row]))
     }
 }
 

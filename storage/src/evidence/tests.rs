@@ -52,8 +52,29 @@ fn table(name: &str, written: u8, rejected: u64) -> TableFacts {
     }
 }
 
+fn relation(orphans: u64) -> RelationFacts {
+    let mut facts = RelationFacts {
+        table: "orders".into(),
+        columns: vec!["customer".into()],
+        parent: "customers".into(),
+        parent_columns: vec!["id".into()],
+        declared: true,
+        rows: 5,
+        rows_unreferring: 1,
+        parent_rows: 3,
+        rows_unreadable: 0,
+        orphans,
+        accepted: false,
+        verdict: Verdict::Equivalent,
+    };
+    facts.verdict = facts.concluded();
+    facts
+}
+
 fn predicate(tables: Vec<TableFacts>) -> Predicate {
-    let verdict = Verdict::overall(tables.iter().map(|table| table.verdict));
+    let referential = vec![relation(0)];
+    let perspectives = Perspectives::of(&tables, &referential);
+    let verdict = perspectives.overall();
     let totals = Totals::of(&tables).unwrap();
     Predicate {
         job: "shop-1".into(),
@@ -80,7 +101,8 @@ fn predicate(tables: Vec<TableFacts>) -> Predicate {
         recopied_splits: 0,
         limits: vec!["Only rows were compared.".into()],
         journal: JournalFacts { epochs: 3, head_sha256: "01".repeat(32) },
-        perspectives: Perspectives::row_only(verdict),
+        perspectives,
+        referential,
         tables,
     }
 }
@@ -348,6 +370,43 @@ fn a_signed_contradiction_is_not_valid() {
 }
 
 #[test]
+fn a_signed_contradiction_about_orphans_is_not_valid() {
+    // Equivalent although rows refer to nothing, in one place or in all of them.
+    contradicts(|p| p.referential[0].orphans = 2, "referential: orders to customers: a verdict that does not follow");
+    contradicts(|p| p.referential[0] = relation(2), "perspectives: the referential perspective");
+    contradicts(
+        |p| {
+            p.referential[0] = relation(2);
+            p.perspectives.referential = Outcome::Performed(Verdict::Different);
+        },
+        "verdict: does not follow",
+    );
+    contradicts(|p| p.referential[0].orphans = 5, "more orphans than rows that refer");
+    contradicts(|p| p.referential[0].rows_unreferring = 6, "more orphans than rows that refer");
+    contradicts(|p| p.referential[0].parent_rows = 0, "rows that refer to an empty table");
+    contradicts(|p| p.referential[0].rows_unreadable = 1, "a verdict that does not follow");
+    contradicts(|p| p.referential[0].columns.clear(), "columns that do not pair up");
+    contradicts(|p| p.referential.clear(), "perspectives: the referential perspective");
+    contradicts(|p| p.mode = VerifyMode::Off, "checked, though nobody looked");
+}
+
+#[test]
+fn orphans_make_a_certificate_different_unless_they_are_accepted() {
+    let verdict = |relation: RelationFacts| {
+        let mut claims = shop();
+        claims.referential.push(RelationFacts { verdict: relation.concluded(), ..relation });
+        claims.perspectives = Perspectives::of(&claims.tables, &claims.referential);
+        claims.verdict = claims.perspectives.overall();
+        let report = verify(&issue(claims, &key()).unwrap(), None);
+        assert!(report.valid, "{report:?}");
+        report.statement.unwrap().predicate.verdict
+    };
+    assert_eq!(verdict(relation(1)), Verdict::Different);
+    assert_eq!(verdict(RelationFacts { accepted: true, ..relation(1) }), Verdict::Equivalent);
+    assert_eq!(verdict(RelationFacts { rows_unreadable: 1, ..relation(0) }), Verdict::Inconclusive);
+}
+
+#[test]
 fn other_verdicts_and_modes_can_be_certified() {
     let mut lost = table("orders", 5, 0);
     lost.actual = Some(digest(4));
@@ -364,6 +423,8 @@ fn other_verdicts_and_modes_can_be_certified() {
     unseen.verdict = Verdict::Inconclusive;
     let mut claims = predicate(vec![unseen]);
     claims.mode = VerifyMode::Off;
+    claims.referential.clear();
+    claims.perspectives = Perspectives::of(&claims.tables, &[]);
     assert!(verify(&issue(claims, &key()).unwrap(), None).valid);
 }
 

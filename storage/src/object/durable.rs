@@ -155,6 +155,24 @@ fn stage(path: &FilePath) -> io::Result<(File, PathBuf)> {
     Err(io::Error::other("too many unfinished writes of this file"))
 }
 
+/// Removes the temporary files directly in `folder` that were to become objects with names that are `ours`.
+pub(super) fn remove_staged(folder: &FilePath, ours: impl Fn(&str) -> bool) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let staged = name.to_str().and_then(|name| name.rsplit_once('#'));
+        let is_number = |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        if staged.is_some_and(|(object, number)| is_number(number) && ours(object)) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Syncs the folders from the one that holds `path` up to `root`: any of them may be new.
 fn sync_folders(root: &FilePath, path: &FilePath) -> io::Result<()> {
     let inside = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root));

@@ -79,6 +79,9 @@ pub(super) async fn remove(folder: &ObjectFolder, job: &str) -> Result<()> {
     for path in list(folder, &job_path(folder, job)).await? {
         delete(folder, &path).await?;
     }
+    folder.discard_unfinished(&format!("{MARKERS}/{job}"), |_| true).await?;
+    let prepared = format!("{job}.json");
+    folder.discard_unfinished(MARKERS, move |name| name == prepared).await?;
     delete(folder, &prepared_path(folder, job)).await
 }
 

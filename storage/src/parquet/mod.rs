@@ -11,6 +11,7 @@
 
 mod carry;
 mod decode;
+mod documented;
 mod guard;
 mod listing;
 mod manifest;
@@ -32,9 +33,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
+pub use documented::refuses;
 pub use guard::is_guarded;
 pub use manifest::MANIFEST;
-pub use schema::{LOGICAL_KEY, native_type};
+pub use schema::{LOGICAL_KEY, holding, native_type};
 
 use crate::catalog::{Catalog, System, Table};
 use crate::error::{Error, Result};

@@ -12,7 +12,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::catalog::{Column, Field};
 use crate::error::{Error, Result};
-use crate::types::LogicalType;
+use crate::types::{FOREIGN_TYPE_RULE, GEOMETRY_RULE, LogicalType};
 
 /// File metadata key under which the logical types stand, as a JSON list in column order.
 pub const LOGICAL_KEY: &str = "sensei.logical";
@@ -116,6 +116,21 @@ pub fn native_type(logical: &LogicalType) -> String {
             format!("STRING ({logical})")
         }
         LogicalType::Array(element) => format!("LIST<{}>", native_type(element)),
+    }
+}
+
+/// What a new column is to be where Parquet cannot hold `logical` as it is, with the rule by which values are carried;
+/// `None` if it can.
+pub fn holding(logical: &LogicalType) -> Option<(LogicalType, &'static str)> {
+    match logical {
+        LogicalType::Opaque { .. } => Some((LogicalType::TEXT, FOREIGN_TYPE_RULE)),
+        LogicalType::Bits { .. } => Some((LogicalType::TEXT, "bits become text of 0 and 1")),
+        LogicalType::Geometry => Some((LogicalType::Bytes, GEOMETRY_RULE)),
+        LogicalType::Array(element) => {
+            let (element, rule) = holding(element)?;
+            Some((LogicalType::Array(Box::new(element)), rule))
+        }
+        _ => None,
     }
 }
 

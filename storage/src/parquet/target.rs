@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
 use crate::split::SplitId;
 use crate::target::{Begin, Commit, OnExisting, Standing, Target, Token, Write};
+use crate::trial::Trial;
 
 #[async_trait]
 impl Target for ParquetFolder {
@@ -81,13 +82,11 @@ impl Target for ParquetFolder {
     }
 
     async fn begin(&self, write: Write) -> Result<Begin> {
-        let permit = self.writers.clone().acquire_owned().await.map_err(|e| Error::internal("Parquet target", e))?;
-        marker::check_fence(&self.folder, &write.job, write.generation).await?;
-        if Manifest::read(&self.folder, &write.table.name).await?.is_some() {
-            let why = "it is complete; a finished Parquet table is not written again".to_owned();
-            return Err(Error::Exists { what: format!("table \"{}\"", write.table.name), why });
-        }
-        Ok(Begin::Writer(Box::new(PartWriter::new(self.folder.clone(), write, permit)?)))
+        Ok(Begin::Writer(Box::new(self.part_writer(write).await?)))
+    }
+
+    async fn trial(&self, write: Write) -> Result<Box<dyn Trial>> {
+        Ok(Box::new(self.part_writer(write).await?))
     }
 
     /// Compares size and SHA-256 with the commit before a row is decoded.
@@ -139,6 +138,16 @@ impl Target for ParquetFolder {
 }
 
 impl ParquetFolder {
+    async fn part_writer(&self, write: Write) -> Result<PartWriter> {
+        let permit = self.writers.clone().acquire_owned().await.map_err(|e| Error::internal("Parquet target", e))?;
+        marker::check_fence(&self.folder, &write.job, write.generation).await?;
+        if Manifest::read(&self.folder, &write.table.name).await?.is_some() {
+            let why = "it is complete; a finished Parquet table is not written again".to_owned();
+            return Err(Error::Exists { what: format!("table \"{}\"", write.table.name), why });
+        }
+        PartWriter::new(self.folder.clone(), write, permit)
+    }
+
     /// Deletes the parts that older generations wrote and `manifest` does not name.
     async fn remove_leftovers(&self, manifest: &Manifest) -> Result<()> {
         let named: HashSet<_> = manifest.files.iter().map(|file| file.path.as_str()).collect();
@@ -147,7 +156,8 @@ impl ParquetFolder {
                 marker::delete(&self.folder, &file.path).await?;
             }
         }
-        Ok(())
+        let ours = |name: &str| is_part_name(name) || name == manifest::MANIFEST;
+        self.folder.discard_unfinished(&manifest.table, ours).await
     }
 
     /// Deletes the manifest first, so that a table is never visible with files missing.

@@ -388,10 +388,10 @@ fn values_that_parquet_cannot_hold_are_refused_without_being_told() {
     };
     run(async {
         let error = write_split(&target, &table("t", fields.clone()), 0, &[rows(Some("NaN"))]).await.unwrap_err();
-        assert!(matches!(&error, Error::Refused { why, .. } if why.contains("price")), "{error}");
+        assert!(matches!(&error, Error::RefusedRow { column: Some(column), .. } if column == "price"), "{error}");
         fields[0].nullable = false;
         let error = write_split(&target, &table("t", fields), 0, &[rows(None)]).await.unwrap_err();
-        assert!(matches!(&error, Error::Refused { .. }), "{error}");
+        assert!(matches!(&error, Error::RefusedRow { .. }), "{error}");
     });
 }
 

@@ -65,14 +65,15 @@ impl<'a> Encoder<'a> {
     /// Appends one tuple.
     ///
     /// # Errors
-    /// `Refused`, naming the column, for a value PostgreSQL cannot hold.
+    /// `RefusedRow`, naming the column, for a value PostgreSQL cannot hold.
     pub(super) fn put_row(&self, row: usize, out: &mut BytesMut) -> Result<()> {
         // A table has at most 1600 columns.
         out.put_i16(self.columns.len() as i16);
         for (index, cells) in self.columns.iter().enumerate() {
-            cells.put(row, out).map_err(|why| Error::Refused {
+            cells.put(row, out).map_err(|why| Error::RefusedRow {
                 what: format!("table \"{}\"", self.table),
-                why: format!("{why}, column \"{}\"", self.fields[index].name),
+                column: Some(self.fields[index].name.clone()),
+                why: why.to_owned(),
             })?;
         }
         Ok(())

@@ -9,7 +9,8 @@ use crate::error::Error;
 /// What went wrong, `at` the endpoint, while working on `object` (such as `table "t"`).
 ///
 /// Messages of classes 22 and 23 are rewritten, since the server's own may quote values; so may those of a trigger or
-/// function, of which only the state is told. `detail` is never used.
+/// function, of which only the state is told. `detail` is never used. What lies in a row's own values is told apart from
+/// what lies in other tables, such as a parent row that is not there (yet).
 ///
 /// # Source
 /// PostgreSQL manual, appendix A.
@@ -20,7 +21,7 @@ pub(super) fn failure(at: &str, object: &str, error: tokio_postgres::Error) -> E
     let state = db.code().code();
     if state.starts_with("P0") || db.routine() == Some("exec_stmt_raise") {
         let why = format!("a trigger or function raised an error ({state})");
-        return Error::Refused { what: object.to_owned(), why };
+        return Error::RefusedRow { what: object.to_owned(), column: None, why };
     }
     let why = || plain_message(db);
     let unsupported = || Error::Unsupported { what: object.to_owned(), why: why() };
@@ -31,7 +32,8 @@ pub(super) fn failure(at: &str, object: &str, error: tokio_postgres::Error) -> E
             Error::Missing { what: missing(db, object) }
         }
         (_, "42P07" | "42P06" | "42710") => Error::Exists { what: object.to_owned(), why: why() },
-        ("22" | "23" | "54" | "2B", _) => Error::Refused { what: object.to_owned(), why: refusal(db) },
+        ("2B", _) | (_, "23503") => Error::Refused { what: object.to_owned(), why: refusal(db) },
+        ("22" | "23" | "54", _) => Error::RefusedRow { what: object.to_owned(), column: column(db), why: refusal(db) },
         (_, "53100") => Error::Full { what: at.to_owned(), source: Some(Box::new(error)) },
         ("08" | "53" | "57" | "40" | "55" | "58", _) => {
             Error::Unavailable { what: at.to_owned(), why: why(), source: Some(Box::new(error)) }
@@ -110,8 +112,11 @@ fn refusal(db: &DbError) -> String {
         _ => "the data was rejected",
     };
     let constraint = db.constraint().map(|name| format!(", constraint \"{name}\""));
-    let column = db.column().or_else(|| copied_column(db)).map(|name| format!(", column \"{name}\""));
-    format!("{why}{}{} ({})", constraint.unwrap_or_default(), column.unwrap_or_default(), db.code().code())
+    format!("{why}{} ({})", constraint.unwrap_or_default(), db.code().code())
+}
+
+fn column(db: &DbError) -> Option<String> {
+    db.column().or_else(|| copied_column(db)).map(str::to_owned)
 }
 
 /// The column in a context such as `COPY t, line 3, column c`, without the value that may follow.

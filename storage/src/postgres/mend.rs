@@ -19,7 +19,7 @@ impl Postgres {
         let session = self.session().await?;
         let relation = self.relation(&session, &table.name).await?;
         session.run(&relation.label(), "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-        if must_be_silent(&session, &relation).await? {
+        if must_be_silent(&session, &relation).await? != Silence::Never {
             silence(&session, &relation).await?;
         }
         delete(&session, &relation, locators).await?;
@@ -31,8 +31,8 @@ impl Postgres {
 }
 
 /// What deleting and inserting rows of the table may set off, in it and in its partitions: whether foreign keys or
-/// triggers act, and whether something would act, or fail to, even where they are silenced. Deferrable keys are checked
-/// by triggers.
+/// triggers act, whether something would act, or fail to, even where they are silenced, and whether it is foreign keys
+/// that act. Deferrable keys are checked by triggers.
 const EFFECTS: &str = "\
     WITH tree AS (SELECT $1::oid AS oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree($1::oid::regclass)), \
     keys AS (SELECT k.contype, k.condeferrable, k.conrelid FROM pg_catalog.pg_constraint k, tree \
@@ -41,13 +41,25 @@ const EFFECTS: &str = "\
         WHERE NOT t.tgisinternal AND t.tgenabled <> 'D') \
     SELECT EXISTS (SELECT FROM keys WHERE contype = 'f') OR EXISTS (SELECT FROM triggers), \
         EXISTS (SELECT FROM triggers WHERE tgenabled IN ('A', 'R')) \
-        OR EXISTS (SELECT FROM keys WHERE contype IN ('p', 'u', 'x') AND condeferrable)";
+        OR EXISTS (SELECT FROM keys WHERE contype IN ('p', 'u', 'x') AND condeferrable), \
+        EXISTS (SELECT FROM keys WHERE contype = 'f')";
 
-/// Whether replacing rows of the table would set off foreign keys or triggers.
+/// For how long foreign keys and triggers must be silent where rows are replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// There are none.
+    Never,
+    /// While rows are deleted: there are triggers, which new rows must meet like all others.
+    Deleting,
+    /// All along: there are foreign keys, whose other side may be replaced at the same time.
+    Throughout,
+}
+
+/// How far replacing rows of the table would set off foreign keys or triggers.
 ///
 /// # Errors
 /// `Unsupported` if they cannot be silenced without losing another check.
-pub(super) async fn must_be_silent(session: &Session, relation: &Relation) -> Result<bool> {
+pub(super) async fn must_be_silent(session: &Session, relation: &Relation) -> Result<Silence> {
     let effects = session.query_one(EFFECTS, &[&relation.oid]).await;
     let effects = effects.map_err(|error| session.failure(&relation.label(), error))?;
     match (effects.get(0), effects.get(1)) {
@@ -57,7 +69,9 @@ pub(super) async fn must_be_silent(session: &Session, relation: &Relation) -> Re
                 triggers; run the plan again with --fresh"
                 .to_owned(),
         }),
-        (silent, _) => Ok(silent),
+        (false, _) => Ok(Silence::Never),
+        (true, false) if effects.get(2) => Ok(Silence::Throughout),
+        (true, false) => Ok(Silence::Deleting),
     }
 }
 
@@ -74,6 +88,11 @@ pub(super) async fn silence(session: &Session, relation: &Relation) -> Result<()
         }
         _ => session.failure(&relation.label(), error),
     })
+}
+
+/// Lets triggers fire again, in a transaction that [`silence`] began.
+pub(super) async fn unsilence(session: &Session, relation: &Relation) -> Result<()> {
+    session.run(&relation.label(), "SET LOCAL session_replication_role = DEFAULT").await
 }
 
 /// Deletes exactly the rows at `locators`.

@@ -10,8 +10,11 @@ mod catalog;
 mod connection;
 mod constraints;
 mod decode;
+mod documented;
 mod encode;
 mod failure;
+#[cfg(feature = "testing")]
+pub(crate) mod fuzz;
 mod mend;
 mod names;
 mod numeric;
@@ -23,6 +26,7 @@ mod snapshot;
 mod sql;
 mod target;
 mod tls;
+mod trial;
 mod types;
 mod writer;
 
@@ -42,8 +46,9 @@ use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
 use crate::source::{Snapshot, Source};
 
+pub use self::documented::{documented_types, refuses};
 pub use self::names::{IDENTIFIER_BYTES_MAX, is_blank_padded, logical_type};
-pub use self::types::native_type;
+pub use self::types::{holding, native_type};
 
 /// One schema of a PostgreSQL database, as source or target.
 pub struct Postgres {

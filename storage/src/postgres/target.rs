@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
 use crate::split::SplitId;
 use crate::target::{Begin, Commit, OnExisting, Standing, Target, Write};
+use crate::trial::Trial;
 
 impl Postgres {
     /// Makes the session known as one of the fenced generation.
@@ -86,6 +87,10 @@ impl Target for Postgres {
 
     async fn begin(&self, write: Write) -> Result<Begin> {
         self.begin_write(write).await
+    }
+
+    async fn trial(&self, write: Write) -> Result<Box<dyn Trial>> {
+        self.begin_trial(write).await
     }
 
     async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio_postgres::Client;
 
 use crate::catalog::System;
-use crate::types::LogicalType;
+use crate::types::{FOREIGN_TYPE_RULE, GEOMETRY_RULE, LogicalType};
 
 /// The longest `varchar(n)` PostgreSQL declares; longer limits become `text`.
 const VARCHAR_CHARS_MAX: u32 = 10_485_760;
@@ -161,6 +161,24 @@ pub fn native_type(logical: &LogicalType) -> String {
         LogicalType::Array(element) => return format!("{}[]", native_type(element)),
     };
     name.to_owned()
+}
+
+/// What a new column is to be where PostgreSQL cannot hold `logical` as it is, with the rule by which values are carried;
+/// `None` if it can.
+///
+/// ```
+/// use sensei_storage::{LogicalType, postgres};
+/// assert_eq!(postgres::holding(&LogicalType::Geometry).unwrap().0, LogicalType::Bytes);
+/// assert_eq!(postgres::holding(&LogicalType::Uuid), None);
+/// ```
+pub fn holding(logical: &LogicalType) -> Option<(LogicalType, &'static str)> {
+    match logical {
+        LogicalType::Opaque { system, .. } if *system != System::Postgresql => {
+            Some((LogicalType::TEXT, FOREIGN_TYPE_RULE))
+        }
+        LogicalType::Geometry => Some((LogicalType::Bytes, GEOMETRY_RULE)),
+        _ => None,
+    }
 }
 
 /// Whether both types have the same binary form, so that no cast is needed between them.

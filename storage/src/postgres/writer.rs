@@ -15,7 +15,7 @@ use super::bookkeeping::{self, OBJECT, signed};
 use super::connection::{Pool, Session, Tag};
 use super::encode::Encoder;
 use super::failure::is_lost;
-use super::mend::{must_be_silent, silence};
+use super::mend::{Silence, must_be_silent, silence, unsilence};
 use super::relation::Relation;
 use super::sql::{blocks, identifiers, literal, qualified};
 use super::{Postgres, binary, table};
@@ -45,20 +45,30 @@ impl Postgres {
                 session.park(Tag::FREE);
                 return Ok(Begin::Committed(earlier));
             }
-            if must_be_silent(&session, &relation).await? {
-                silence(&session, &relation).await?;
-            }
-            if earlier.rows > 0 {
-                delete(&session, &relation, &earlier).await?;
-            }
+            make_room(&session, &relation, &earlier).await?;
         }
         let writer = PostgresWriter::open(self.pool.clone(), session, relation, write, turn).await?;
         Ok(Begin::Writer(Box::new(writer)))
     }
 }
 
+/// Takes the rows of an earlier commit out, so that others can be written in their place.
+pub(super) async fn make_room(session: &Session, relation: &Relation, earlier: &Commit) -> Result<()> {
+    let silent = must_be_silent(session, relation).await?;
+    if silent != Silence::Never {
+        silence(session, relation).await?;
+    }
+    if earlier.rows > 0 {
+        delete(session, relation, earlier).await?;
+    }
+    match silent {
+        Silence::Deleting => unsilence(session, relation).await,
+        Silence::Never | Silence::Throughout => Ok(()),
+    }
+}
+
 /// Inserts the split's progress record, or finds the commit that did. Waits for an attempt that is under way.
-async fn claim(session: &Session, write: &Write) -> Result<Option<Commit>> {
+pub(super) async fn claim(session: &Session, write: &Write) -> Result<Option<Commit>> {
     const INSERT: &str =
         "INSERT INTO sensei.progress (job, split, generation) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     const FIND: &str = "SELECT rows, xid, first_block, end_block FROM sensei.progress WHERE job = $1 AND split = $2";
@@ -171,10 +181,7 @@ impl PostgresWriter {
         let copied = self.copy.as_mut().finish().await;
         let copied = copied.map_err(|error| self.session.failure(&self.relation.label(), error))?;
         if copied != rows {
-            return Err(Error::Refused {
-                what: self.relation.label(),
-                why: format!("it took {copied} of {rows} rows; a trigger or rule may have kept the others"),
-            });
+            return Err(kept_out(&self.relation, copied, rows));
         }
         let failure = |error| self.session.failure(OBJECT, error);
         let sql = "SELECT pg_current_xact_id()::text, pg_current_xact_id()::xid::text::int8";
@@ -193,6 +200,19 @@ impl PostgresWriter {
             .map_err(failure)?;
         let xid = u32::try_from(xid).map_err(|error| Error::internal("a transaction id", error))?;
         Ok((xact, Commit { rows, token: Token::Postgresql { xid, first_block, end_block } }))
+    }
+}
+
+/// Not as many rows arrived as were sent, without an error.
+pub(super) fn kept_out(relation: &Relation, copied: u64, rows: u64) -> Error {
+    let (what, column) = (relation.label(), None);
+    match rows {
+        1 if copied == 0 => Error::RefusedRow { what, column, why: "a trigger or rule kept it out".to_owned() },
+        _ if copied < rows => {
+            let why = format!("it took {copied} of {rows} rows; a trigger or rule may have kept the others");
+            Error::RefusedRow { what, column, why }
+        }
+        _ => Error::Refused { what, why: format!("it took {copied} rows where {rows} were sent") },
     }
 }
 
@@ -240,7 +260,8 @@ impl Writer for PostgresWriter {
                 drop(session);
                 settle(&pool, &write, &xact, &commit, lost).await?;
             }
-            Err(error) => return Err(session.failure(&table(&write.table.name), error)),
+            // Deferred constraints are checked here, and cannot be laid to a row.
+            Err(error) => return Err(session.failure(&table(&write.table.name), error).of_all_rows()),
         }
         Ok(commit)
     }

@@ -23,8 +23,13 @@ pub(super) fn classify(what: impl Into<String>, error: rusqlite::Error) -> Error
         ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::AuthorizationForStatementDenied => {
             Error::Privilege { action: format!("use {what}"), why }
         }
-        ErrorCode::ConstraintViolation => Error::Refused { what, why: constraint(code.extended_code, why) },
-        ErrorCode::TooBig => Error::Refused { what, why: "a row is larger than SQLite allows".to_owned() },
+        ErrorCode::ConstraintViolation => {
+            let column = column(code.extended_code, &why);
+            Error::RefusedRow { what, column, why: constraint(code.extended_code, why) }
+        }
+        ErrorCode::TooBig => {
+            Error::RefusedRow { what, column: None, why: "a row is larger than SQLite allows".to_owned() }
+        }
         _ => match why.strip_prefix("no such table: ") {
             Some(table) => Error::Missing { what: format!("table \"{}\"", table.trim_start_matches("main.")) },
             None => Error::internal(what, why),
@@ -39,6 +44,17 @@ fn constraint(extended_code: i32, why: String) -> String {
         ffi::SQLITE_CONSTRAINT_FUNCTION | ffi::SQLITE_CONSTRAINT_VTAB => "an extension raised an error".to_owned(),
         _ => why,
     }
+}
+
+/// The column in a message such as `NOT NULL constraint failed: t.c`, where it is a single one without a dot.
+fn column(extended_code: i32, why: &str) -> Option<String> {
+    let names_columns = matches!(
+        extended_code,
+        ffi::SQLITE_CONSTRAINT_NOTNULL | ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+    );
+    let (_, place) = why.split_once("constraint failed: ").filter(|_| names_columns)?;
+    let (_, column) = place.split_once('.')?;
+    (!column.contains(['.', ','])).then(|| column.to_owned())
 }
 
 fn message(error: &rusqlite::Error) -> String {

@@ -10,6 +10,7 @@
 
 mod connect;
 mod decode;
+mod documented;
 mod encode;
 mod error;
 mod pieces;
@@ -18,6 +19,7 @@ mod scan;
 mod schema;
 mod snapshot;
 mod target;
+mod trial;
 mod types;
 mod writer;
 
@@ -29,7 +31,8 @@ use rusqlite::Connection;
 use tokio::sync::{Mutex, Semaphore};
 
 pub use connect::Access;
-pub use types::{logical_type, native_type};
+pub use documented::{documented_types, refuses};
+pub use types::{holding, logical_type, native_type};
 
 use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};

@@ -14,12 +14,13 @@ use super::scan::{self, Rows};
 use super::schema::{self, Address};
 use super::types::logical_type;
 use super::writer::{self, Insert, table_name, writable_rowid};
-use super::{Sqlite, blocking, progress};
+use super::{Sqlite, blocking, progress, trial};
 use crate::catalog::{Field, ForeignKey, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
 use crate::split::SplitId;
 use crate::target::{Begin, Commit, OnExisting, Standing, Target, Write};
+use crate::trial::Trial;
 use crate::types::LogicalType;
 
 /// SQLite has one write lock per file.
@@ -117,6 +118,10 @@ impl Target for Sqlite {
 
     async fn begin(&self, write: Write) -> Result<Begin> {
         writer::begin(self.writer()?.lock_owned().await, write).await
+    }
+
+    async fn trial(&self, write: Write) -> Result<Box<dyn Trial>> {
+        Ok(trial::begin(self.writer()?.lock_owned().await, write))
     }
 
     async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches> {

@@ -22,7 +22,7 @@
 //! | `X ARRAY`, `X ARRAY(p,s)` (written by Sensei, stored as JSON) | array of `X` |
 //! | none, or any other name | not supported |
 
-use crate::types::LogicalType;
+use crate::types::{FOREIGN_TYPE_RULE, GEOMETRY_RULE, LogicalType};
 
 /// Digits a double keeps of any decimal; up to there a decimal is stored as a number.
 const DOUBLE_DIGITS: u32 = 15;
@@ -156,6 +156,21 @@ pub fn native_type(logical: &LogicalType) -> String {
         LogicalType::Json => "JSON_TEXT".to_owned(),
         LogicalType::Jsonb => "JSONB_TEXT".to_owned(),
         LogicalType::Array(element) => array_type(&native_type(element)),
+    }
+}
+
+/// What a new column is to be where SQLite cannot hold `logical` as it is, with the rule by which values are carried;
+/// `None` if it can.
+pub fn holding(logical: &LogicalType) -> Option<(LogicalType, &'static str)> {
+    match logical {
+        LogicalType::Opaque { .. } => Some((LogicalType::TEXT, FOREIGN_TYPE_RULE)),
+        LogicalType::Bits { .. } => Some((LogicalType::TEXT, "bits become text of 0 and 1")),
+        LogicalType::Geometry => Some((LogicalType::Bytes, GEOMETRY_RULE)),
+        LogicalType::Array(element) => {
+            let (element, rule) = holding(element)?;
+            Some((LogicalType::Array(Box::new(element)), rule))
+        }
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::connect::quoted;
 use super::encode::Encoder;
 use super::error::classify;
-use super::progress;
+use super::progress::{self, Record};
 use super::scan::no_rowid;
 use super::schema::{self, Address};
 use crate::catalog::TargetTable;
@@ -96,12 +96,7 @@ fn run(
             let _ = opened.send(Some(earlier.commit));
             return Ok(None);
         }
-        let rowid = writable_rowid(&transaction, &write.table)?;
-        let deleted = delete_runs(&transaction, &write.table, &rowid, &earlier.runs()?).map_err(sql)?;
-        if deleted != earlier.commit.rows {
-            return Err(Error::Changed { what });
-        }
-        progress::forget(&transaction, &write.job, write.split).map_err(sql)?;
+        make_room(&transaction, write, &earlier)?;
     }
     if opened.send(None).is_err() {
         return Ok(None);
@@ -118,6 +113,17 @@ fn run(
     settle(&connection, write, committed, commit)
 }
 
+/// Takes the rows of an earlier commit out, and its record.
+pub(super) fn make_room(transaction: &Transaction<'_>, write: &Write, earlier: &Record) -> Result<()> {
+    let sql = |error| classify(table_name(&write.table), error);
+    let rowid = writable_rowid(transaction, &write.table)?;
+    let deleted = delete_runs(transaction, &write.table, &rowid, &earlier.runs()?).map_err(sql)?;
+    if deleted != earlier.commit.rows {
+        return Err(Error::Changed { what: table_name(&write.table) });
+    }
+    progress::forget(transaction, &write.job, write.split).map_err(sql)
+}
+
 /// A failed COMMIT may still have reached the disk; the progress record knows.
 fn settle(
     connection: &Connection,
@@ -128,11 +134,11 @@ fn settle(
     let Err(error) = committed else { return Ok(Some(commit)) };
     match progress::committed(connection, &write.job, write.split) {
         Ok(Some(found)) if found == commit => Ok(Some(found)),
-        _ => Err(classify(table_name(&write.table), error)),
+        _ => Err(classify(table_name(&write.table), error).of_all_rows()),
     }
 }
 
-fn check_fence(transaction: &Transaction<'_>, write: &Write) -> Result<()> {
+pub(super) fn check_fence(transaction: &Transaction<'_>, write: &Write) -> Result<()> {
     let fence = progress::fence(transaction, &write.job).map_err(|error| classify(table_name(&write.table), error))?;
     if fence == Some(write.generation) {
         return Ok(());
@@ -214,16 +220,16 @@ impl<'a> Insert<'a> {
     }
 
     fn row(&mut self, rows: &RecordBatch, row: usize) -> Result<()> {
-        let refused = |why| Error::Refused { what: table_name(self.table), why };
+        let refused = |column, why| Error::RefusedRow { what: table_name(self.table), column, why };
         let sql = |error| classify(table_name(self.table), error);
         for (index, encoder) in self.encoders.iter().enumerate() {
             let value = encoder
                 .encode(rows.column(index).as_ref(), row)
-                .map_err(|reason| refused(format!("column {}: {reason}", quoted(&self.table.fields[index].name))))?;
+                .map_err(|reason| refused(Some(self.table.fields[index].name.clone()), reason.to_string()))?;
             self.statement.raw_bind_parameter(index + 1, value).map_err(sql)?;
         }
         if self.statement.raw_execute().map_err(sql)? != 1 {
-            return Err(refused("a trigger kept a row out".to_owned()));
+            return Err(refused(None, "a trigger kept it out".to_owned()));
         }
         self.inserted.add(self.connection.last_insert_rowid());
         Ok(())

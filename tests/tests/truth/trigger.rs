@@ -56,7 +56,9 @@ fn a_trigger_that_swallows_rows_stops_the_run() {
     let body = "IF new.id IN (18, 1004) THEN RETURN NULL; END IF; RETURN new;";
     let pair = with_trigger("swallowing", "every", body);
     pair.command("run").expect(4);
-    pair.sensei.run(&["run", "plan.yaml"]).expect(4).says("\"every\"").says("trigger");
+    pair.sensei.run(&["run", "plan.yaml"]).expect(4).says("2 rows were rejected");
+    let listed = pair.sensei.run(&["rejects", "list", "plan.yaml"]).expect(0).stdout;
+    assert!(listed.contains("a trigger or rule kept it out (id=18; id=1004)"), "{listed}");
     assert_eq!(pair.server.psql(&pair.target, "SELECT count(*) FROM every"), "0", "the split was rolled back");
     let rows = pair.server.psql(&pair.source, "SELECT id FROM every ORDER BY id::text COLLATE \"C\"");
     let expected: Vec<Finding> = rows.lines().map(|id| Finding::missing(&format!("id={id}"))).collect();

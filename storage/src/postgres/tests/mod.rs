@@ -5,6 +5,7 @@ mod pieces;
 mod server;
 mod snapshot;
 mod target;
+mod trial;
 mod values;
 
 use std::sync::Arc;

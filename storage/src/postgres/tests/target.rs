@@ -267,13 +267,13 @@ async fn refusals_name_constraint_and_column_but_no_value() {
     let error = fill(db.writer(&target, 0).await, &batches[..1]).await.expect_err("too long");
     assert_eq!(
         error.to_string(),
-        "table \"dst\" refused the rows: a value is too long for its column, column \"x\" (22001)"
+        "table \"dst\" refused a row: a value is too long for its column (22001), column \"x\""
     );
     db.run("ALTER TABLE dst ALTER x TYPE text, ADD CONSTRAINT small CHECK (id < 10)").await;
     let error = fill(db.writer(&target, 0).await, &batches[..1]).await.expect_err("too large");
     assert_eq!(
         error.to_string(),
-        "table \"dst\" refused the rows: a row violates a check constraint, constraint \"small\" (23514)"
+        "table \"dst\" refused a row: a row violates a check constraint, constraint \"small\" (23514)"
     );
     db.run("ALTER TABLE dst DROP CONSTRAINT small, ALTER id TYPE bigint").await;
     let error = db.postgres.begin(write(&target, 0, false)).await.err().expect("another type");
@@ -299,7 +299,7 @@ async fn what_a_trigger_raises_is_not_repeated() {
         let error = fill(db.writer(&target, 0).await, &batches[..1]).await.expect_err("raised");
         assert!(error.to_string().contains(state) && !error.to_string().contains("secret"), "{error}");
         let refused = body.starts_with("RAISE");
-        assert_eq!(matches!(error, Error::Refused { .. }), refused, "{error}");
+        assert_eq!(matches!(error, Error::RefusedRow { .. }), refused, "{error}");
     }
 }
 

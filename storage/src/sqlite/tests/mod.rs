@@ -2,6 +2,7 @@
 
 mod reading;
 mod snapshots;
+mod trial;
 mod types;
 mod writing;
 

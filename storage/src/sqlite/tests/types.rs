@@ -91,7 +91,7 @@ async fn found_columns_refuse_what_their_affinity_would_change() {
         let fields = vec![Field { native: native.to_owned(), ..field("v", logical) }];
         let written = rows(&fields, &[&[Some(value)]]);
         let error = writing::try_load(&fixture, &fields, &written).await.unwrap_err();
-        assert!(matches!(error, Error::Refused { .. }), "{native}: {error}");
+        assert!(matches!(error, Error::RefusedRow { .. }), "{native}: {error}");
         assert!(!error.to_string().contains(value) || value == "NaN", "{error}");
         assert_eq!(fixture.query::<i64>("SELECT count(*) FROM t"), 0);
     }

@@ -1,0 +1,140 @@
+//! Checks references as they stand in the target: which rows of one table refer to rows of another that are not there.
+//! What follows from orphans is said by plans, certificates and reports. In reading order: a [`side`] of a relation, the
+//! [`search`] of one round, and the check within a [`job`].
+
+mod job;
+mod search;
+mod side;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use sensei_operators::{KeysSeen, Reference, Round};
+use sensei_planner::{OnOrphans, Plan, RelationPlan};
+use sensei_storage::evidence::RelationFacts;
+use sensei_storage::{Commit, Range, Snapshot, Target, Verdict};
+
+use crate::failure::Result;
+use crate::limits::{JOIN_SHARE, KEY_BYTES, ORPHANS_NAMED_MAX, ROUNDS_UNREMARKED_MAX};
+use crate::progress::Progress;
+use search::Search;
+use side::Side;
+
+pub(crate) use job::within_job;
+
+/// What it takes to check the relations of a plan.
+pub(crate) struct References<'a> {
+    pub plan: &'a Plan,
+    pub target: Arc<dyn Snapshot>,
+    pub commits: Arc<dyn Target>,
+    /// What to read to see each table of the plan whole, in the target.
+    pub reads: Vec<Vec<Read>>,
+    /// Rows of each table of the plan in the target.
+    pub rows: Vec<u64>,
+    /// Key of the hashes of keys; random, so that nobody can choose rows whose keys collide.
+    pub hash_key: [u8; 32],
+    /// Show no progress.
+    pub quiet: bool,
+}
+
+/// Something to read of a table.
+#[derive(Clone, Debug)]
+pub(crate) enum Read {
+    /// Rows in a range.
+    Range(Range),
+    /// What one commit wrote, where a table is not to be seen before it is finished.
+    Commit(Commit),
+}
+
+/// One relation, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Checked {
+    /// What was counted, and the verdict.
+    pub facts: RelationFacts,
+    /// The first orphans, each by its key, or by its address where the table has none.
+    pub examples: Vec<String>,
+}
+
+/// Takes orphans by name, as they are found.
+pub(crate) type TakeOrphan<'a> = dyn FnMut(&str) + Send + 'a;
+
+impl References<'_> {
+    /// Checks one relation.
+    ///
+    /// # Errors
+    /// If the target cannot be read; `Interrupted` if a person asked to stop.
+    pub async fn check(&self, relation: &RelationPlan, take: &mut TakeOrphan<'_>) -> Result<Checked> {
+        let (child, parent) = (Side::child(self.plan, relation), Side::parent(self.plan, relation));
+        let reference = Reference { child: child.key(), parent: parent.key(), match_full: relation.match_full };
+        let rounds = self.rounds(relation);
+        let title = format!("checking references {} → {}", child.table.target.name, parent.table.target.name);
+        tracing::info!(rounds, "{title}");
+        let expected = (self.rows[relation.child] + self.rows[relation.parent]) * rounds;
+        let mut progress = Progress::new(&title, &[(child.table.target.name.clone(), expected)], self.quiet);
+        let (mut orphans, mut examples) = (0, Examples::default());
+        let mut found = |rows: &RecordBatch| {
+            for row in 0..rows.num_rows() {
+                let name = child.name(rows, row);
+                take(&name);
+                examples.add(name);
+            }
+            orphans += rows.num_rows() as u64;
+        };
+        let mut seen = KeysSeen::default();
+        for index in 0..rounds {
+            let round = Round { index, count: rounds };
+            let search = Search { references: self, relation, reference: &reference, child: &child, parent: &parent };
+            seen = search.round(round, &mut progress, &mut found).await?;
+        }
+        Ok(Checked { facts: facts(self.plan, relation, seen, orphans), examples: examples.in_order() })
+    }
+
+    /// Rounds in which the parents' keys fit into their share of the memory, each a scan of both tables.
+    fn rounds(&self, relation: &RelationPlan) -> u64 {
+        let keys_max = (self.plan.limits.memory_bytes / JOIN_SHARE / KEY_BYTES).max(1);
+        let rounds = self.rows[relation.parent].div_ceil(keys_max).max(1);
+        if rounds > ROUNDS_UNREMARKED_MAX {
+            let title = self.plan.relation_title(relation);
+            tracing::warn!("checking {title} reads both tables {rounds} times; a larger limits.memory makes it fewer");
+        }
+        rounds
+    }
+}
+
+/// The first names of many that come in any order: the shorter before the longer, so that numbers ascend.
+#[derive(Default)]
+struct Examples(BTreeSet<(usize, String)>);
+
+impl Examples {
+    fn add(&mut self, name: String) {
+        self.0.insert((name.len(), name));
+        if self.0.len() > ORPHANS_NAMED_MAX {
+            self.0.pop_last();
+        }
+    }
+
+    fn in_order(self) -> Vec<String> {
+        self.0.into_iter().map(|(_, name)| name).collect()
+    }
+}
+
+fn facts(plan: &Plan, relation: &RelationPlan, seen: KeysSeen, orphans: u64) -> RelationFacts {
+    let name = |table: usize| plan.tables[table].target.name.clone();
+    let mut facts = RelationFacts {
+        table: name(relation.child),
+        columns: relation.columns.clone(),
+        parent: name(relation.parent),
+        parent_columns: relation.parent_columns.clone(),
+        declared: relation.foreign_key.is_some(),
+        rows: seen.children,
+        rows_unreferring: seen.unreferring,
+        parent_rows: seen.parents,
+        rows_unreadable: seen.unreadable,
+        orphans,
+        accepted: relation.orphans == OnOrphans::Report,
+        verdict: Verdict::Inconclusive,
+    };
+    facts.verdict = facts.concluded();
+    facts
+}
