@@ -1,7 +1,7 @@
 //! What the planner asks about the target's language, answered out of the connectors.
 
 use sensei_planner::Dialect;
-use sensei_storage::{LogicalType, System, parquet, postgres, sqlite};
+use sensei_storage::{LogicalType, System, mysql, parquet, postgres, sqlite};
 
 /// The language of one kind of target.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,8 @@ impl Dialect for TargetDialect {
             System::Postgresql => postgres::native_type(logical),
             System::Sqlite => sqlite::native_type(logical),
             System::Parquet => parquet::native_type(logical),
-            System::Csv | System::Mysql => logical.to_string(),
+            System::Mysql => mysql::native_type(logical),
+            System::Csv => logical.to_string(),
         }
     }
 
@@ -22,7 +23,8 @@ impl Dialect for TargetDialect {
             System::Postgresql => postgres::holding(logical),
             System::Sqlite => sqlite::holding(logical),
             System::Parquet => parquet::holding(logical),
-            System::Csv | System::Mysql => None,
+            System::Mysql => mysql::holding(logical),
+            System::Csv => None,
         }
     }
 
@@ -30,7 +32,8 @@ impl Dialect for TargetDialect {
         match self.0 {
             System::Postgresql => postgres::logical_type(native),
             System::Sqlite => sqlite::logical_type(native),
-            System::Parquet | System::Csv | System::Mysql => None,
+            System::Mysql => mysql::logical_type(native),
+            System::Parquet | System::Csv => None,
         }
     }
 

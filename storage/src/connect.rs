@@ -42,7 +42,7 @@ pub fn open_target(endpoint: &Endpoint) -> Result<Arc<dyn Target>> {
         }
         System::Postgresql => postgres(endpoint)?,
         System::Parquet => Arc::new(ParquetFolder::open(endpoint.location(), crate::parquet::Access::Write)?),
-        System::Mysql => return Err(not_yet()),
+        System::Mysql => Mysql::open(endpoint.url.expose(), endpoint.connections_max)?,
         System::Csv => {
             return Err(Error::Unsupported {
                 what: "CSV as a target".to_owned(),
@@ -50,10 +50,6 @@ pub fn open_target(endpoint: &Endpoint) -> Result<Arc<dyn Target>> {
             });
         }
     })
-}
-
-fn not_yet() -> Error {
-    Error::Unsupported { what: "MySQL".to_owned(), why: "its connector is not part of this version".to_owned() }
 }
 
 fn postgres(endpoint: &Endpoint) -> Result<Arc<Postgres>> {

@@ -9,8 +9,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::address::{Address, Security};
 use super::answer::Answer;
+use super::bookkeeping::session_name;
 use super::failure::{failure, failure_of_rows};
 use super::flavor::{Flavor, Server};
+use super::sql::literal;
 use super::tls;
 use crate::connections::{Connections, Link, Tag};
 use crate::error::{Error, Result};
@@ -74,6 +76,8 @@ pub(super) struct Session {
 struct Wire {
     conn: Conn,
     server: Arc<Server>,
+    /// The name it is known by to newer generations of the job it serves.
+    name: Option<String>,
 }
 
 impl Pool {
@@ -125,7 +129,7 @@ impl Pool {
         let packet = usize::try_from(row.number(1).unwrap_or(0)).unwrap_or(usize::MAX);
         let server = Server::new(&row.words(0), packet, row.number(2).unwrap_or(0)).supported(self.label())?;
         conn.query_drop(settings(&server)).await.map_err(failed)?;
-        Ok(Wire { conn, server: Arc::new(server) })
+        Ok(Wire { conn, server: Arc::new(server), name: None })
     }
 
     async fn log_in(&self) -> Result<Conn, ClientError> {
@@ -181,6 +185,20 @@ impl Session {
     /// Whether the connection is of no more use.
     pub(super) fn is_closed(&self) -> bool {
         self.wire.as_ref().is_none_or(Wire::is_closed)
+    }
+
+    /// Makes the session known as one of the job's generation, for as long as it lives.
+    pub(super) async fn serve(&mut self, job: &str, generation: u64) -> Result<()> {
+        let name = session_name(job, generation, self.id());
+        if self.wire.as_ref().is_some_and(|wire| wire.name.as_ref() == Some(&name)) {
+            return Ok(());
+        }
+        let row = self.first("the session", &format!("SELECT GET_LOCK({}, 0)", literal(&name))).await?;
+        if !row.is_some_and(|row| row.flag(0)) {
+            return Err(Error::internal("naming a session", "the server did not give it its lock"));
+        }
+        self.wire.iter_mut().for_each(|wire| wire.name = Some(name.clone()));
+        Ok(())
     }
 
     /// Maps a client error; see [`failure`].

@@ -51,8 +51,10 @@ pub(super) fn has_code(error: &ClientError, codes: &[u16]) -> bool {
 
 fn by_server(at: &str, object: &str, error: &ServerError, why: String) -> Error {
     let (what, at) = (object.to_owned(), at.to_owned());
-    if let Some(why) = refusal(error) {
-        return Error::Refused { what, why };
+    match refusal(error) {
+        Some(Refusal::Row(why)) => return Error::RefusedRow { what, column: column_of(error), why },
+        Some(Refusal::Elsewhere(why)) => return Error::Refused { what, why },
+        None => {}
     }
     let source = || Some(Box::new(error.clone()) as crate::error::Cause);
     match error.code {
@@ -94,13 +96,19 @@ fn number(error: &ServerError) -> String {
     format!("error {} ({})", error.code, error.state)
 }
 
-/// Why the data was refused, without values; `None` for an error that is about anything else. Whatever a trigger signals
-/// is the trigger's way to refuse a row.
-pub(super) fn refusal(error: &ServerError) -> Option<String> {
+/// Why data was refused, without values.
+enum Refusal {
+    /// It lies in what is in the row.
+    Row(String),
+    /// It lies in other tables, such as a parent row that is not there (yet).
+    Elsewhere(String),
+}
+
+/// Why the data was refused; `None` for an error that is about anything else. Whatever a trigger signals is the trigger's
+/// way to refuse a row.
+fn refusal(error: &ServerError) -> Option<Refusal> {
     let why = match error.code {
-        _ if error.state.starts_with("45") || error.code == 1644 => {
-            return Some(format!("a trigger signalled {}", number(error)));
-        }
+        _ if is_signal(error) => return Some(Refusal::Row(format!("a trigger signalled {}", number(error)))),
         1022 | 1062 | 1586 => "a key is there twice",
         1048 | 1263 | 1364 => "a value is NULL where NULL is not allowed",
         1118 | 1713 => "a row is larger than the server or an index allows",
@@ -115,9 +123,18 @@ pub(super) fn refusal(error: &ServerError) -> Option<String> {
         3819 | 4025 => "a row violates a check constraint",
         _ => return None,
     };
-    let constraint = constraint_in(error).map(|name| format!(", constraint \"{name}\""));
-    let column = column_in(&error.message).map(|name| format!(", column \"{name}\""));
-    Some(format!("{why}{}{} ({})", constraint.unwrap_or_default(), column.unwrap_or_default(), error.code))
+    let constraint = constraint_in(error).map(|name| format!(", constraint \"{name}\"")).unwrap_or_default();
+    let why = format!("{why}{constraint} ({})", error.code);
+    let elsewhere = matches!(error.code, 1216 | 1217 | 1451 | 1452);
+    Some(if elsewhere { Refusal::Elsewhere(why) } else { Refusal::Row(why) })
+}
+
+fn is_signal(error: &ServerError) -> bool {
+    error.state.starts_with("45") || error.code == 1644
+}
+
+fn column_of(error: &ServerError) -> Option<String> {
+    column_in(&error.message).filter(|_| !is_signal(error)).map(str::to_owned)
 }
 
 /// The constraint or key in a message, behind any value that is quoted there.
@@ -136,8 +153,15 @@ fn constraint_in(error: &ServerError) -> Option<&str> {
     }
 }
 
+/// Why a row is refused that the server would have taken, with a warning, after changing a value.
+pub(super) fn would_change(object: &str, code: &str, message: &str) -> Error {
+    let column = column_in(message).map(str::to_owned);
+    let why = format!("a value would have been changed to fit its column ({code})");
+    Error::RefusedRow { what: object.to_owned(), column, why }
+}
+
 /// The column in a message such as `Incorrect integer value: 'x' for column 'c' at row 1`, behind any value.
-pub(super) fn column_in(message: &str) -> Option<&str> {
+fn column_in(message: &str) -> Option<&str> {
     if let Some((_, rest)) = message.rsplit_once("for column ") {
         let name = rest.split_once(" at row").map_or(rest, |(name, _)| name);
         // `database`.`table`.`column`, or 'column'.

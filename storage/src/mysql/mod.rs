@@ -9,45 +9,66 @@
 
 mod address;
 mod answer;
+mod bookkeeping;
 mod catalog;
 mod connection;
+mod constraints;
 mod decode;
+mod encode;
 mod failure;
 mod flavor;
 mod geometry;
+mod indexes;
+mod insert;
 mod keys;
+mod mend;
 mod names;
+mod objects;
 mod pieces;
+mod prepare;
+mod privileges;
 mod relation;
 mod rowmark;
 mod scan;
+mod shape;
 mod snapshot;
 mod sql;
 mod standstill;
+mod target;
 mod tls;
+mod trial;
+mod triggers;
 mod types;
+mod writer;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use self::address::Address;
 use self::answer::Answer;
 use self::connection::{Pool, Session};
+use self::relation::Relation;
 use self::snapshot::MysqlSnapshot;
 use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
 use crate::source::{Snapshot, Source};
 
 pub use self::names::{IDENTIFIER_CHARS_MAX, identifier_problem, logical_type};
-pub use self::types::native_type;
+pub use self::types::{holding, native_type};
 
 /// One database of a MySQL or MariaDB server, as source or target.
 pub struct Mysql {
     pool: Arc<Pool>,
+    /// Turns for writers; one connection is always left for reading back.
+    writers: Arc<Semaphore>,
+    writers_max: usize,
+    /// Which job's generation the sessions that read back serve, once one is fenced.
+    serving: Mutex<Option<(String, u64)>>,
 }
 
 impl Mysql {
@@ -64,12 +85,31 @@ impl Mysql {
     /// `Invalid` or `Missing` if the URL or the trusted certificates make no sense.
     pub fn open(url: &str, connections_max: usize) -> Result<Arc<Mysql>> {
         let pool = Pool::new(Address::parse(url)?, connections_max)?;
-        Ok(Arc::new(Mysql { pool }))
+        let writers_max = pool.connections_max() - 1;
+        let writers = Arc::new(Semaphore::new(writers_max));
+        Ok(Arc::new(Mysql { pool, writers, writers_max, serving: Mutex::new(None) }))
     }
 
     async fn session(&self) -> Result<Session> {
         self.pool.session().await
     }
+
+    /// The table called `name`, if it is there.
+    async fn find(&self, session: &mut Session, name: &str) -> Result<Option<Relation>> {
+        Ok(Relation::list(session, self.pool.database(), Some(name)).await?.into_iter().next())
+    }
+
+    /// The table called `name`.
+    ///
+    /// # Errors
+    /// `Missing`.
+    async fn relation(&self, session: &mut Session, name: &str) -> Result<Relation> {
+        Relation::of(session, self.pool.database(), name).await
+    }
+}
+
+fn table(name: &str) -> String {
+    format!("table \"{name}\"")
 }
 
 #[async_trait]

@@ -8,10 +8,10 @@ use super::answer::Answer;
 use super::connection::Session;
 use super::flavor::Flavor;
 use super::names::NativeType;
-use super::rowmark::MARK;
+use super::rowmark::{MARK, MARK_COMMENT};
 use super::sql::{identifier, literal, qualified};
 use super::types;
-use crate::catalog::{Field, Traits};
+use crate::catalog::{Field, System, Traits};
 use crate::error::{Error, Result};
 use crate::types::LogicalType;
 
@@ -83,7 +83,7 @@ impl Relation {
         for row in columns(session, database, &of_table).await? {
             let Some(relation) = relations.get_mut(&row.words(0)) else { continue };
             match row.words(1) {
-                column if column == MARK => relation.marked = true,
+                column if column == MARK && row.words(9) == MARK_COMMENT => relation.marked = true,
                 column => {
                     let is_json = json.contains(&(relation.name.clone(), column.clone()));
                     relation.columns.push(NativeColumn::read(&row, column, is_json));
@@ -165,10 +165,26 @@ impl Relation {
             LogicalType::Opaque { .. } | LogicalType::Text { .. } if column.has_exact_text() => {
                 Ok(format!("CAST({name} AS CHAR)"))
             }
-            other => Err(Error::Invalid {
-                what: format!("column \"{}\" of table \"{}\"", field.name, self.name),
-                why: format!("it is {} and was planned as {other}", column.native),
-            }),
+            _ => Err(self.otherwise_planned(column, field)),
+        }
+    }
+
+    /// # Errors
+    /// `Missing` for a column that is not there, `Invalid` for one that does not take values of the field's type as they
+    /// come.
+    pub(super) fn must_take(&self, field: &Field) -> Result<()> {
+        let column = self.column(&field.name)?;
+        let own_text = matches!(field.logical, LogicalType::Opaque { system: System::Mysql, .. });
+        match column.is_read_as(&field.logical) || own_text {
+            true => Ok(()),
+            false => Err(self.otherwise_planned(column, field)),
+        }
+    }
+
+    fn otherwise_planned(&self, column: &NativeColumn, field: &Field) -> Error {
+        Error::Invalid {
+            what: format!("column \"{}\" of table \"{}\"", field.name, self.name),
+            why: format!("it is {} and was planned as {}", column.native, field.logical),
         }
     }
 }

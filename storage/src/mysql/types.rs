@@ -19,7 +19,7 @@
 
 use super::names::NativeType;
 use crate::catalog::System;
-use crate::types::LogicalType;
+use crate::types::{FOREIGN_TYPE_RULE, LogicalType};
 
 /// The longest `varchar(n)` of four-byte characters; longer limits become `longtext`.
 const VARCHAR_CHARS_MAX: u32 = 16_383;
@@ -30,6 +30,12 @@ const DECIMAL_SCALE_MAX: i32 = 30;
 const BIT_LENGTH_MAX: u32 = 64;
 /// Characters of a UUID's text.
 const UUID_CHARS: u32 = 36;
+/// Characters of an interval's text at most: six fields with the longest numbers they can have, and some to spare.
+const INTERVAL_CHARS: u32 = 96;
+/// The type of text of any length.
+const LONGTEXT: &str = "longtext";
+/// The rule by which JSON is carried.
+const JSON_RULE: &str = "JSON that is kept as it was written becomes text: MySQL's own JSON is kept by value";
 
 /// What a type means; `None` if it is not supported.
 pub(super) fn logical(native: &NativeType) -> Option<LogicalType> {
@@ -45,7 +51,7 @@ pub(super) fn logical(native: &NativeType) -> Option<LogicalType> {
         ("bit", _) => LogicalType::Bits { length: Some(first_or(&numbers()?, 1)) },
         ("char", _) => LogicalType::Text { max_chars: Some(first_or(&numbers()?, 1)) },
         ("varchar", _) => LogicalType::Text { max_chars: Some(*numbers()?.first()?) },
-        ("tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set", _) => LogicalType::TEXT,
+        ("tinytext" | "text" | "mediumtext" | LONGTEXT | "enum" | "set", _) => LogicalType::TEXT,
         ("binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob", _) => LogicalType::Bytes,
         ("date", _) => LogicalType::Date,
         ("time", _) => LogicalType::Time,
@@ -126,23 +132,51 @@ pub fn native_type(logical: &LogicalType) -> String {
         LogicalType::Text { max_chars: Some(chars) } if (1..=VARCHAR_CHARS_MAX).contains(chars) => {
             return format!("varchar({chars})");
         }
-        LogicalType::Text { .. } => "longtext",
+        LogicalType::Text { .. } => LONGTEXT,
         LogicalType::Bytes => "longblob",
         LogicalType::Date => "date",
         LogicalType::Time => "time(6)",
         LogicalType::Timestamp | LogicalType::TimestampTz => "datetime(6)",
-        LogicalType::Interval => "varchar(64)",
+        LogicalType::Interval => return format!("varchar({INTERVAL_CHARS})"),
         LogicalType::Uuid => return format!("char({UUID_CHARS})"),
-        LogicalType::Json | LogicalType::Jsonb | LogicalType::Array(_) => "json",
+        LogicalType::Json => LONGTEXT,
+        LogicalType::Jsonb | LogicalType::Array(_) => "json",
         LogicalType::Bits { length: Some(length) } if (1..=BIT_LENGTH_MAX).contains(length) => {
             return format!("bit({length})");
         }
-        LogicalType::Bits { .. } => "longtext",
+        LogicalType::Bits { .. } => LONGTEXT,
         LogicalType::Geometry => "geometry",
         LogicalType::Opaque { system: System::Mysql, native } => return native.clone(),
-        LogicalType::Opaque { .. } => "longtext",
+        LogicalType::Opaque { .. } => LONGTEXT,
     };
     name.to_owned()
+}
+
+/// What a new column is to be where MySQL cannot hold `logical` as it is, with the rule by which values are carried;
+/// `None` if it can.
+pub fn holding(logical: &LogicalType) -> Option<(LogicalType, &'static str)> {
+    let text = |chars| LogicalType::Text { max_chars: Some(chars) };
+    let (precision, scale) = (DECIMAL_PRECISION_MAX, DECIMAL_SCALE_MAX);
+    Some(match logical {
+        LogicalType::TimestampTz => (LogicalType::Timestamp, "instants become dates and times in UTC"),
+        LogicalType::Uuid => (text(UUID_CHARS), "UUIDs become their text"),
+        LogicalType::Interval => (text(INTERVAL_CHARS), "intervals become ISO 8601 durations"),
+        LogicalType::Numeric => (
+            LogicalType::Decimal { precision, scale },
+            "numbers keep their value and not their trailing zeros; those of more than 35 digits before or 30 after the \
+             point are rejected rows",
+        ),
+        LogicalType::Decimal { precision, scale } if decimal_type(*precision, *scale) == LONGTEXT => {
+            (LogicalType::TEXT, "numbers of more digits than MySQL has become text")
+        }
+        LogicalType::Json => (LogicalType::TEXT, JSON_RULE),
+        LogicalType::Array(_) => (LogicalType::Jsonb, "arrays become JSON arrays"),
+        LogicalType::Bits { length } if length.is_none_or(|length| !(1..=BIT_LENGTH_MAX).contains(&length)) => {
+            (LogicalType::TEXT, "bits become text of 0 and 1")
+        }
+        LogicalType::Opaque { system, .. } if *system != System::Mysql => (LogicalType::TEXT, FOREIGN_TYPE_RULE),
+        _ => return None,
+    })
 }
 
 /// A scale below zero needs digits for the zeros it rounds to; one beyond the precision, for those after the point.
@@ -151,7 +185,7 @@ fn decimal_type(precision: u32, scale: i32) -> String {
     let precision = (precision + scale.min(0).unsigned_abs()).max(digits_after).max(1);
     match precision <= DECIMAL_PRECISION_MAX && scale <= DECIMAL_SCALE_MAX {
         true => format!("decimal({precision},{digits_after})"),
-        false => "longtext".to_owned(),
+        false => LONGTEXT.to_owned(),
     }
 }
 
@@ -199,9 +233,9 @@ mod tests {
 
     #[test]
     fn declares_nothing_the_server_would_refuse() {
-        assert_eq!(native_type(&LogicalType::Text { max_chars: Some(16_384) }), "longtext");
+        assert_eq!(native_type(&LogicalType::Text { max_chars: Some(16_384) }), LONGTEXT);
         assert_eq!(native_type(&LogicalType::Decimal { precision: 5, scale: -2 }), "decimal(7,0)");
         assert_eq!(native_type(&LogicalType::Decimal { precision: 3, scale: 5 }), "decimal(5,5)");
-        assert_eq!(native_type(&LogicalType::Decimal { precision: 66, scale: 0 }), "longtext");
+        assert_eq!(native_type(&LogicalType::Decimal { precision: 66, scale: 0 }), LONGTEXT);
     }
 }

@@ -34,9 +34,9 @@ pub(super) fn column(column: &NativeColumn, flavor: Flavor, next: Option<i64>, i
         native: native.clone(),
         logical: logical.clone(),
         verbatim,
+        readings: parsed.as_ref().map(types::readings).unwrap_or_default(),
         nullable: *nullable,
         traits,
-        ..Column::default()
     }
 }
 

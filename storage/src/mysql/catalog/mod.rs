@@ -12,8 +12,11 @@ use super::answer::Answer;
 use super::connection::Session;
 use super::relation::Relation;
 use super::sql::literal;
-use crate::catalog::{Catalog, System, Table};
+use crate::catalog::{Catalog, Index, System, Table};
 use crate::error::{Error, Result};
+
+pub(super) use objects::{mode_and_statement, read as objects_of};
+pub(super) use references::{checks, foreign_keys};
 
 /// For messages.
 const OBJECT: &str = "the catalog";
@@ -86,4 +89,14 @@ async fn facts(session: &mut Session, database: &str) -> Result<HashMap<String, 
         next: row.text(4).and_then(|next| next.parse().ok()),
     };
     Ok(rows.iter().map(|row| (row.words(0), facts(row))).collect())
+}
+
+/// The columns of a table's primary key; empty if it has none.
+pub(super) async fn primary_key(session: &mut Session, database: &str, table: &str) -> Result<Vec<String>> {
+    Ok(indexes::read(session, database).await?.remove(table).unwrap_or_default().0)
+}
+
+/// A table's indexes beside the primary key.
+pub(super) async fn indexes(session: &mut Session, database: &str, table: &str) -> Result<Vec<Index>> {
+    Ok(indexes::read(session, database).await?.remove(table).unwrap_or_default().1)
 }

@@ -11,7 +11,7 @@ use crate::mysql::flavor::Flavor;
 use crate::mysql::sql::{identifier, literal, qualified};
 
 /// Objects in an order in which they can be created again, and what cannot be.
-pub(super) async fn read(session: &mut Session, database: &str) -> Result<(Vec<Object>, Vec<String>)> {
+pub(in crate::mysql) async fn read(session: &mut Session, database: &str) -> Result<(Vec<Object>, Vec<String>)> {
     let mut objects = Vec::new();
     if session.server.flavor == Flavor::Mariadb {
         objects.extend(sequences(session, database).await?);
@@ -62,8 +62,23 @@ fn definition(shown: &Row, word: &str) -> Option<String> {
     // MariaDB shows a sequence under the heading of a table.
     let headings = [format!("Create {word}"), "SQL Original Statement".to_owned(), "Create Table".to_owned()];
     let statement = headings.iter().find_map(|heading| column(heading))?;
-    let mode = column("sql_mode").unwrap_or_default();
-    Some(format!("/* sql_mode={mode} */ {}", without_definer(&statement)))
+    let statement = without_definer(&statement);
+    Some(match column("sql_mode") {
+        Some(mode) => format!("{MODE_OPENS}{mode}{MODE_ENDS}{statement}"),
+        None => statement,
+    })
+}
+
+/// What stands around the SQL mode in front of a statement: a comment, so that the whole is still one.
+const MODE_OPENS: &str = "/* sql_mode=";
+const MODE_ENDS: &str = " */ ";
+
+/// Takes a definition apart into the SQL mode it was written in, if that is told, and the statement.
+pub(in crate::mysql) fn mode_and_statement(definition: &str) -> (Option<&str>, &str) {
+    match definition.strip_prefix(MODE_OPENS).and_then(|rest| rest.split_once(MODE_ENDS)) {
+        Some((mode, statement)) => (Some(mode), statement),
+        None => (None, definition),
+    }
 }
 
 /// Without `DEFINER=…`, so that whoever creates it answers for it.

@@ -12,7 +12,10 @@ use crate::mysql::flavor::Flavor;
 use crate::mysql::sql::literal;
 
 /// Foreign keys by table, those into other databases left out: what they refer to is not part of this one.
-pub(super) async fn foreign_keys(session: &mut Session, database: &str) -> Result<HashMap<String, Vec<ForeignKey>>> {
+pub(in crate::mysql) async fn foreign_keys(
+    session: &mut Session,
+    database: &str,
+) -> Result<HashMap<String, Vec<ForeignKey>>> {
     let schema = literal(database);
     // Two queries: MariaDB takes a hundred times as long to join what its catalog makes up.
     let sql = format!(
@@ -49,7 +52,7 @@ pub(super) async fn foreign_keys(session: &mut Session, database: &str) -> Resul
 }
 
 /// Check constraints by table, and those that are declared and not enforced, which are not carried.
-pub(super) async fn checks(
+pub(in crate::mysql) async fn checks(
     session: &mut Session,
     database: &str,
 ) -> Result<(HashMap<String, Vec<Check>>, Vec<String>)> {

@@ -3,6 +3,7 @@
 mod pieces;
 mod server;
 mod snapshot;
+mod target;
 mod values;
 
 use std::sync::Arc;
@@ -14,9 +15,10 @@ use self::server::{Server, shared, unique};
 use super::Mysql;
 use super::answer::Answer;
 use crate::batch::{Batch, Fault};
-use crate::catalog::{Column, Field, Table};
+use crate::catalog::{Column, Field, Table, TargetTable};
 use crate::source::{Scan, Snapshot, Source};
-use crate::split::Range;
+use crate::split::{Range, SplitId};
+use crate::target::{Begin, Commit, OnExisting, Target, Write, Writer};
 
 /// One test's own database on the shared server.
 struct Database {
@@ -44,6 +46,13 @@ impl Database {
         self.server.sql(&format!("USE {}; {sql}", self.name));
     }
 
+    /// One statement that may have semicolons in it.
+    async fn statement(&self, sql: &str) {
+        let mut session = self.mysql.session().await.expect("a session");
+        session.run("a test", sql).await.expect(sql);
+        session.park();
+    }
+
     async fn number(&self, sql: &str) -> i64 {
         let mut session = self.mysql.session().await.expect("a session");
         let row = session.first("a test", sql).await.expect(sql).expect("a row");
@@ -56,10 +65,53 @@ impl Database {
         catalog.tables.into_iter().find(|table| table.name == name).expect(name)
     }
 
+    /// A plan to write `name` with its own columns.
+    async fn target(&self, name: &str) -> Arc<TargetTable> {
+        let table = self.table(name).await;
+        Arc::new(TargetTable {
+            name: table.name.clone(),
+            fields: fields(&table),
+            primary_key: table.primary_key,
+            foreign_keys: table.foreign_keys,
+            ..TargetTable::default()
+        })
+    }
+
+    async fn begin(&self, table: &Arc<TargetTable>, split: u32, replace: bool) -> Begin {
+        self.mysql.begin(write(table, split, replace)).await.expect("a writer")
+    }
+
+    async fn writer(&self, table: &Arc<TargetTable>, split: u32) -> Box<dyn Writer> {
+        match self.begin(table, split, false).await {
+            Begin::Writer(writer) => writer,
+            Begin::Committed(commit) => panic!("committed as {commit:?}"),
+        }
+    }
+
+    async fn prepared(&self, tables: &[Arc<TargetTable>]) {
+        let tables: Vec<_> = tables.iter().map(|table| (**table).clone()).collect();
+        self.mysql.prepare("job", &tables, OnExisting::Append).await.expect("prepared");
+        self.mysql.fence("job", 1).await.expect("fenced");
+    }
+
     async fn read(&self, table: &Table) -> Vec<Batch> {
         let snapshot = self.mysql.snapshot(1).await.expect("a snapshot");
         read(snapshot.as_ref(), scan(table, Range::Whole)).await
     }
+}
+
+fn write(table: &Arc<TargetTable>, split: u32, replace: bool) -> Write {
+    Write { job: "job".to_owned(), generation: 1, split: SplitId(split), table: table.clone(), replace }
+}
+
+/// Writes everything and commits.
+async fn fill(mut writer: Box<dyn Writer>, batches: &[RecordBatch]) -> crate::Result<Commit> {
+    let mut count = 0;
+    for batch in batches {
+        writer.write(batch).await?;
+        count += batch.num_rows() as u64;
+    }
+    writer.commit(count).await
 }
 
 fn field(column: &Column) -> Field {
