@@ -48,8 +48,9 @@ fn by(row: &Row) -> String {
 fn bound(row: &Row) -> String {
     let method = row.words(3).to_ascii_uppercase();
     match (method.split_whitespace().next(), row.text(5)) {
-        (Some("RANGE"), Some(limit)) if limit == "MAXVALUE" => "VALUES LESS THAN MAXVALUE".to_owned(),
         (Some("RANGE"), Some(limit)) => format!("VALUES LESS THAN ({limit})"),
+        // MariaDB's partition of all other values.
+        (Some("LIST"), Some(values)) if values == "MAXVALUE" => "DEFAULT".to_owned(),
         (Some("LIST"), Some(values)) => format!("VALUES IN ({values})"),
         _ => String::new(),
     }

@@ -1,6 +1,8 @@
 //! The connector against real servers, which `server` starts on private sockets.
 
+mod login;
 mod pieces;
+mod schema;
 mod server;
 mod snapshot;
 mod target;

@@ -254,7 +254,7 @@ async fn the_catalog_tells_everything() {
     let bounds: Vec<_> = partitioning.partitions.iter().map(|part| format!("{} {}", part.name, part.bound)).collect();
     assert_eq!(
         bounds,
-        ["p0 VALUES LESS THAN (10)", "p0sp0 ", "p0sp1 ", "p1 VALUES LESS THAN MAXVALUE", "p1sp0 ", "p1sp1 "]
+        ["p0 VALUES LESS THAN (10)", "p0sp0 ", "p0sp1 ", "p1 VALUES LESS THAN (MAXVALUE)", "p1sp0 ", "p1sp1 "]
     );
     let objects: Vec<_> = catalog.objects.iter().map(|object| (object.kind, object.name.as_str())).collect();
     assert_eq!(
