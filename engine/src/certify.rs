@@ -7,19 +7,21 @@ use sensei_storage::evidence::{
     Totals,
 };
 use sensei_storage::journal::Checkpoint;
-use sensei_storage::{Digest, OnExisting, Verdict, VerifyMode};
+use sensei_storage::{Digest, OnExisting, System, Verdict, VerifyMode};
 
 use crate::clock::now_text;
 use crate::copying::{Copied, trusts_checkpoints};
 use crate::job::Job;
 use crate::report::counted;
+use crate::walk::Walked;
 
 /// Everything a certificate claims about a job.
-pub(crate) fn predicate(job: &Job, copied: &Copied) -> Predicate {
+pub(crate) fn predicate(job: &Job, walked: &Walked) -> Predicate {
+    let copied = &walked.copied;
     let tables: Vec<TableFacts> =
-        job.plan.tables.iter().enumerate().map(|(index, table)| table_facts(job, copied, index, table)).collect();
-    let referential: Vec<RelationFacts> = copied.references.values().map(|checked| checked.facts.clone()).collect();
-    let perspectives = Perspectives::of(&tables, &referential);
+        job.plan.tables.iter().enumerate().map(|(index, table)| table_facts(job, walked, index, table)).collect();
+    let referential: Vec<RelationFacts> = walked.references.values().map(|checked| checked.facts.clone()).collect();
+    let perspectives = Perspectives::of(&tables, &referential, walked.structural.as_ref());
     Predicate {
         job: job.name.clone(),
         plan_name: job.plan.name.clone(),
@@ -39,11 +41,12 @@ pub(crate) fn predicate(job: &Job, copied: &Copied) -> Predicate {
         mode: job.plan.verify,
         totals: Totals::of(&tables).expect("row counts of one job fit 64 bits"),
         lossy_rules: lossy_rules(job, copied),
-        not_carried: not_carried(job, copied),
+        not_carried: not_carried(job, walked),
+        structural: walked.structural.clone(),
         rejects: rejects(copied),
         resumes: job.history.resumes(),
         recopied_splits: copied.recopied,
-        limits: limits(job),
+        limits: limits(job, walked),
         journal: JournalFacts { epochs: job.journal.epochs(), head_sha256: job.journal.head_sha256().to_owned() },
         perspectives,
         referential,
@@ -51,7 +54,8 @@ pub(crate) fn predicate(job: &Job, copied: &Copied) -> Predicate {
     }
 }
 
-fn table_facts(job: &Job, copied: &Copied, index: usize, table: &TablePlan) -> TableFacts {
+fn table_facts(job: &Job, walked: &Walked, index: usize, table: &TablePlan) -> TableFacts {
+    let copied = &walked.copied;
     let checkpoints: Vec<&Checkpoint> = checkpoints(job, copied, index).collect();
     let sum = |count: fn(&Checkpoint) -> u64| checkpoints.iter().map(|checkpoint| count(checkpoint)).sum::<u64>();
     let digest = |side: fn(&Checkpoint) -> Digest| {
@@ -64,7 +68,7 @@ fn table_facts(job: &Job, copied: &Copied, index: usize, table: &TablePlan) -> T
     let actual = digest(|checkpoint| checkpoint.actual.unwrap_or_default());
     let (read, written) = (sum(|c| c.rows_read), sum(|c| c.rows_written));
     let rejected = sum(|c| c.rows_rejected);
-    let verified = match copied.disturbed.get(&(index as u32)) {
+    let verified = match walked.disturbed.get(&(index as u32)) {
         None => u64::try_from(actual.rows).unwrap_or(0),
         // Never equal to what was written, so that the counts alone show it.
         Some(found) if found.standing.ours != written => found.standing.ours,
@@ -117,8 +121,8 @@ fn lossy_rules(job: &Job, copied: &Copied) -> Vec<LossyRule> {
 }
 
 /// What is not carried; of a foreign key left out for its orphans, how many they are.
-fn not_carried(job: &Job, copied: &Copied) -> Vec<String> {
-    let relations = || copied.references.iter().map(|(index, checked)| (&job.plan.relations[*index], checked));
+fn not_carried(job: &Job, walked: &Walked) -> Vec<String> {
+    let relations = || walked.references.iter().map(|(index, checked)| (&job.plan.relations[*index], checked));
     let with_count = |line: &String| {
         let left_out = relations().find(|(relation, _)| relation.left_out().as_ref() == Some(line));
         left_out.map(|(_, checked)| format!("{line} ({})", counted(checked.facts.orphans, "orphan")))
@@ -134,7 +138,7 @@ fn rejects(copied: &Copied) -> Rejects {
 }
 
 /// What the certificate does not show, so that nobody reads more into it.
-fn limits(job: &Job) -> Vec<String> {
+fn limits(job: &Job, walked: &Walked) -> Vec<String> {
     let mut limits = Vec::new();
     match job.plan.verify {
         VerifyMode::Full => limits.push(
@@ -145,6 +149,13 @@ fn limits(job: &Job) -> Vec<String> {
         VerifyMode::Off => limits.push("Nothing was read back from the target.".to_owned()),
     }
     limits.extend(job.scope.clone());
+    if job.plan.verify != VerifyMode::Off && walked.structural.is_none() {
+        let why = match job.plan.target.system {
+            System::Parquet | System::Csv => "files have none beside their rows",
+            _ => "rows differ or refer to nothing, and nothing was added after them",
+        };
+        limits.push(format!("The target's schema was not compared: {why}."));
+    }
     if job.plan.on_existing == OnExisting::Append {
         limits.push("Rows that were in the target before are not covered.".to_owned());
     }

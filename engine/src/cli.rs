@@ -7,6 +7,8 @@ use clap_complete::Shell;
 use sensei_storage::System;
 use tracing::level_filters::LevelFilter;
 
+use crate::limits::{SAMPLE_ROWS_DEFAULT, SAMPLE_ROWS_MAX};
+
 /// Moves data between databases and proves that it arrived.
 #[derive(Debug, Parser)]
 #[command(name = "sensei", version, propagate_version = true, after_help = EXIT_CODES)]
@@ -66,9 +68,11 @@ pub enum Command {
         after_help = "Example:\n  sensei plan sqlite:shop.db 'postgresql://me:${PGPASSWORD}@db/shop' -o plan.yaml"
     )]
     Plan(PlanArgs),
-    /// Check a plan against both ends; writes nothing
-    #[command(after_help = "Example:\n  sensei check plan.yaml --output json")]
-    Check(PlanFile),
+    /// Assess a plan against both ends, reading a sample of every table; writes nothing
+    #[command(
+        after_help = "Examples:\n  sensei check plan.yaml\n  sensei check plan.yaml --exact --html report.html\n  sensei check plan.yaml --output json\n\nExits with 0 if the plan can be run, remarks or not, and with 2 if something stands in the way."
+    )]
+    Check(CheckArgs),
     /// Print the resolved plan and its stages
     #[command(
         after_help = "Examples:\n  sensei explain plan.yaml\n  sensei explain plan.yaml --format dot | dot -Tsvg > plan.svg"
@@ -155,11 +159,20 @@ impl From<SystemName> for System {
     }
 }
 
-/// A plan file.
+/// Arguments of `check`.
 #[derive(Debug, Args)]
-pub struct PlanFile {
+pub struct CheckArgs {
     /// The plan file
     pub plan: PathBuf,
+    /// Read every row instead of a sample; takes as long as reading the source does
+    #[arg(long, conflicts_with = "sample")]
+    pub exact: bool,
+    /// Rows to read of each table, from places all over it
+    #[arg(long, value_name = "ROWS", default_value_t = SAMPLE_ROWS_DEFAULT, value_parser = clap::value_parser!(u64).range(1..=SAMPLE_ROWS_MAX))]
+    pub sample: u64,
+    /// New file for the report as one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// Arguments of `plan`.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use sensei_planner::{Code, CsvFile, Plan, PlanFile, Problem, StageGraph, resolve};
 use sensei_storage::{
-    Catalog, CsvOptions, Endpoint, Error, ObjectFolder, SecretText, Source, Target, open_source, open_target,
+    Catalog, CsvOptions, Endpoint, Error, Object, ObjectFolder, SecretText, Source, Target, look_at_target,
+    open_source, open_target,
 };
 
 use crate::dialect::TargetDialect;
@@ -49,27 +50,46 @@ pub fn read_plan_file(path: &Path) -> Result<PlanFile> {
 }
 
 impl Ends {
-    /// Reads the plan file at `path` and the catalogs of both ends. Writes nothing.
+    /// Reads the plan file at `path` and the catalogs of both ends, for a job that writes. Writes no row.
     ///
     /// # Errors
     /// If the file has problems, or an end cannot be reached.
     pub async fn connect(path: &Path) -> Result<Ends> {
+        Ends::open(path, open_target).await
+    }
+
+    /// The same for a command that only looks: nothing is made, not even the target's folder.
+    ///
+    /// # Errors
+    /// As [`Ends::connect`].
+    pub async fn look(path: &Path) -> Result<Ends> {
+        Ends::open(path, look_at_target).await
+    }
+
+    async fn open(path: &Path, open: fn(&Endpoint) -> sensei_storage::Result<Arc<dyn Target>>) -> Result<Ends> {
         let file = read_plan_file(path)?;
         let source = open_source(&source_endpoint(&file)).doing("opening the source")?;
-        let target = open_target(&target_endpoint(&file)).doing("opening the target")?;
+        let target = open(&target_endpoint(&file)).doing("opening the target")?;
         refuse_one_place(source.as_ref(), target.as_ref()).await?;
         let source_catalog = source.catalog().await.doing("reading the source's catalog")?;
         let target_catalog = target.catalog().await.doing("reading the target's catalog")?;
         Ok(Ends { file, source, target, source_catalog, target_catalog })
     }
 
-    /// Resolves the plan. `ours`: tables the job at hand created in the target, which therefore do not count as found.
+    /// Resolves the plan. `ours`: the plan of the job at hand, whose tables and objects in the target do not count as
+    /// found.
     ///
     /// # Errors
     /// Every problem between the file and a plan.
-    pub fn resolve(&self, ours: &[String]) -> Result<Plan> {
+    pub fn resolve(&self, ours: Option<&Plan>) -> Result<Plan> {
         let mut target = self.target_catalog.clone();
-        target.tables.retain(|table| !ours.contains(&table.name));
+        if let Some(ours) = ours {
+            let created =
+                |name: &String| ours.tables.iter().any(|table| table.target.create && table.target.name == *name);
+            let is_ours = |found: &Object| ours.objects.iter().any(|object| same_object(object, found));
+            target.tables.retain(|table| !created(&table.name));
+            target.objects.retain(|object| !is_ours(object));
+        }
         let dialect = TargetDialect(target.system);
         resolve(&self.file, &self.source_catalog, &target, &dialect, &Typer).map_err(Failure::Plan)
     }
@@ -86,6 +106,10 @@ impl Ends {
     pub fn state(&self) -> Result<ObjectFolder> {
         open_state(&self.file.state)
     }
+}
+
+fn same_object(a: &Object, b: &Object) -> bool {
+    (a.kind, &a.name, &a.table) == (b.kind, &b.name, &b.table)
 }
 
 /// However differently the two URLs are written: truncating the target would empty the source.

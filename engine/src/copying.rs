@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sensei_operators::Outcome;
 use sensei_storage::journal::{Checkpoint, Event as JournalEvent, History, Reject};
-use sensei_storage::{Begin, Split, SplitId, Standing, Verdict, VerifyMode, Write};
+use sensei_storage::{Begin, Split, SplitId, VerifyMode, Write};
 use tokio::sync::mpsc;
 
 use crate::enumerator::{Enumerator, Grant, LocalEnumerator, Recheck, Work};
@@ -15,7 +15,6 @@ use crate::interrupt;
 use crate::job::Job;
 use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, EPOCH_INTERVAL_MS};
 use crate::progress::Progress;
-use crate::references::Checked;
 use crate::rejects::Rejects;
 use crate::runtime::{Event, LaneContext, SplitWork, Workers};
 
@@ -30,37 +29,6 @@ pub(crate) struct Copied {
     pub rejects: BTreeMap<SplitId, Reject>,
     /// Splits copied again because their source had changed.
     pub recopied: u64,
-    /// Tables, by index, that somebody else changed while the job ran.
-    pub disturbed: BTreeMap<u32, Disturbance>,
-    /// The relations of the plan, by their position there; none where the rows themselves differ.
-    pub references: BTreeMap<usize, Checked>,
-}
-
-impl Copied {
-    /// Whether rows refer to nothing that the plan does not accept.
-    pub fn has_orphans(&self) -> bool {
-        self.references.values().any(|checked| checked.facts.verdict == Verdict::Different)
-    }
-}
-
-/// A target table that does not hold exactly what the job wrote.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Disturbance {
-    /// What it holds.
-    pub standing: Standing,
-    /// Rows the job wrote.
-    pub written: u64,
-}
-
-impl Disturbance {
-    /// Says so, for people.
-    pub fn explain(&self, table: &str) -> String {
-        format!(
-            "table \"{table}\" was changed by something else while the job ran: it holds {} rows, {} were written, and {} of \
-             those stand as they were; look for triggers and other writers, and list the rows with `sensei verify`",
-            self.standing.rows, self.written, self.standing.ours
-        )
-    }
 }
 
 pub(crate) struct Copying<'a> {
@@ -74,17 +42,18 @@ pub(crate) struct Copying<'a> {
     splits_of: Vec<u64>,
     splits_done: Vec<u64>,
     enumerator: Arc<LocalEnumerator>,
+    /// Takes the index of each table that is complete, while no row is known to differ.
+    loaded: mpsc::UnboundedSender<usize>,
 }
 
 impl<'a> Copying<'a> {
-    pub fn new(job: &'a mut Job) -> Copying<'a> {
+    /// `loaded` learns of every table that is complete, as soon as it is.
+    pub fn new(job: &'a mut Job, loaded: mpsc::UnboundedSender<usize>) -> Copying<'a> {
         let copied = Copied {
             finished: job.history.finished.clone(),
             rejects: job.history.rejects.clone(),
             recopied: job.history.reopened,
             differing: known_to_differ(&job.history),
-            disturbed: BTreeMap::new(),
-            references: BTreeMap::new(),
         };
         let tables = job.plan.tables.len();
         let mut splits_of = vec![0; tables];
@@ -107,6 +76,7 @@ impl<'a> Copying<'a> {
             splits_done: vec![0; tables],
             splits_of,
             enumerator,
+            loaded,
             job,
         }
     }
@@ -176,6 +146,14 @@ impl<'a> Copying<'a> {
         }
         for split in self.copied.finished.keys() {
             self.splits_done[self.job.history.opening.splits[split.0 as usize].table as usize] += 1;
+        }
+        (0..self.splits_of.len()).for_each(|table| self.tell_loaded(table));
+    }
+
+    fn tell_loaded(&self, table: usize) {
+        if self.splits_done[table] == self.splits_of[table] && self.copied.differing.is_empty() {
+            // Nobody listens any more only when the job has failed already.
+            let _ = self.loaded.send(table);
         }
     }
 
@@ -249,6 +227,7 @@ impl<'a> Copying<'a> {
         let table = split.table as usize;
         self.splits_done[table] += 1;
         self.progress.verified(split.table, self.splits_done[table], self.splits_of[table], sound);
+        self.tell_loaded(table);
         if self.pending.len() >= CHECKPOINTS_PER_EPOCH_MAX {
             self.flush().await?;
         }

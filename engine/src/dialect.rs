@@ -1,6 +1,6 @@
 //! What the planner asks about the target's language, answered out of the connectors.
 
-use sensei_planner::Dialect;
+use sensei_planner::{Abilities, Dialect, IdentifierMax, NameScope};
 use sensei_storage::{LogicalType, System, mysql, parquet, postgres, sqlite};
 
 /// The language of one kind of target.
@@ -37,11 +37,83 @@ impl Dialect for TargetDialect {
         }
     }
 
-    fn identifier_bytes_max(&self) -> Option<usize> {
-        (self.0 == System::Postgresql).then_some(postgres::IDENTIFIER_BYTES_MAX)
+    fn abilities(&self, version: &str) -> Abilities {
+        match self.0 {
+            System::Postgresql => POSTGRESQL,
+            System::Sqlite => SQLITE,
+            System::Mysql if version.contains("MariaDB") => MARIADB,
+            System::Mysql => MYSQL,
+            System::Csv | System::Parquet => FILES,
+        }
     }
 
     fn ignores_case(&self) -> bool {
         self.0 == System::Sqlite
     }
+
+    fn columns_ignore_case(&self) -> bool {
+        matches!(self.0, System::Sqlite | System::Mysql)
+    }
+
+    fn name_problem(&self, name: &str) -> Option<String> {
+        if self.0 == System::Mysql { mysql::identifier_problem(name) } else { None }
+    }
 }
+
+/// PostgreSQL manual 4.1.1 (names), 5.5.5 (foreign keys), 11 (indexes). Columns computed on reading came with 18, so
+/// that computed columns are stored.
+const POSTGRESQL: Abilities = Abilities {
+    rows_only: false,
+    identifier_max: Some(IdentifierMax::Bytes(postgres::IDENTIFIER_BYTES_MAX)),
+    index_names: NameScope::Schema,
+    constraint_names: NameScope::Table,
+    folds_names: false,
+    deferrable: true,
+    match_full: true,
+    set_default: true,
+    references_need_one_type: false,
+    partial_indexes: true,
+    expression_indexes: true,
+    included_columns: true,
+    nulls_order: true,
+    indexed_chars_max: None,
+    virtual_columns: false,
+    chained_generation: false,
+    comments: true,
+    exact_collation: None,
+};
+
+/// SQLite manual, "CREATE INDEX", "Foreign Key Support" (which parses MATCH and ignores it), "Generated Columns".
+const SQLITE: Abilities = Abilities {
+    identifier_max: None,
+    constraint_names: NameScope::Table,
+    folds_names: true,
+    match_full: false,
+    included_columns: false,
+    nulls_order: false,
+    virtual_columns: true,
+    chained_generation: true,
+    comments: false,
+    ..POSTGRESQL
+};
+
+/// MySQL manual 11.2 (names), 15.1.15 (indexes: 3,072 bytes, four to a character), 15.1.20.5 (foreign keys).
+const MYSQL: Abilities = Abilities {
+    identifier_max: Some(IdentifierMax::Chars(mysql::IDENTIFIER_CHARS_MAX)),
+    index_names: NameScope::Table,
+    constraint_names: NameScope::Schema,
+    deferrable: false,
+    set_default: false,
+    references_need_one_type: true,
+    partial_indexes: false,
+    indexed_chars_max: Some(768),
+    comments: true,
+    exact_collation: Some("utf8mb4_0900_bin"),
+    ..SQLITE
+};
+
+/// MariaDB has no indexes on expressions, and another name for the collation that tells all texts apart.
+const MARIADB: Abilities = Abilities { expression_indexes: false, exact_collation: Some("utf8mb4_nopad_bin"), ..MYSQL };
+
+/// Parquet files, and CSV files, which are no targets.
+const FILES: Abilities = Abilities { rows_only: true, identifier_max: None, ..SQLITE };

@@ -56,6 +56,14 @@ pub enum Failure {
         /// What to do.
         hint: String,
     },
+    /// Rows that were copied do not obey a constraint of the plan.
+    #[error("{doing}: {error}")]
+    Violated {
+        /// What was being done.
+        doing: String,
+        /// What the target said; names the constraint.
+        error: Error,
+    },
     /// The target refused a foreign key although every row has its parent.
     #[error("adding foreign keys to table \"{table}\", whose rows all refer to rows that are there: {error}")]
     ForeignKey {
@@ -101,13 +109,24 @@ impl Failure {
         Failure::Usage { what: what.into(), hint: hint.into() }
     }
 
+    /// Why a constraint could not be added to rows that are there: that they break it is a finding about the data, and
+    /// not a failure to write.
+    pub fn of_constraint(doing: impl Into<String>, error: Error) -> Failure {
+        match error {
+            Error::Refused { .. } | Error::RefusedRow { .. } => Failure::Violated { doing: doing.into(), error },
+            error => Failure::Storage { doing: doing.into(), error },
+        }
+    }
+
     /// Why foreign keys could not be added to a table; `is_checked`: after its references were.
     pub fn foreign_key(table: &str, is_checked: bool, error: Error) -> Failure {
         match error {
-            Error::Refused { .. } | Error::Invalid { .. } | Error::Unsupported { .. } if is_checked => {
+            Error::Refused { .. } | Error::RefusedRow { .. } | Error::Invalid { .. } | Error::Unsupported { .. }
+                if is_checked =>
+            {
                 Failure::ForeignKey { table: table.to_owned(), error }
             }
-            error => Failure::Storage { doing: format!("adding foreign keys to table \"{table}\""), error },
+            error => Failure::of_constraint(format!("adding foreign keys to table \"{table}\""), error),
         }
     }
 
@@ -123,6 +142,7 @@ impl Failure {
                 (_, Kind::Internal) => Exit::Internal,
             },
             Failure::Plan(_) | Failure::Usage { .. } | Failure::ForeignKey { .. } => Exit::Usage,
+            Failure::Violated { .. } => Exit::Different,
             Failure::TooManyRejects { .. } => Exit::Rejects,
             Failure::Interrupted => Exit::Interrupted,
             Failure::Internal { .. } => Exit::Internal,
@@ -136,6 +156,7 @@ impl Failure {
             Failure::Plan(_) => "S210",
             Failure::Usage { .. } => "S211",
             Failure::TooManyRejects { .. } => "S304",
+            Failure::Violated { .. } => "S305",
             Failure::ForeignKey { .. } => "S306",
             Failure::Interrupted => "S601",
             Failure::Internal { .. } => "S901",
@@ -146,7 +167,7 @@ impl Failure {
     /// of again.
     pub fn summary(&self) -> String {
         match self {
-            Failure::Storage { doing, .. } | Failure::Internal { doing, .. } => {
+            Failure::Storage { doing, .. } | Failure::Violated { doing, .. } | Failure::Internal { doing, .. } => {
                 format!("{} while {doing}", self.code())
             }
             Failure::ForeignKey { table, .. } => {

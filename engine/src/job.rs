@@ -1,18 +1,15 @@
-//! One job from plan to certificate: find or begin it, walk its stages, checkpoint what is finished, conclude.
+//! One job from plan to certificate: find or begin it, open a generation, have its stages walked, conclude.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures::future::try_join_all;
-use sensei_planner::{Plan, ReadyQueue, Stage, StageGraph};
+use sensei_planner::Plan;
 use sensei_storage::evidence::SigningKey;
 use sensei_storage::journal::{self, Event, Generation, History, Interruption, Journal, Operation};
 use sensei_storage::{Error, OnExisting, Sizing, Snapshot, Split, SplitId, System, Verdict, VerifyMode};
 
 use crate::clock::{Stopwatch, now_text};
 use crate::context::Ends;
-use crate::copying::{Copied, Copying, Disturbance};
 use crate::failure::{Doing, Failure, Result};
 use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, SPLITS_PER_TABLE_MAX};
 use crate::lower::{LoweredTable, lower};
@@ -20,7 +17,8 @@ use crate::random;
 use crate::rejects::Rejects;
 use crate::report::JobReport;
 use crate::state::{Found, State, identity};
-use crate::{certify, compare, references};
+use crate::walk::{Walked, walk};
+use crate::{certify, compare};
 
 /// A generation no process of a job reaches by itself.
 const GENERATION_LAST: u64 = u32::MAX as u64;
@@ -95,7 +93,7 @@ pub async fn run(options: &RunOptions, key: SigningKey) -> Result<JobReport> {
 }
 
 async fn prepare_new(ends: Ends, state: State, key: SigningKey, quiet: bool) -> Result<Preparation> {
-    let plan = ends.resolve(&[])?;
+    let plan = ends.resolve(None)?;
     refuse_occupied(&ends, &plan).await?;
     prepare(ends, state, key, plan, quiet).await
 }
@@ -119,11 +117,9 @@ pub(crate) fn journaled_plan(history: &History) -> Result<Plan> {
 }
 
 /// Refuses to go on with a job whose plan, source tables or target types are not what they were.
-fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Plan> {
+pub(crate) fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Plan> {
     let before = journaled_plan(history)?;
-    let created: Vec<String> =
-        before.tables.iter().filter(|table| table.target.create).map(|table| table.target.name.clone()).collect();
-    let now = ends.resolve(&created)?;
+    let now = ends.resolve(Some(&before))?;
     if identity(&now) == history.opening.plan_sha256 {
         return Ok(now);
     }
@@ -272,7 +268,7 @@ impl Job {
     }
 
     pub(crate) async fn complete(mut self, watch: Stopwatch) -> Result<JobReport> {
-        let outcome = self.walk().await;
+        let outcome = walk(&mut self).await;
         if let Err(failure) = &outcome {
             let interruption = Interruption { at: now_text(), why: failure.summary() };
             match self.journal.append(vec![Event::Interrupted(interruption)]).await {
@@ -282,54 +278,11 @@ impl Job {
                 Err(error) => tracing::warn!("the journal does not say why the job stopped: {error}"),
             }
         }
-        let copied = outcome?;
-        self.certify(copied, watch).await
+        self.certify(outcome?, watch).await
     }
 
-    /// Walks the stage graph, every stage after those it waits for.
-    async fn walk(&mut self) -> Result<Copied> {
-        let graph: StageGraph = self.ends.stages(&self.plan);
-        let mut queue = ReadyQueue::new(&graph);
-        let mut copied = Copied::default();
-        while !queue.is_finished() {
-            let ready: Vec<usize> = std::iter::from_fn(|| queue.next()).collect();
-            let stages: Vec<Stage> = ready.iter().map(|&index| graph.nodes[index].stage).collect();
-            if stages.iter().any(|stage| matches!(stage, Stage::Snapshot { .. })) {
-                copied = Copying::new(self).run().await?;
-            }
-            if copied.differing.is_empty() {
-                self.after_copying(&stages, &mut copied).await?;
-            }
-            ready.into_iter().for_each(|index| queue.finish(index));
-        }
-        Ok(copied)
-    }
-
-    /// Everything but copying. Nothing is added to a target that differs.
-    async fn after_copying(&mut self, stages: &[Stage], copied: &mut Copied) -> Result<()> {
-        if stages.contains(&Stage::Prepare) {
-            self.prepare().await?;
-        }
-        let indexes = stages.iter().filter_map(|stage| match stage {
-            Stage::Index { table } => Some(self.add_primary_key(*table)),
-            _ => None,
-        });
-        try_join_all(indexes).await?;
-        let relations: Vec<usize> = stages.iter().filter_map(Stage::relation).collect();
-        if !relations.is_empty() {
-            copied.references.extend(references::within_job(self, copied, &relations).await?);
-        }
-        if stages.contains(&Stage::Constraints) && !copied.has_orphans() {
-            for table in &self.plan.tables {
-                let is_checked = self.plan.verify != VerifyMode::Off;
-                let added = self.ends.target.add_foreign_keys(&table.target).await;
-                added.map_err(|error| Failure::foreign_key(&table.target.name, is_checked, error))?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn prepare(&mut self) -> Result<()> {
+    /// Makes the target's tables ready, and finds out which splits it has lost.
+    pub(crate) async fn prepare(&mut self) -> Result<()> {
         let tables: Vec<_> = self.plan.tables.iter().map(|table| table.target.clone()).collect();
         let target = &self.ends.target;
         target.prepare(&self.name, &tables, self.plan.on_existing).await.doing("preparing the target")?;
@@ -364,44 +317,14 @@ impl Job {
         Ok(())
     }
 
-    async fn add_primary_key(&self, table: usize) -> Result<()> {
-        let table = &self.plan.tables[table].target;
-        let doing = format!("adding the primary key of table \"{}\"", table.name);
-        self.ends.target.add_primary_key(table).await.doing(doing)
-    }
-
-    /// Counts every table once more when all is written. Rows that others added, changed or deleted meanwhile, a
-    /// trigger among them, would stay unseen by reading back what the job itself wrote.
-    async fn disturbances(&self, copied: &Copied) -> Result<BTreeMap<u32, Disturbance>> {
-        let splits = &self.history.opening.splits;
-        let mut found = BTreeMap::new();
-        for (index, table) in self.plan.tables.iter().enumerate() {
-            let of_table = |split: &&SplitId| splits[split.0 as usize].table as usize == index;
-            let commits: Vec<_> =
-                copied.finished.keys().filter(of_table).map(|split| copied.finished[split].commit.clone()).collect();
-            let written: u64 = commits.iter().map(|commit| commit.rows).sum();
-            let doing = format!("counting table \"{}\"", table.target.name);
-            let Some(standing) = self.ends.target.standing(&table.target.name, &commits).await.doing(doing)? else {
-                continue;
-            };
-            let alone = self.plan.on_existing != OnExisting::Append;
-            if standing.ours != written || (alone && standing.rows != written) {
-                found.insert(index as u32, Disturbance { standing, written });
-            }
-        }
-        Ok(found)
-    }
-
-    async fn certify(mut self, mut copied: Copied, watch: Stopwatch) -> Result<JobReport> {
-        if self.plan.verify != VerifyMode::Off {
-            copied.disturbed = self.disturbances(&copied).await?;
-        }
+    async fn certify(mut self, walked: Walked, watch: Stopwatch) -> Result<JobReport> {
+        let copied = &walked.copied;
         let differences = if copied.differing.is_empty() || self.plan.verify != VerifyMode::Full {
             Vec::new()
         } else {
-            compare::within_splits(&self, &copied).await?
+            compare::within_splits(&self, copied).await?
         };
-        let predicate = certify::predicate(&self, &copied);
+        let predicate = certify::predicate(&self, &walked);
         let bytes = sensei_storage::evidence::issue(predicate, &self.key).doing("signing the certificate")?;
         let stored = self.journal.store_certificate(bytes.clone().into()).await.doing("storing the certificate")?;
         let mut report = JobReport::from_certificate(&bytes, self.state.certificate_name(&self.name), &self.name)?;
@@ -413,9 +336,9 @@ impl Job {
         self.journal.append(vec![Event::Finished(finish)]).await.doing("ending the journal")?;
         self.state.audit(&self.key, &self.name, Operation::Certified).await?;
         report.differences = differences;
-        report.name_orphans(&copied.references);
+        report.name_orphans(&walked.references);
         report.notes.extend(
-            copied
+            walked
                 .disturbed
                 .iter()
                 .map(|(table, disturbance)| disturbance.explain(&self.plan.tables[*table as usize].target.name)),

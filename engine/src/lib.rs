@@ -2,10 +2,12 @@
 //!
 //! In reading order: [`job`] (one run from plan to certificate) with `copying` (grants, outcomes, checkpoints), the
 //! `runtime` below it, `verify` and `compare` (two sides as they stand), `rejects` and `retry` (what was left behind),
-//! `certify` and `report` (what is concluded), and the thin command line.
+//! `certify` and `report` (what is concluded), `assessment` (what can be known before all that), and the thin command
+//! line.
 //!
 //! **Invariant:** nothing here looks into a row.
 
+mod assessment;
 mod certify;
 mod cli;
 mod clock;
@@ -17,11 +19,13 @@ mod dialect;
 mod difference;
 mod enumerator;
 mod failure;
+mod inspect;
 mod interrupt;
 mod job;
 mod limits;
 mod localise;
 mod lower;
+mod numbering;
 mod pages;
 mod progress;
 mod random;
@@ -30,9 +34,11 @@ mod rejects;
 mod report;
 mod retry;
 mod runtime;
+mod schema;
 mod state;
 mod type_table;
 mod verify;
+mod walk;
 
 pub use command::main;
 pub use failure::Exit;

@@ -13,6 +13,10 @@ pub const LANE_BYTES_MIN: usize = 2 << 20;
 /// binary itself. A guess, checked by the memory benchmark.
 pub const IN_FLIGHT_SHARE: usize = 4;
 
+/// Tables whose indexes are built while others are copied: each takes one of the target's connections, and copying needs
+/// them more.
+pub const INDEXES_WHILE_COPYING_MAX: usize = 1;
+
 /// Checkpoints gathered into one epoch at the most.
 pub const CHECKPOINTS_PER_EPOCH_MAX: usize = 64;
 
@@ -65,6 +69,12 @@ pub const REPAIR_ROWS_MAX: u64 = 100_000;
 /// Differing rows the text report prints per table; `--report` has them all.
 pub const EXAMPLES_PER_TABLE_MAX: usize = 5;
 
+/// Objects not carried over that the text report names per kind and reason.
+pub const NOT_CARRIED_SHOWN_MAX: usize = 5;
+
+/// Differences of the schema the text report prints.
+pub const STRUCTURE_SHOWN_MAX: usize = 20;
+
 /// Orphans of one relation that a report names; `--report` has them all.
 pub const ORPHANS_NAMED_MAX: usize = 10;
 
@@ -96,6 +106,34 @@ pub const PROGRESS_INTERVAL_MS: u64 = 200;
 /// How often a plain progress line is printed where nobody watches live.
 pub const PROGRESS_LINE_INTERVAL_MS: u64 = 10_000;
 
+/// Rows `sensei check` reads of each table unless told otherwise: what one row in 3,000 has is met with 95 in
+/// 100 if it is spread evenly.
+pub const SAMPLE_ROWS_DEFAULT: u64 = 10_000;
+
+/// Rows `sensei check` can be told to sample; more is what `--exact` is for.
+pub const SAMPLE_ROWS_MAX: u64 = 10_000_000;
+
+/// Encoded bytes a sample of one table reads at the most, about, so that wide rows do not make it long.
+pub const SAMPLE_BYTES_MAX: u64 = 64 << 20;
+
+/// Arrow bytes per batch of a sample: small, since every range reads a batch more than it needs.
+pub const SAMPLE_BATCH_BYTES: usize = 128 << 10;
+
+/// Reasons for rejecting rows that an assessment tells apart per table; the rows of others are counted.
+pub const SAMPLE_REASONS_MAX: usize = 100;
+
+/// Keys an assessment names per reason.
+pub const SAMPLE_KEYS_MAX: usize = 3;
+
+/// Encoded bytes and seconds that the pace of reading is measured over at the most.
+pub const PACE_BYTES_MAX: u64 = 64 << 20;
+/// See [`PACE_BYTES_MAX`].
+pub const PACE_SECONDS_MAX: u64 = 3;
+
+/// What an assessment says before anything else.
+pub const HEADLINES_MAX: usize = 5;
+
+const _: () = assert!(SAMPLE_ROWS_DEFAULT <= SAMPLE_ROWS_MAX, "the default can be asked for");
 const _: () = assert!(LANE_BYTES_MIN >= 2 * BATCH_BYTES, "a lane must be able to hold a batch and fill the next");
 const _: () = assert!(REFUSED_LOOKED_FOR_MIN < REFUSED_PER_SPLIT_MAX, "what is looked for can be held");
 const _: () = assert!(FETCH_ROWS_MAX <= ROUND_ROWS_MAX, "a round fetches rows it has hashed");

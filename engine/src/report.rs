@@ -1,9 +1,12 @@
 //! What a run, a comparison or a certificate says at its end: one object for scripts, one page for people.
 
+mod not_carried;
+mod structure;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use sensei_storage::evidence::{self, RelationFacts, TableFacts};
+use sensei_storage::evidence::{self, RelationFacts, StructuralFacts, TableFacts};
 use sensei_storage::{Error, Verdict};
 use serde::Serialize;
 
@@ -16,7 +19,7 @@ use crate::references::Checked;
 pub struct JobReport {
     /// The job, or the plan's name where there is none.
     pub job: String,
-    /// Conclusion over all tables.
+    /// Conclusion over all tables and the schema.
     pub verdict: Verdict,
     /// Table by table.
     pub tables: Vec<TableReport>,
@@ -36,7 +39,9 @@ pub struct JobReport {
     pub rejects: Option<String>,
     /// Differing rows, by table.
     pub differences: Vec<Differences>,
-    /// Objects of the source that were not carried over.
+    /// The target's schema beside the plan; `null` if it was not compared.
+    pub structural: Option<StructuralFacts>,
+    /// Objects of the source that were not carried over, with the reason.
     pub not_carried: Vec<String>,
     /// Declared losses with the rows they touched.
     pub lossy: Vec<String>,
@@ -90,6 +95,7 @@ impl JobReport {
             recopied_splits: 0,
             rejects: None,
             differences: Vec::new(),
+            structural: None,
             not_carried: Vec::new(),
             lossy: Vec::new(),
             notes: Vec::new(),
@@ -112,6 +118,7 @@ impl JobReport {
         result.certified_earlier = true;
         result.resumes = claims.resumes;
         result.recopied_splits = claims.recopied_splits;
+        result.structural = claims.structural;
         result.not_carried = claims.not_carried;
         let lossy = |rule: &evidence::LossyRule| {
             format!("{}.{}: {} ({} rows)", rule.table, rule.column, rule.rule, rule.rows_touched)
@@ -152,8 +159,9 @@ impl JobReport {
             write_differences(&mut out, differences);
         }
         write_relations(&mut out, &self.relations);
+        out += &self.structural.as_ref().map(structure::text).unwrap_or_default();
         write_list(&mut out, "Declared losses", &self.lossy);
-        write_list(&mut out, "Not carried over", &self.not_carried);
+        out += &not_carried::text(&self.not_carried);
         write_list(&mut out, "Notes", &self.notes);
         out
     }
@@ -212,6 +220,9 @@ impl JobReport {
                     "list every differing row with `sensei verify PLAN --report FILE`, put them right with `sensei repair PLAN`"
                 ),
             );
+        }
+        if self.structural.as_ref().is_some_and(|structural| !structural.differences.is_empty()) {
+            line(out, format_args!("put the target's schema right by hand, then look again with `sensei verify PLAN`"));
         }
     }
 }

@@ -10,7 +10,7 @@ mod wanted;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensei_planner::Plan;
+use sensei_planner::{Plan, RelationPlan};
 use sensei_storage::evidence::SigningKey;
 use sensei_storage::{Begin, OnExisting, Snapshot, System, Write};
 
@@ -47,7 +47,7 @@ pub async fn retry(options: &RetryOptions, key: SigningKey) -> Result<(JobReport
     refuse_files(&ends)?;
     let state = State::open(&ends.file.state, ends.state()?, &ends.file.name)?;
     let outstanding = find(&ends, &state, &key).await?;
-    let plan = ends.resolve(&[])?;
+    let plan = ends.resolve(None)?;
     let lowered = lower(&plan, &ends.file.mask_keys(), random::key()?)?;
     let lines = Rejects::new(&plan.rejects, &outstanding.basis.job).outstanding(&outstanding.basis.history)?;
     let mut wanted = Wanted::of(lines, &lowered)?;
@@ -127,7 +127,18 @@ fn restricted(mut plan: Plan, root: &str, wanted: &Wanted) -> Plan {
     plan.name = retry_name(root);
     plan.on_existing = OnExisting::Append;
     plan.rejects.max = RETRY_ROWS_MAX;
+    let has = |table: &usize| wanted.has(&plan.tables[*table].source);
+    let kept: Vec<usize> = (0..plan.tables.len()).filter(has).collect();
+    // Relations name tables by their position.
+    let moved = |table: usize| kept.iter().position(|kept| *kept == table);
+    let relations = plan.relations.into_iter().filter_map(|relation| {
+        Some(RelationPlan { child: moved(relation.child)?, parent: moved(relation.parent)?, ..relation })
+    });
+    plan.relations = relations.collect();
     plan.tables.retain(|table| wanted.has(&table.source));
+    plan.objects.clear();
+    let is_target = |name: &String| plan.tables.iter().any(|table| table.target.name == *name);
+    plan.numbering.retain(|numbering| numbering.table.as_ref().is_some_and(is_target));
     plan.lossy.retain(|rule| wanted.has(&rule.table));
     plan
 }

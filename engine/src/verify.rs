@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use sensei_operators::Side;
 use sensei_planner::Plan;
-use sensei_storage::evidence::SigningKey;
+use sensei_storage::evidence::{SigningKey, StructuralFacts};
 use sensei_storage::journal::Operation;
 use sensei_storage::{OnExisting, Verdict, VerifyMode};
 
@@ -16,6 +16,7 @@ use crate::compare::{Collected, Comparison, Overview, Part, ranges};
 use crate::context::Ends;
 use crate::difference::{Differences, Kind, RowDifference};
 use crate::failure::{Doing, Failure, Result};
+use crate::inspect::{self, StandingStructure};
 use crate::limits::REPAIR_ROWS_MAX;
 use crate::localise::{Depth, Located};
 use crate::lower::lower;
@@ -41,13 +42,19 @@ pub struct VerifyOptions {
 /// Whatever keeps it from a verdict.
 pub async fn verify(options: &VerifyOptions) -> Result<JobReport> {
     let watch = Stopwatch::start();
-    let checked = Prepared::new(Ends::connect(&options.plan).await?)?;
+    let checked = Prepared::new(Ends::look(&options.plan).await?)?;
     let (overview, comparison) = checked.overview(false, options.quiet).await?;
     let mut collected = Collected::new(comparison.tables.clone()).reporting(options.report.as_deref())?;
     let depth = if options.report.is_some() { Depth::All } else { Depth::Examples };
     comparison.localise(&overview, depth, &mut |located| collected.take(&located)).await?;
     let relations = checked.references(&overview, &comparison, &mut collected, options.quiet).await?;
-    checked.report(&overview, collected.close()?, relations, watch)
+    let mut report = checked.report(&overview, collected.close()?, relations);
+    let StandingStructure { facts, not_carried, note } = inspect::standing_structure(&checked.ends).await?;
+    report.verdict = Verdict::overall(facts.iter().map(StructuralFacts::verdict).chain([report.verdict]));
+    (report.structural, report.not_carried) = (facts, not_carried);
+    report.notes.extend(note);
+    report.elapsed_seconds = watch.elapsed().as_secs_f64();
+    Ok(report)
 }
 
 /// Puts right what differs, then compares once more.
@@ -164,7 +171,7 @@ struct Prepared {
 
 impl Prepared {
     fn new(ends: Ends) -> Result<Prepared> {
-        let mut plan = ends.resolve(&[])?;
+        let mut plan = ends.resolve(None)?;
         plan.verify = VerifyMode::Full;
         let missing = plan.tables.iter().enumerate().filter(|(_, table)| table.target.create);
         let missing = missing.map(|(index, _)| index as u32).collect();
@@ -260,13 +267,7 @@ impl Prepared {
         Ok(reports)
     }
 
-    fn report(
-        &self,
-        overview: &Overview,
-        differences: Vec<Differences>,
-        relations: Vec<RelationReport>,
-        watch: Stopwatch,
-    ) -> Result<JobReport> {
+    fn report(&self, overview: &Overview, differences: Vec<Differences>, relations: Vec<RelationReport>) -> JobReport {
         let table = |index: usize| self.table_report(index as u32, overview);
         let tables: Vec<TableReport> = (0..self.plan.tables.len()).map(table).collect();
         let of_tables = tables.iter().map(|table| table.verdict);
@@ -274,10 +275,8 @@ impl Prepared {
         let mut report = JobReport::new(&self.plan.name, verdict, tables);
         report.relations = relations;
         report.differences = differences;
-        report.elapsed_seconds = watch.elapsed().as_secs_f64();
-        report.not_carried = self.plan.not_carried.clone();
         report.notes = self.missing_notes();
-        Ok(report)
+        report
     }
 
     fn missing_notes(&self) -> Vec<String> {

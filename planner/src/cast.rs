@@ -27,6 +27,7 @@ pub(crate) fn cast(from: &LogicalType, to: &LogicalType) -> Cast {
         }
         (Boolean, Int16 | Int32 | Int64) => Cast::Allowed,
         (Array(_), Json | Jsonb) => Cast::Allowed,
+        (Array(from), Array(to)) if matches!((&**from, &**to), (Text { .. }, Text { .. })) => Cast::Allowed,
         (_, Text { .. }) | (Text { .. }, _) => Cast::Allowed,
         (Int16 | Int32 | Int64, Int16 | Int32 | Int64) => Cast::Allowed,
         (Int16 | Int32 | Int64 | Decimal { .. } | Numeric, Decimal { .. } | Numeric) => Cast::Allowed,
@@ -59,6 +60,14 @@ mod tests {
         assert!(matches!(cast(&Int64, &Float64), Cast::Lossy(_)));
         assert_eq!(cast(&Int32, &Float64), Cast::Allowed);
         assert!(matches!(cast(&Json, &Jsonb), Cast::Lossy(_)));
+    }
+
+    /// SQLite reads back every text as one without a limit.
+    #[test]
+    fn limits_of_texts_in_arrays_are_checked_row_by_row() {
+        let texts = |max_chars| Array(Box::new(Text { max_chars }));
+        assert_eq!(cast(&texts(Some(11)), &texts(None)), Cast::Allowed);
+        assert_eq!(cast(&texts(None), &texts(Some(11))), Cast::Allowed);
     }
 
     #[test]

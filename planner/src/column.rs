@@ -69,6 +69,7 @@ impl Scope<'_, '_> {
         let target = self.target_column(target_name);
         if let Target::Existing(existing) = target
             && existing.is_generated()
+            && !settled.is_some_and(|settled| settled.column.is_generated())
         {
             notes.push(format!("{of}: the target computes column \"{target_name}\" itself"));
             return None;
@@ -137,7 +138,10 @@ impl Scope<'_, '_> {
                 let lossy = self.fits(of, column, &from, settled, &origin, declared.as_ref(), mask)?;
                 let logical = as_written(column, &from).ok_or_else(|| unsupported_target(of, column))?;
                 let (name, native) = (column.name.clone(), column.native.clone());
-                (Field { name, logical, native, nullable: column.nullable, traits: Traits::default() }, lossy)
+                // Computed on both sides: never written, and compared like any other.
+                let generation = column.traits.generation.clone();
+                let traits = Traits { generation, ..Traits::default() };
+                (Field { name, logical, native, nullable: column.nullable, traits }, lossy)
             }
             Target::Missing(table) => return Err(Some(missing(of, target_name, table))),
         };
@@ -272,9 +276,6 @@ impl Scope<'_, '_> {
         let kept = same_system && declared.is_none() && own;
         let text = if kept { column.native.clone() } else { native() };
         self.note_type(of, column, &text, notes);
-        if column.is_generated() {
-            notes.push(format!("generation expression of {of}: its values are carried"));
-        }
         text
     }
 
@@ -282,7 +283,9 @@ impl Scope<'_, '_> {
     /// source's database has defined for itself.
     fn note_type(&self, of: &str, column: &Column, target: &str, notes: &mut Vec<String>) {
         let native = &column.native;
-        if self.context.source.system != System::Postgresql || native == target {
+        // Labels are carried as labels, or said to be left.
+        let labelled = !column.traits.labels.is_empty();
+        if self.context.source.system != System::Postgresql || native == target || labelled {
             return;
         }
         if postgres::is_blank_padded(native) {

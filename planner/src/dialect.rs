@@ -2,6 +2,8 @@
 
 use sensei_storage::LogicalType;
 
+use crate::abilities::Abilities;
+
 /// The target system's names for types, and its rules for names.
 pub trait Dialect {
     /// The type text in the system's DDL that holds every value of `logical`.
@@ -15,11 +17,21 @@ pub trait Dialect {
     /// User-defined types (an enum of one database) must give `None`: the target may not have them.
     fn logical_type(&self, native: &str) -> Option<LogicalType>;
 
-    /// Bytes of an identifier at most (PostgreSQL: 63), or `None` for no limit worth a check.
-    fn identifier_bytes_max(&self) -> Option<usize>;
+    /// What schemas of the system can hold. `version`: the target's own version text, as its catalog has it.
+    fn abilities(&self, version: &str) -> Abilities;
 
     /// Whether names that differ only in ASCII case are the same name (SQLite).
     fn ignores_case(&self) -> bool;
+
+    /// The same for the columns of one table: MySQL tells tables apart by case, where its server does, and never columns.
+    fn columns_ignore_case(&self) -> bool {
+        self.ignores_case()
+    }
+
+    /// Why the system cannot have a table or column of this name, beyond its length, as a sentence; `None` if it can.
+    fn name_problem(&self, _name: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Compiles SQL expressions far enough to know their type. The engine implements it with the expression engine.

@@ -1,9 +1,10 @@
 //! A plan for people: as text, as a picture, or as JSON for programs.
 
 mod graph;
+mod schema;
 mod text;
 
-pub(crate) use text::{grouped, rounded};
+pub use text::{grouped, rounded};
 
 use crate::plan::Plan;
 use crate::stages::StageGraph;

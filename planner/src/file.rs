@@ -36,6 +36,9 @@ pub struct PlanFile {
     /// Which tables, and what happens to them.
     #[serde(default)]
     pub tables: TablesFile,
+    /// Which views, routines, triggers and the like go along, between systems of one kind.
+    #[serde(default)]
+    pub objects: ObjectsFile,
     /// Types that become other types wherever they occur.
     #[serde(default)]
     pub types: Vec<TypeFile>,
@@ -120,6 +123,18 @@ pub struct TablesFile {
     /// What differs from a plain copy, table by table.
     #[serde(default)]
     pub rules: Vec<RuleFile>,
+}
+
+/// Which objects beside the tables go along, between systems of one kind.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectsFile {
+    /// Patterns (`*`, `?`; case matters) over kind and name, such as `view sales_*`.
+    #[serde(default = "everything")]
+    pub include: Vec<String>,
+    /// Patterns of objects to leave out again.
+    #[serde(default)]
+    pub exclude: Vec<String>,
 }
 
 /// What differs from a plain copy for one table.
@@ -324,6 +339,12 @@ impl PlanFile {
 impl Default for TablesFile {
     fn default() -> Self {
         TablesFile { include: everything(), exclude: Vec::new(), rules: Vec::new() }
+    }
+}
+
+impl Default for ObjectsFile {
+    fn default() -> Self {
+        ObjectsFile { include: everything(), exclude: Vec::new() }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sensei_storage::{Field, ForeignKey, LogicalType, System, Table};
+use sensei_storage::{Field, ForeignKey, LogicalType, System, Table, Timing};
 
 use crate::cast::keeps_apart;
 use crate::dialect::same_name;
 use crate::file::RelationFile;
+use crate::indexes::makes_unique;
+use crate::naming::NameBook;
 use crate::plan::{ColumnPlan, OnOrphans, RelationPlan, TablePlan};
 use crate::secret::Secret;
 use crate::table::{Context, TableDraft};
@@ -17,23 +19,36 @@ pub(crate) type MaskKeys = BTreeMap<(String, String), Secret>;
 /// A table, one of its target fields, and how that comes about.
 pub(crate) type Carried<'c> = (&'c TableDraft<'c>, &'c Field, &'c ColumnPlan);
 
-/// Sets the keys of every draft, and notes those that are not carried. Gives the references to check: those of the
-/// foreign keys, then those of `named`, one per relation of the plan file, that no foreign key declares.
-pub(crate) fn carry(
+/// Sets the primary key of every draft, and notes those that are not carried.
+pub(crate) fn primary_keys(context: &Context<'_>, drafts: &mut [TableDraft<'_>]) {
+    for draft in drafts {
+        primary(context, draft);
+    }
+}
+
+/// Sets the foreign keys of every draft, whose unique keys are settled, and notes those that are not carried. Gives the
+/// references to check: those of the foreign keys, then those of `named`, one per relation of the plan file, that no
+/// foreign key declares.
+pub(crate) fn foreign_keys(
     context: &Context<'_>,
     drafts: &mut [TableDraft<'_>],
+    book: &mut NameBook,
     named: Vec<RelationPlan>,
 ) -> Vec<RelationPlan> {
-    for draft in drafts.iter_mut() {
-        primary(draft);
-    }
     let mask_keys = context.file.mask_keys();
     let references = References { context, drafts, mask_keys: &mask_keys, named: &named };
     let settled: Vec<Settled> = (0..drafts.len()).map(|child| references.of(child)).collect();
     let (mut relations, mut declared) = (Vec::new(), BTreeSet::new());
-    for (draft, settled) in drafts.iter_mut().zip(settled) {
-        draft.plan.target.foreign_keys = settled.keys;
+    for (draft, mut settled) in drafts.iter_mut().zip(settled) {
         draft.notes.extend(settled.notes);
+        for key in &mut settled.keys {
+            let of = title(draft, key);
+            let given = key.name.as_ref().map(|name| book.constraint(&draft.plan.target.name, name));
+            let (name, renamed) = given.map_or((None, None), |(name, renamed)| (Some(name), renamed));
+            draft.notes.extend(renamed.map(|why| format!("{of}: {why}")));
+            key.name = name;
+        }
+        draft.plan.target.foreign_keys = settled.keys;
         relations.extend(settled.relations);
         declared.extend(settled.named);
     }
@@ -52,7 +67,7 @@ struct Settled {
     named: Vec<usize>,
 }
 
-fn primary(draft: &mut TableDraft<'_>) {
+fn primary(context: &Context<'_>, draft: &mut TableDraft<'_>) {
     let source_key = &draft.table.primary_key;
     let carried: Result<Vec<String>, String> = source_key
         .iter()
@@ -83,10 +98,29 @@ fn primary(draft: &mut TableDraft<'_>) {
     match carried {
         Ok(columns) => {
             draft.plan.identity.clone_from(&columns);
-            draft.plan.target.primary_key = columns;
+            match too_long(context, draft, &columns) {
+                None => draft.plan.target.primary_key = columns,
+                Some(why) => draft.notes.push(format!("primary key of \"{}\": {why}", draft.table.name)),
+            }
         }
         Err(why) => draft.notes.push(format!("primary key of \"{}\": {why}", draft.table.name)),
     }
+}
+
+/// Why the target cannot index one of the key's columns, which are texts of any length to it.
+fn too_long(context: &Context<'_>, draft: &TableDraft<'_>, key: &[String]) -> Option<String> {
+    let max = context.abilities.indexed_chars_max.filter(|_| context.source.system != context.target.system)?;
+    let long = |field: &&Field| match field.logical {
+        LogicalType::Text { max_chars } => max_chars.is_none_or(|chars| chars > max),
+        LogicalType::Bytes | LogicalType::Numeric => true,
+        _ => false,
+    };
+    let field = draft.plan.target.fields.iter().filter(|field| key.contains(&field.name)).find(long)?;
+    let target = crate::translate::title(context.target.system);
+    Some(format!(
+        "{target} indexes no more than {max} characters, which column \"{}\" may exceed (say with `type` how long it is)",
+        field.name
+    ))
 }
 
 /// Whether a table found in the target has keys of its own, which then stand. One without any gets the source's.
@@ -140,11 +174,16 @@ impl References<'_, '_> {
             return;
         }
         let keeps_own = draft.existing.is_some_and(has_keys);
-        match self.reference(draft, key, named.is_some()) {
+        let mut said = Vec::new();
+        let able = |(carried, parent)| Ok((self.as_the_target_can(carried, &mut said)?, parent));
+        match self.reference(draft, key, named.is_some()).and_then(able) {
             Ok((carried, parent)) if !keeps_own || stands(draft, &carried) => {
                 let unnamed = || declared(&relation(child, &carried, parent));
                 settled.relations.push(named.unwrap_or_else(unnamed));
-                settled.keys.extend(Some(carried).filter(|carried| !stands(draft, carried)));
+                if !stands(draft, &carried) {
+                    settled.keys.push(carried);
+                    settled.notes.extend(said.into_iter().map(|why| format!("{title}: {why}")));
+                }
             }
             result => {
                 let own = || "the target's table keeps its own keys".to_owned();
@@ -181,6 +220,28 @@ impl References<'_, '_> {
         self.context.file.relations.iter().zip(self.named).position(names_it)
     }
 
+    /// The foreign key with what the target knows of foreign keys.
+    fn as_the_target_can(&self, mut key: ForeignKey, notes: &mut Vec<String>) -> Result<ForeignKey, String> {
+        let abilities = &self.context.abilities;
+        let target = crate::translate::title(self.context.target.system);
+        if !abilities.set_default && [&key.on_delete, &key.on_update].iter().any(|action| *action == "SET DEFAULT") {
+            return Err(format!("{target} does not SET DEFAULT"));
+        }
+        if key.match_full && !abilities.match_full {
+            key.match_full = false;
+            if key.columns.len() > 1 {
+                notes.push(format!(
+                    "{target} does not MATCH FULL; with a NULL in some of its columns it is not checked"
+                ));
+            }
+        }
+        if key.timing != Timing::Immediate && !abilities.deferrable {
+            key.timing = Timing::Immediate;
+            notes.push(format!("{target} defers no constraints; it is checked with every statement"));
+        }
+        Ok(key)
+    }
+
     /// The foreign key in terms of the target with its parent's position, or why it cannot hold there. Where the plan
     /// names the relation, a parent of which only some rows are taken is no reason: whether it holds is checked.
     fn reference(
@@ -201,28 +262,28 @@ impl References<'_, '_> {
         }
         let mut carried_key = ForeignKey { columns: Vec::new(), parent_columns: Vec::new(), ..key.clone() };
         carried_key.parent = parent.plan.target.name.clone();
-        carried_key.name = key.name.clone().filter(|name| self.fits(name));
         for (name, parent_name) in key.columns.iter().zip(parent_columns) {
             let (field, column) = carried(&child.plan, name, folds)?;
             let (parent_field, parent_column) = carried(&parent.plan, parent_name, folds)?;
             agree(self.mask_keys, (child, field, column), (parent, parent_field, parent_column))?;
+            self.one_type(field, parent_field)?;
             carried_key.columns.push(field.name.clone());
             carried_key.parent_columns.push(parent_field.name.clone());
         }
-        let mut unique = parent.plan.target.primary_key.clone();
-        let mut wanted = carried_key.parent_columns.clone();
-        unique.sort();
-        wanted.sort();
-        match unique == wanted {
+        match makes_unique(parent, &carried_key.parent_columns) {
             true => Ok((carried_key, index)),
-            false => {
-                Err(format!("what it refers to is not the primary key of \"{}\" in the target", carried_key.parent))
-            }
+            false => Err(format!("what it refers to is no unique key of \"{}\" in the target", carried_key.parent)),
         }
     }
 
-    fn fits(&self, name: &str) -> bool {
-        self.context.dialect.identifier_bytes_max().is_none_or(|max| name.len() <= max)
+    /// Whether the target takes a reference between two types whose values compare.
+    fn one_type(&self, child: &Field, parent: &Field) -> Result<(), String> {
+        use LogicalType::{Int16, Int32, Int64};
+        let is_integer = matches!(child.logical, Int16 | Int32 | Int64);
+        if !is_integer || child.logical == parent.logical || !self.context.abilities.references_need_one_type {
+            return Ok(());
+        }
+        Err(format!("column \"{}\" is {} and \"{}\" is {}", child.name, child.logical, parent.name, parent.logical))
     }
 }
 

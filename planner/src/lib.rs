@@ -13,17 +13,28 @@
 //! assert_eq!(problems[0].hint, "Did you mean \"source\"?");
 //! ```
 
+mod abilities;
 mod address;
+mod beside;
 mod bytes;
 mod canonical;
 mod cast;
+mod checks;
 mod column;
 mod dialect;
 mod explain;
 mod file;
+mod indexes;
 mod keys;
+mod known;
+mod labels;
+mod left;
 mod logical;
 mod names;
+mod naming;
+mod numbering;
+mod objects;
+mod overrule;
 mod plan;
 mod problem;
 mod propose;
@@ -35,7 +46,10 @@ mod secret;
 mod select;
 mod settle;
 mod stages;
+mod structure;
 mod table;
+mod traits;
+mod translate;
 mod values;
 mod variables;
 mod yaml;
@@ -43,17 +57,18 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use abilities::{Abilities, IdentifierMax, NameScope};
 pub use bytes::ByteSize;
 pub use dialect::{Dialect, ExpressionTyper};
-pub use explain::{Format, explain};
+pub use explain::{Format, explain, grouped, rounded};
 pub use file::{
-    ColumnFile, CsvFile, KeyedHashFile, LimitsFile, MaskFile, PlanFile, RejectsFile, RelationFile, RuleFile,
-    SourceFile, TablesFile, TargetFile, TypeFile, VERSION,
+    ColumnFile, CsvFile, KeyedHashFile, LimitsFile, MaskFile, ObjectsFile, PlanFile, RejectsFile, RelationFile,
+    RuleFile, SourceFile, TablesFile, TargetFile, TypeFile, VERSION,
 };
 pub use logical::logical_type;
 pub use plan::{
-    Cleaning, ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, OnOrphans, Place, Plan, RejectsPlan, RelationPlan,
-    TablePlan,
+    Cleaning, ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, NumberSource, Numbering, OnOrphans, Place, Plan,
+    RejectsPlan, RelationPlan, TablePlan,
 };
 pub use problem::{Code, Problem};
 pub use propose::propose;
@@ -61,4 +76,5 @@ pub use resolve::resolve;
 pub use schema::json_schema;
 pub use secret::Secret;
 pub use stages::{ReadyQueue, Stage, StageGraph, StageNode};
+pub use structure::Expected;
 pub use variables::substitute_text;

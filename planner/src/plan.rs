@@ -2,7 +2,7 @@
 //! and printed. Knows nothing of how it is carried out.
 
 use sensei_storage::evidence::sha256_hex;
-use sensei_storage::{Field, LogicalType, OnExisting, System, TargetTable, VerifyMode, canonical_json};
+use sensei_storage::{Field, LogicalType, Object, OnExisting, System, TargetTable, VerifyMode, canonical_json};
 use serde::{Deserialize, Serialize};
 
 /// Everything that a job does, settled.
@@ -26,6 +26,13 @@ pub struct Plan {
     pub tables: Vec<TablePlan>,
     /// References that are checked in the target.
     pub relations: Vec<RelationPlan>,
+    /// What is created beside the tables, in an order in which it can be: before them where
+    /// [`sensei_storage::ObjectKind::precedes_tables`], else after their rows, keys and checks.
+    #[serde(default)]
+    pub objects: Vec<Object>,
+    /// What numbers itself in the target and must go on where the source stands.
+    #[serde(default)]
+    pub numbering: Vec<Numbering>,
     /// How much is proved.
     pub verify: VerifyMode,
     /// What to do with rows that do not fit.
@@ -36,6 +43,36 @@ pub struct Plan {
     pub lossy: Vec<LossyRule>,
     /// What exists in the source and will not exist in the target, with the reason.
     pub not_carried: Vec<String>,
+}
+
+/// A column or sequence of the target that must go on where its like in the source stands when the rows have arrived. No
+/// number is part of a plan: it would change with every row the source gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbering {
+    /// Table in the target, for a column that numbers itself; `None` for a sequence that stands alone.
+    pub table: Option<String>,
+    /// The column or the sequence in the target.
+    pub of: String,
+    /// Whose next number it takes, looked up in a catalog of the source that is read then.
+    pub source: NumberSource,
+}
+
+/// What to look a next number up by, in a catalog of the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberSource {
+    /// [`sensei_storage::Identity::next`] of a column.
+    Column {
+        /// Its table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// [`Object::next`] of a sequence.
+    Sequence {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// One end of a job.

@@ -30,7 +30,7 @@ pub fn propose(source_url: &str, target_url: &str, source: &Catalog, target: &Ca
     let _ = writeln!(out, "rejects: {{ max: 0, to: ./rejects }}");
     let _ = writeln!(out, "# limits: {{ workers: 2, source_connections: 4, target_connections: 4, memory: 256MiB }}");
     if !source.not_carried.is_empty() {
-        let _ = writeln!(out, "\n# Not carried, because only tables, primary keys and foreign keys are:");
+        let _ = writeln!(out, "\n# Not carried:");
         for object in &source.not_carried {
             let _ = writeln!(out, "#   {}", comment(object));
         }

@@ -4,13 +4,14 @@
 use sensei_storage::{Catalog, System};
 
 use crate::address::without_secrets;
+use crate::beside::Beside;
 use crate::dialect::{Dialect, ExpressionTyper};
 use crate::file::{LimitsFile, PlanFile};
-use crate::plan::{LimitsPlan, Place, Plan, RejectsPlan, RelationPlan};
+use crate::plan::{LimitsPlan, Place, Plan, RejectsPlan};
 use crate::problem::{Code, Problem};
 use crate::settle::TypeMap;
 use crate::table::{self, Context, TableDraft};
-use crate::{keys, names, relations, select};
+use crate::{beside, names, objects, relations, select};
 
 /// Worker threads, if the plan does not say. The smallest machine we measure on has two cores.
 const WORKERS_DEFAULT: u32 = 2;
@@ -35,20 +36,22 @@ pub fn resolve(
     let mut problems = Vec::new();
     places(file, source, target, &mut problems);
     let types = TypeMap::new(&file.types, source.system, &mut problems);
-    let context = Context { file, source, target, dialect, typer, types };
+    let abilities = dialect.abilities(&target.version);
+    let context = Context { file, source, target, dialect, typer, types, abilities };
+    let objects = objects::select(&file.objects, source, &mut problems);
     let mut drafts = Vec::new();
     for selected in select::select(&file.tables, source, &mut problems) {
         let mut of_table = Vec::new();
         drafts.push(table::resolve(&context, selected, &mut of_table));
         problems.extend(of_table);
     }
-    names::check(&drafts, dialect, &mut problems);
+    names::check(&drafts, dialect, &context.abilities, &mut problems);
     let named = relations::named(&context, &drafts, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
-    let relations = keys::carry(&context, &mut drafts, named);
-    Ok(assemble(&context, drafts, relations))
+    let beside = beside::carry(&context, &mut drafts, &objects, named);
+    Ok(assemble(&context, drafts, beside))
 }
 
 /// What is wrong with the two ends, whatever their tables.
@@ -77,9 +80,10 @@ fn places(file: &PlanFile, source: &Catalog, target: &Catalog, problems: &mut Ve
     }
 }
 
-fn assemble(context: &Context<'_>, drafts: Vec<TableDraft<'_>>, relations: Vec<RelationPlan>) -> Plan {
+fn assemble(context: &Context<'_>, drafts: Vec<TableDraft<'_>>, beside: Beside) -> Plan {
     let Context { file, source, target, .. } = context;
     let mut not_carried = source.not_carried.clone();
+    not_carried.extend(beside.notes);
     not_carried.extend(drafts.iter().flat_map(|draft| draft.notes.iter().cloned()));
     Plan {
         version: file.version,
@@ -91,7 +95,9 @@ fn assemble(context: &Context<'_>, drafts: Vec<TableDraft<'_>>, relations: Vec<R
         state: without_secrets(&file.state),
         lossy: drafts.iter().flat_map(|draft| draft.lossy.iter().cloned()).collect(),
         tables: drafts.into_iter().map(|draft| draft.plan).collect(),
-        relations,
+        relations: beside.relations,
+        objects: beside.objects,
+        numbering: beside.numbering,
         verify: file.verify,
         rejects: RejectsPlan { max: file.rejects.max, to: without_secrets(&file.rejects.to), rows: file.rejects.rows },
         limits: limits(&file.limits),

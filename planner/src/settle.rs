@@ -5,6 +5,7 @@ use sensei_storage::{Column, Field, LogicalType, System, Table, Traits};
 use crate::dialect::Dialect;
 use crate::file::{NulCharacters, RuleFile, TypeFile, ZeroDates};
 use crate::logical::{self, logical_type};
+use crate::overrule;
 use crate::plan::Cleaning;
 use crate::problem::{Code, Problem, did_you_mean};
 
@@ -143,8 +144,8 @@ impl Settling<'_, '_> {
         Settled { column, declared, cleaning, field }
     }
 
-    /// CSV values are text until a type is declared; SQLite columns may have no type at all. Elsewhere the system
-    /// decides, and the plan chooses among what it offers.
+    /// CSV values are text until a type is declared; SQLite columns may have no type at all, or one that is not true.
+    /// Elsewhere the system decides, and the plan chooses among what it offers.
     fn read_as(&self, column: &Column, declared: Option<&Declared>, cleaning: Option<Cleaning>) -> Option<LogicalType> {
         let wanted = declared.map(|declared| &declared.logical);
         if cleaning == Some(Cleaning::ZeroDatesToNull) {
@@ -155,12 +156,26 @@ impl Settling<'_, '_> {
         }
         match self.source {
             System::Csv => wanted.cloned().or_else(|| column.logical.clone()),
-            System::Sqlite => column.logical.clone().or_else(|| wanted.cloned()),
+            System::Sqlite => {
+                overrule::read_as(column.logical.as_ref(), self.meant_for_reading(column, wanted).as_ref())
+            }
             System::Postgresql | System::Parquet | System::Mysql => match &column.verbatim {
                 Some(verbatim) if wanted.is_none() && self.is_plain(column) => Some(verbatim.clone()),
                 _ => column.logical.clone(),
             },
         }
+    }
+
+    /// What the plan says of the values that are read. A `type` beside an `expr` speaks of its result, so that an entry
+    /// of `types:` for the column's own type comes first then.
+    fn meant_for_reading(&self, column: &Column, wanted: Option<&LogicalType>) -> Option<LogicalType> {
+        let computed =
+            self.rule.and_then(|rule| rule.columns.get(&column.name)).is_some_and(|rule| rule.expr.is_some());
+        if !computed {
+            return wanted.cloned();
+        }
+        let listed = self.types.get(&column.native, |entry| entry.to.clone());
+        listed.or_else(|| wanted.filter(|_| column.logical.is_none()).cloned())
     }
 
     /// Whether nothing looks into the column between two systems of one kind, so that its own text can be carried.

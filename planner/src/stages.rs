@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sensei_storage::{Catalog, VerifyMode};
+use sensei_storage::{Catalog, Object, VerifyMode};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, RelationPlan};
@@ -14,14 +14,16 @@ const ROW_BYTES_GUESS: u64 = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Stage {
-    /// Creates what is missing in the target.
+    /// Creates what tables may need: types, domains, sequences, functions.
+    ObjectsBefore,
+    /// Creates missing tables, and empties those that are to be.
     Prepare,
     /// Copies the rows of one table, split by split.
     Snapshot {
         /// Position in [`Plan::tables`].
         table: usize,
     },
-    /// Adds the primary key of one table.
+    /// Adds the primary key of one table, then its other indexes.
     Index {
         /// Position in [`Plan::tables`].
         table: usize,
@@ -31,9 +33,13 @@ pub enum Stage {
         /// Position in [`Plan::relations`].
         relation: usize,
     },
-    /// Adds all foreign keys.
+    /// Adds all checks, then all foreign keys.
     Constraints,
-    /// Settles the verdict of every table.
+    /// Sets what the target's own numbering gives next.
+    Sequences,
+    /// Creates what needs tables and their rows: views, triggers.
+    ObjectsAfter,
+    /// Counts every table once more and compares the target's catalog with the plan: settles the verdict.
     Verify,
     /// Signs the certificate.
     Certify,
@@ -70,10 +76,13 @@ pub struct StageGraph {
 }
 
 impl StageGraph {
-    /// The stages of `plan`, sized by the estimates of the source's catalog.
+    /// The stages of `plan`, sized by the estimates of the source's catalog. Without objects or numbering there is no
+    /// stage for them.
     pub fn new(plan: &Plan, source: &Catalog) -> StageGraph {
         let mut graph = StageGraph { nodes: Vec::new() };
-        let prepare = graph.push(Stage::Prepare, vec![]);
+        let precedes = |object: &Object| object.kind.precedes_tables();
+        let before = plan.objects.iter().any(precedes).then(|| graph.push(Stage::ObjectsBefore, vec![]));
+        let prepare = graph.push(Stage::Prepare, before.into_iter().collect());
         let mut loaded = Vec::new();
         for (table, planned) in plan.tables.iter().enumerate() {
             let snapshot = graph.push(Stage::Snapshot { table }, vec![prepare]);
@@ -89,10 +98,15 @@ impl StageGraph {
             before_constraints.extend(references.map(|(index, relation)| graph.references(index, relation, &loaded)));
         }
         let mut last = graph.push(Stage::Constraints, before_constraints);
-        if plan.verify != VerifyMode::Off {
-            last = graph.push(Stage::Verify, vec![last]);
+        let rest = [
+            (!plan.numbering.is_empty(), Stage::Sequences),
+            (!plan.objects.iter().all(precedes), Stage::ObjectsAfter),
+            (plan.verify != VerifyMode::Off, Stage::Verify),
+            (true, Stage::Certify),
+        ];
+        for (_, stage) in rest.into_iter().filter(|(wanted, _)| *wanted) {
+            last = graph.push(stage, vec![last]);
         }
-        graph.push(Stage::Certify, vec![last]);
         graph
     }
 

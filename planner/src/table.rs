@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sensei_storage::{Catalog, Field, LogicalType, Table, TargetTable};
 
+use crate::abilities::Abilities;
 use crate::column::{ColumnDraft, Target};
 use crate::dialect::{Dialect, ExpressionTyper, same_name};
 use crate::file::{ColumnFile, PlanFile};
@@ -20,6 +21,8 @@ pub(crate) struct Context<'a> {
     pub(crate) dialect: &'a dyn Dialect,
     pub(crate) typer: &'a dyn ExpressionTyper,
     pub(crate) types: TypeMap,
+    /// What schemas of the target can hold.
+    pub(crate) abilities: Abilities,
 }
 
 /// A table on its way to becoming a [`TablePlan`]: keys are still missing.
@@ -193,7 +196,7 @@ impl<'a> Scope<'a, '_> {
     /// The column of an existing target table, or the freedom to create one.
     pub(crate) fn target_column(&self, name: &str) -> Target<'a> {
         let Some(existing) = self.existing else { return Target::New };
-        let ignores_case = self.context.dialect.ignores_case();
+        let ignores_case = self.context.dialect.columns_ignore_case();
         match existing.columns.iter().find(|column| same_name(&column.name, name, ignores_case)) {
             Some(column) => Target::Existing(column),
             None => Target::Missing(existing),

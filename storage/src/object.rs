@@ -70,6 +70,19 @@ impl ObjectFolder {
         Self::resolve(url, false)
     }
 
+    /// Opens `url` for looking at it: a local folder that is not there is an empty one in memory, of the same name.
+    ///
+    /// # Errors
+    /// Those of [`ObjectFolder::open`].
+    pub fn existing_or_empty(url: &str) -> Result<ObjectFolder> {
+        match (Self::existing(url), local_path(url)?) {
+            (Err(Error::Missing { .. }), Some(path)) => {
+                Ok(Self::over(Arc::new(InMemory::new()), Path::default(), path.display().to_string()))
+            }
+            (opened, _) => opened,
+        }
+    }
+
     /// A folder over any store, such as one that injects faults.
     pub fn over(store: Arc<dyn ObjectStore>, prefix: Path, name: impl Into<String>) -> ObjectFolder {
         ObjectFolder { store, prefix, name: name.into() }

@@ -8,6 +8,7 @@ use futures::stream::BoxStream;
 use crate::batch::Batch;
 use crate::catalog::{Catalog, Field, System, Table};
 use crate::error::Result;
+use crate::setting::{Role, Setting};
 use crate::split::{Piece, Range, Sizing};
 
 /// Batches of one scan. Dropping the stream ends the scan and frees its connection.
@@ -32,6 +33,11 @@ pub trait Source: Send + Sync {
     /// same rows, however the source changes. Where a system cannot promise that (files), a change is detected and
     /// reported as [`crate::Error::Changed`].
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>>;
+
+    /// Settings of the system that matter to a job that moves about `bytes` bytes, on this side of it. Changes nothing.
+    async fn settings(&self, _role: Role, _bytes: u64) -> Result<Vec<Setting>> {
+        Ok(Vec::new())
+    }
 }
 
 /// One consistent view of a source.
@@ -45,6 +51,19 @@ pub trait Snapshot: Send + Sync {
 
     /// Streams the rows of one range. Waits for a free reader if all are busy.
     async fn scan(&self, scan: Scan) -> Result<Batches>;
+
+    /// Disjoint ranges from all over `table`, its last rows among them, that together hold `rows` rows or more, or nearly
+    /// so. Found without reading the table; at most [`crate::SAMPLE_PLACES_MAX`]. The whole table where it is no larger
+    /// or can only be read from its start.
+    async fn sample(&self, _table: &Table, _rows: u64) -> Result<Vec<Range>> {
+        Ok(vec![Range::Whole])
+    }
+
+    /// Least and greatest value of an integer column that leads an index; `None` if that takes reading the table, or
+    /// there is no value.
+    async fn integer_bounds(&self, _table: &str, _column: &str) -> Result<Option<(i64, i64)>> {
+        Ok(None)
+    }
 }
 
 /// What to read.

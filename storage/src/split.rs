@@ -73,6 +73,10 @@ pub enum Range {
     },
 }
 
+/// Places of a table that a sample is taken from at the most: enough to meet what changed over its life, few enough to
+/// cost little more than reading as many rows in one go.
+pub const SAMPLE_PLACES_MAX: u64 = 8;
+
 /// How large splits should be.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizing {

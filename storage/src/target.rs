@@ -51,6 +51,11 @@ pub trait Target: Source {
         Ok(Vec::new())
     }
 
+    /// Bytes that still fit where the rows will be, if that can be told from here.
+    async fn free_bytes(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Of the commits `known` of `job`, the splits whose commit the target still has. One that was restored, failed over
     /// or lost its last transactions in a crash has fewer than the journal says.
     async fn committed(&self, job: &str, known: &[(SplitId, Commit)]) -> Result<HashSet<SplitId>>;
@@ -93,6 +98,14 @@ pub trait Target: Source {
     /// Adds the check constraints of one loaded table. Does nothing for those that are there.
     async fn add_checks(&self, table: &TargetTable) -> Result<()> {
         nothing_to_add(table, table.checks.len(), "check constraints")
+    }
+
+    /// The smallest and the largest number in a column; `None` if no row has one.
+    async fn extent(&self, table: &str, column: &str) -> Result<Option<(i64, i64)>> {
+        Err(Error::Unsupported {
+            what: format!("numbering of \"{column}\" of table \"{table}\""),
+            why: format!("{} targets number nothing by themselves", self.system()),
+        })
     }
 
     /// Sets what the target's own numbering gives next.

@@ -201,7 +201,7 @@ fn a_target_table_with_rows_is_left_alone() {
     let before = std::fs::read(sensei.path("copy.db")).unwrap();
     let blocked = sensei.run(&["check", "plan.yaml", "--output", "json"]).expect(2).json();
     assert_eq!(blocked["ready"], false);
-    assert!(blocked["blockers"][0].as_str().unwrap().contains("\"customer\" has rows"), "{blocked}");
+    assert!(blocked["blockers"][0]["what"].as_str().unwrap().contains("\"customer\" has rows"), "{blocked}");
     refused(&sensei, &["run", "plan.yaml"], 2, "S301", &["table \"customer\" already exists", "on_existing"]);
     assert!(std::fs::read(sensei.path("copy.db")).unwrap() == before, "not one byte changed");
 

@@ -41,7 +41,7 @@ async fn dispatch(cli: Cli) -> Result<Exit> {
     let (output, quiet) = (cli.output, cli.quiet || cli.output == Output::Json);
     match cli.command {
         Command::Plan(args) => plan::propose(&args, output).await,
-        Command::Check(args) => check::check(&args.plan, output).await,
+        Command::Check(args) => check::check(&args, output, quiet).await,
         Command::Explain(args) => {
             let format = if output == Output::Json { ExplainFormat::Json } else { args.format };
             plan::explain(&args.plan, format).await

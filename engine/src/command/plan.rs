@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use sensei_planner::{Format, explain as explained, propose as proposed};
-use sensei_storage::{Error, open_source, open_target};
+use sensei_storage::{Error, look_at_target, open_source};
 use serde::Serialize;
 
 use crate::cli::{ExplainFormat, Output, PlanArgs};
@@ -17,7 +17,7 @@ pub async fn propose(args: &PlanArgs, output: Output) -> Result<Exit> {
     let lookup = |name: &str| std::env::var(name).ok();
     let (source_url, target_url) = (substitute(&args.source, &lookup)?, substitute(&args.target, &lookup)?);
     let source = open_source(&bare_endpoint(&source_url)).doing("opening the source")?;
-    let target = open_target(&bare_endpoint(&target_url)).doing("opening the target")?;
+    let target = look_at_target(&bare_endpoint(&target_url)).doing("opening the target")?;
     let source_catalog = source.catalog().await.doing("reading the source's catalog")?;
     let target_catalog = target.catalog().await.doing("reading the target's catalog")?;
     let text = proposed(&args.source, &args.target, &source_catalog, &target_catalog);
@@ -66,8 +66,8 @@ fn write_new(path: &Path, text: &str) -> Result<()> {
 
 /// Prints a resolved plan.
 pub async fn explain(path: &Path, format: ExplainFormat) -> Result<Exit> {
-    let ends = Ends::connect(path).await?;
-    let plan = ends.resolve(&[])?;
+    let ends = Ends::look(path).await?;
+    let plan = ends.resolve(None)?;
     let format = match format {
         ExplainFormat::Text => Format::Text,
         ExplainFormat::Mermaid => Format::Mermaid,

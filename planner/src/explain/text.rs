@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use sensei_storage::{Field, OnExisting, VerifyMode};
 
+use super::schema;
 use crate::bytes::ByteSize;
 use crate::plan::{ColumnPlan, Input, OnOrphans, Place, Plan, RelationPlan, TablePlan};
 use crate::stages::{Stage, StageGraph, StageNode};
@@ -19,6 +20,7 @@ pub(super) fn text(plan: &Plan, stages: &StageGraph) -> String {
     list(&mut out, "Relations checked", plan.relations.iter().map(|relation| one_relation(plan, relation)));
     let lossy = plan.lossy.iter().map(|lossy| format!("{:?}.{:?}: {}", lossy.table, lossy.column, lossy.rule));
     list(&mut out, "Declared losses and assumptions", lossy);
+    schema::objects(&mut out, plan);
     list(&mut out, "Not carried", plan.not_carried.iter().map(|object| clean(object)));
     stage_list(&mut out, plan, stages);
     out
@@ -28,6 +30,7 @@ pub(super) fn text(plan: &Plan, stages: &StageGraph) -> String {
 pub(super) fn title(plan: &Plan, stage: Stage) -> String {
     let name = |table: usize| plan.tables.get(table).map_or("?", |table| table.source.as_str());
     match stage {
+        Stage::ObjectsBefore => "objects tables need".to_owned(),
         Stage::Prepare => "prepare".to_owned(),
         Stage::Snapshot { table } => format!("snapshot {:?}", name(table)),
         Stage::Index { table } => format!("index {:?}", name(table)),
@@ -36,6 +39,8 @@ pub(super) fn title(plan: &Plan, stage: Stage) -> String {
             None => "references ?".to_owned(),
         },
         Stage::Constraints => "constraints".to_owned(),
+        Stage::Sequences => "sequences".to_owned(),
+        Stage::ObjectsAfter => "objects that need tables".to_owned(),
         Stage::Verify => "verify".to_owned(),
         Stage::Certify => "certify".to_owned(),
     }
@@ -110,10 +115,7 @@ fn one_table(out: &mut String, plan: &Plan, table: &TablePlan, node: Option<&Sta
             let _ = writeln!(out, "  primary key ({})", clean(&key.join(", ")));
         }
     }
-    for key in &table.target.foreign_keys {
-        let (columns, parents) = (key.columns.join(", "), key.parent_columns.join(", "));
-        let _ = writeln!(out, "  foreign key ({}) -> {:?} ({})", clean(&columns), key.parent, clean(&parents));
-    }
+    schema::beyond_rows(out, &table.target);
 }
 
 fn one_relation(plan: &Plan, relation: &RelationPlan) -> String {
@@ -168,13 +170,14 @@ fn output(table: &TablePlan, column: &ColumnPlan, field: &Field) -> String {
     if let Some(rule) = &column.rule {
         let _ = write!(out, "  [{rule}]");
     }
+    schema::traits(&mut out, field);
     if let Some(lossy) = &column.lossy {
         let _ = write!(out, "  [LOSSY: {lossy}]");
     }
     out
 }
 
-fn list(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
+pub(super) fn list(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
     let items: Vec<String> = items.collect();
     let _ = match items.len() {
         0 => writeln!(out, "\n{title}: none"),
@@ -205,11 +208,11 @@ fn runs(positions: &[usize]) -> String {
 }
 
 /// Text on one line: control characters are shown as escapes.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] }).collect()
 }
 
-fn one_line(sql: &str) -> String {
+pub(super) fn one_line(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -218,7 +221,7 @@ fn plural(count: u64, word: &str) -> String {
 }
 
 /// A number with its thousands apart: `6,001,215`.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -231,7 +234,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// Bytes in the largest unit of which there is at least one, to a tenth: `1.3 GiB`.
-pub(crate) fn rounded(bytes: u64) -> String {
+pub fn rounded(bytes: u64) -> String {
     let (unit, shift) = match bytes {
         0..0x400 => return format!("{bytes} B"),
         0x400..0x10_0000 => ("KiB", 10),

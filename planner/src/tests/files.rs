@@ -26,10 +26,10 @@ fn unknown_keys_name_the_nearest_and_the_place() {
     check_file(
         &plan("vefiry: full\n"),
         expect![[r#"
-        P102: unknown key "vefiry" in the plan
-        DETAIL:  Line 5, column 1: known keys here are "version", "name", "source", "target", "state", "tables", "types", "relations", "verify", "rejects", "limits".
-        HINT:  Did you mean "verify"?
-    "#]],
+            P102: unknown key "vefiry" in the plan
+            DETAIL:  Line 5, column 1: known keys here are "version", "name", "source", "target", "state", "tables", "objects", "types", "relations", "verify", "rejects", "limits".
+            HINT:  Did you mean "verify"?
+        "#]],
     );
 }
 
@@ -169,9 +169,9 @@ fn not_yaml_or_more_than_yaml() {
     check_file(
         "just text\n",
         expect![[r#"
-        P103: value of the plan is not valid
-        DETAIL:  Line 1, column 1: expected a mapping with keys out of "version", "name", "source", "target", "state", "tables", "types", "relations", "verify", "rejects", "limits".
-    "#]],
+            P103: value of the plan is not valid
+            DETAIL:  Line 1, column 1: expected a mapping with keys out of "version", "name", "source", "target", "state", "tables", "objects", "types", "relations", "verify", "rejects", "limits".
+        "#]],
     );
     check_file(
         &"[".repeat(200),
@@ -320,6 +320,12 @@ limits: { workers: 2, source_connections: 4, target_connections: 4, memory: 256M
                             },
                         },
                     ],
+                },
+                objects: ObjectsFile {
+                    include: [
+                        "*",
+                    ],
+                    exclude: [],
                 },
                 types: [
                     TypeFile {

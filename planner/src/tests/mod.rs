@@ -5,6 +5,11 @@ mod files;
 mod propose;
 mod relations;
 mod resolution;
+mod schema;
+mod schema_elsewhere;
+mod stages;
+mod structure;
+mod translate;
 mod types;
 
 use std::fmt::Write;
@@ -12,7 +17,10 @@ use std::fmt::Write;
 use expect_test::Expect;
 use sensei_storage::{Catalog, Column, Field, ForeignKey, Generation, LogicalType, System, Table, Traits};
 
-use crate::{Dialect, ExpressionTyper, Input, Plan, PlanFile, Problem, StageGraph, logical_type, resolve};
+use crate::{
+    Abilities, Dialect, ExpressionTyper, IdentifierMax, Input, NameScope, Plan, PlanFile, Problem, StageGraph,
+    logical_type, resolve,
+};
 
 /// The secret behind every variable whose name begins with `SECRET`; no output may show it.
 const SECRET: &str = "hunter2";
@@ -196,12 +204,41 @@ impl Dialect for Tongue {
         }
     }
 
-    fn identifier_bytes_max(&self) -> Option<usize> {
-        (self.0 == System::Postgresql).then_some(63)
+    fn abilities(&self, _version: &str) -> Abilities {
+        abilities(self.0)
     }
 
     fn ignores_case(&self) -> bool {
         self.0 == System::Sqlite
+    }
+}
+
+/// What the schemas of a system can hold, as far as the tests look.
+pub(crate) fn abilities(system: System) -> Abilities {
+    let (sqlite, mysql) = (system == System::Sqlite, system == System::Mysql);
+    Abilities {
+        rows_only: matches!(system, System::Csv | System::Parquet),
+        identifier_max: match system {
+            System::Postgresql => Some(IdentifierMax::Bytes(63)),
+            System::Mysql => Some(IdentifierMax::Chars(64)),
+            _ => None,
+        },
+        index_names: if mysql { NameScope::Table } else { NameScope::Schema },
+        constraint_names: if mysql { NameScope::Schema } else { NameScope::Table },
+        folds_names: sqlite || mysql,
+        deferrable: !mysql,
+        match_full: !sqlite && !mysql,
+        set_default: !mysql,
+        references_need_one_type: mysql,
+        partial_indexes: !mysql,
+        expression_indexes: true,
+        included_columns: !sqlite && !mysql,
+        nulls_order: !sqlite && !mysql,
+        indexed_chars_max: mysql.then_some(768),
+        virtual_columns: sqlite || mysql,
+        chained_generation: sqlite || mysql,
+        comments: !sqlite,
+        exact_collation: mysql.then_some("utf8mb4_0900_bin"),
     }
 }
 

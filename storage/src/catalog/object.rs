@@ -45,6 +45,14 @@ pub struct Object {
     pub next: Option<i64>,
 }
 
+impl Object {
+    /// Whether tables may need it, so that it is created before them. A type or routine that needs the rows of a table
+    /// or view itself names that one and comes after.
+    pub fn precedes_tables(&self) -> bool {
+        self.kind.precedes_tables() && self.table.is_none()
+    }
+}
+
 /// The kinds of things that stand beside tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,7 +11,7 @@ use crate::verdict::{Verdict, VerifyMode};
 /// A table is equivalent exactly if read = written + rejected, verified = written, both digests count that many rows
 /// and their difference is zero. Under `counts` no digests are read back, so equal counts do not demand a verdict, but
 /// unequal ones demand `different`. Under `off` nothing but `inconclusive` can be said. A relation with orphans is
-/// different unless the plan accepts them, and so is then the whole.
+/// different unless the plan accepts them, and so is then the whole; likewise a structural difference.
 pub fn contradictions(statement: &Statement) -> Vec<String> {
     let predicate = &statement.predicate;
     let mut found = Vec::new();
@@ -35,12 +35,16 @@ pub fn contradictions(statement: &Statement) -> Vec<String> {
             demand(false, "referential", &format!("{} to {}: {what}", relation.table, relation.parent));
         }
     }
-    let (claimed, sound) = (predicate.perspectives, Perspectives::of(&predicate.tables, &predicate.referential));
+    let claimed = predicate.perspectives;
+    let sound = Perspectives::of(&predicate.tables, &predicate.referential, predicate.structural.as_ref());
     demand(claimed.row == sound.row, "perspectives", "the row perspective does not follow from the tables");
     let follows = claimed.referential == sound.referential;
     demand(follows, "perspectives", "the referential perspective does not follow from the relations");
-    let overall = Perspectives { row: sound.row, referential: sound.referential, ..claimed }.overall();
-    demand(predicate.verdict == overall, "verdict", "does not follow from tables and relations");
+    let follows = claimed.structural == sound.structural;
+    demand(follows, "perspectives", "the structural perspective does not follow from the differences");
+    let Perspectives { row, referential, structural, .. } = sound;
+    let overall = Perspectives { row, referential, structural, ..claimed }.overall();
+    demand(predicate.verdict == overall, "verdict", "does not follow from the perspectives");
     demand(predicate.rejects.count == predicate.totals.rows_rejected, "rejects", "not the count in the totals");
     found
 }

@@ -13,6 +13,7 @@ mod dsse;
 mod key;
 mod seal;
 mod statement;
+mod structural;
 
 pub use certificate::{Alteration, How, Report, issue, verify};
 pub use consistency::contradictions;
@@ -23,6 +24,7 @@ pub use statement::{
     JournalFacts, LossyRule, Outcome, PREDICATE_TYPE, Perspectives, Predicate, Rejects, RelationFacts, SourceFacts,
     Statement, Subject, TableFacts, TargetFacts, Totals,
 };
+pub use structural::{StructuralCounts, StructuralDifference, StructuralFacts};
 
 use sha2::{Digest as _, Sha256};
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::structural::StructuralFacts;
 use crate::catalog::System;
 use crate::digest::Digest;
 use crate::verdict::{Verdict, VerifyMode};
@@ -68,7 +69,7 @@ pub struct Predicate {
     pub started_at: String,
     /// End of the last run, RFC 3339.
     pub finished_at: String,
-    /// Conclusion over all tables and relations.
+    /// Conclusion over all tables and every other way of looking, see [`Perspectives::overall`].
     pub verdict: Verdict,
     /// How the target was checked.
     pub mode: VerifyMode,
@@ -80,8 +81,10 @@ pub struct Predicate {
     pub referential: Vec<RelationFacts>,
     /// Rules that gave up information, as the plan declared them.
     pub lossy_rules: Vec<LossyRule>,
-    /// Objects of the source that were not carried over, as `kind "name"`.
+    /// Objects of the source that were not carried over, as `kind "name": reason`.
     pub not_carried: Vec<String>,
+    /// The target's schema beside the plan; `null` if nobody looked.
+    pub structural: Option<StructuralFacts>,
     /// Rows that did not fit.
     pub rejects: Rejects,
     /// Times the job was taken up again after an interruption.
@@ -277,15 +280,20 @@ pub struct Perspectives {
 }
 
 impl Perspectives {
-    /// What follows from tables and relations; nothing else was looked at.
-    pub fn of(tables: &[TableFacts], relations: &[RelationFacts]) -> Perspectives {
+    /// What follows from tables, relations and schema; nothing else was looked at.
+    pub fn of(
+        tables: &[TableFacts],
+        relations: &[RelationFacts],
+        structural: Option<&StructuralFacts>,
+    ) -> Perspectives {
         let none = Outcome::NotPerformed;
         let row = Verdict::overall(tables.iter().map(|table| table.verdict));
         let referential = match relations {
             [] => none,
             relations => Outcome::Performed(Verdict::overall(relations.iter().map(|relation| relation.verdict))),
         };
-        Perspectives { row, structural: none, statistical: none, referential, semantic: none, behavioural: none }
+        let structural = structural.map_or(none, |structural| Outcome::Performed(structural.verdict()));
+        Perspectives { row, structural, statistical: none, referential, semantic: none, behavioural: none }
     }
 
     /// The verdict of the certificate: that of everything that was looked at.

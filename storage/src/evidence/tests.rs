@@ -72,8 +72,9 @@ fn relation(orphans: u64) -> RelationFacts {
 }
 
 fn predicate(tables: Vec<TableFacts>) -> Predicate {
+    let structural = Some(structure(&[]));
     let referential = vec![relation(0)];
-    let perspectives = Perspectives::of(&tables, &referential);
+    let perspectives = Perspectives::of(&tables, &referential, structural.as_ref());
     let verdict = perspectives.overall();
     let totals = Totals::of(&tables).unwrap();
     Predicate {
@@ -99,11 +100,21 @@ fn predicate(tables: Vec<TableFacts>) -> Predicate {
         rejects: Rejects { count: totals.rows_rejected, sha256: vec!["ef".repeat(32)] },
         resumes: 1,
         recopied_splits: 0,
+        structural,
         limits: vec!["Only rows were compared.".into()],
         journal: JournalFacts { epochs: 3, head_sha256: "01".repeat(32) },
         perspectives,
         referential,
         tables,
+    }
+}
+
+fn structure(missing: &[&str]) -> StructuralFacts {
+    let difference =
+        |object: &&str| StructuralDifference { object: (*object).to_owned(), what: "is missing".to_owned() };
+    StructuralFacts {
+        compared: StructuralCounts { tables: 3, columns: 7, primary_keys: 2, ..StructuralCounts::default() },
+        differences: missing.iter().map(difference).collect(),
     }
 }
 
@@ -346,8 +357,18 @@ fn a_signed_contradiction_is_not_valid() {
     contradicts(|p| p.totals.rows_read += 1, "totals: ");
     contradicts(|p| p.totals.splits += 1, "totals: ");
     contradicts(|p| p.verdict = Verdict::Different, "verdict: ");
-    contradicts(|p| p.tables.clear(), "verdict: ");
+    contradicts(|p| p.tables.clear(), "perspectives: the row perspective");
     contradicts(|p| p.perspectives.row = Verdict::Inconclusive, "perspectives: ");
+    contradicts(|p| p.structural = Some(structure(&["table \"t\""])), "perspectives: the structural perspective");
+    contradicts(|p| p.structural = None, "perspectives: the structural perspective");
+    contradicts(|p| p.perspectives.structural = Outcome::NotPerformed, "perspectives: the structural perspective");
+    contradicts(
+        |p| {
+            p.structural = Some(structure(&["table \"t\""]));
+            p.perspectives.structural = Outcome::Performed(Verdict::Different);
+        },
+        "verdict: does not follow from the perspectives",
+    );
     contradicts(|p| p.rejects.count = 0, "rejects: ");
     contradicts(|p| p.mode = VerifyMode::Counts, "though the mode is not full");
     contradicts(|p| p.tables[0].rows_written = u64::MAX, "totals: ");
@@ -395,7 +416,7 @@ fn orphans_make_a_certificate_different_unless_they_are_accepted() {
     let verdict = |relation: RelationFacts| {
         let mut claims = shop();
         claims.referential.push(RelationFacts { verdict: relation.concluded(), ..relation });
-        claims.perspectives = Perspectives::of(&claims.tables, &claims.referential);
+        claims.perspectives = Perspectives::of(&claims.tables, &claims.referential, claims.structural.as_ref());
         claims.verdict = claims.perspectives.overall();
         let report = verify(&issue(claims, &key()).unwrap(), None);
         assert!(report.valid, "{report:?}");
@@ -417,14 +438,21 @@ fn other_verdicts_and_modes_can_be_certified() {
     assert!(report.valid, "{report:?}");
     assert_eq!(report.statement.unwrap().predicate.verdict, Verdict::Different);
 
+    let mut misshapen = shop();
+    misshapen.structural = Some(structure(&["index \"i\" of table \"orders\""]));
+    misshapen.perspectives.structural = Outcome::Performed(Verdict::Different);
+    misshapen.verdict = Verdict::Different;
+    assert!(verify(&issue(misshapen, &key()).unwrap(), None).valid);
+
     let mut unseen = table("orders", 5, 0);
     unseen.actual = None;
     unseen.rows_verified = 0;
     unseen.verdict = Verdict::Inconclusive;
     let mut claims = predicate(vec![unseen]);
     claims.mode = VerifyMode::Off;
+    claims.structural = None;
     claims.referential.clear();
-    claims.perspectives = Perspectives::of(&claims.tables, &[]);
+    claims.perspectives = Perspectives::of(&claims.tables, &[], None);
     assert!(verify(&issue(claims, &key()).unwrap(), None).valid);
 }
 
@@ -434,7 +462,8 @@ fn subjects_carry_what_was_read_back() {
     assert_eq!(statement["_type"], "https://in-toto.io/Statement/v1");
     assert_eq!(statement["subject"][0]["name"], "postgresql://localhost/shop#customers");
     assert_eq!(statement["subject"][0]["digest"]["senseiRowV1"], json!(digest(3).sum_hex()));
-    assert_eq!(statement["predicate"]["perspectives"]["structural"], "not performed");
+    assert_eq!(statement["predicate"]["perspectives"]["structural"], "equivalent");
+    assert_eq!(statement["predicate"]["perspectives"]["semantic"], "not performed");
     assert_eq!(statement["predicate"]["perspectives"]["row"], "equivalent");
 }
 

@@ -215,7 +215,7 @@ fn certificate_of(journal: &Journal) -> Bytes {
         verdict: Verdict::Equivalent,
         mode: crate::VerifyMode::Full,
         totals: evidence::Totals::of(&tables).unwrap(),
-        perspectives: evidence::Perspectives::of(&tables, &[]),
+        perspectives: evidence::Perspectives::of(&tables, &[], None),
         tables,
         lossy_rules: vec![],
         not_carried: vec![],
@@ -224,6 +224,7 @@ fn certificate_of(journal: &Journal) -> Bytes {
         recopied_splits: 0,
         limits: vec![],
         journal: JournalFacts { epochs: journal.epochs(), head_sha256: journal.head_sha256().to_owned() },
+        structural: None,
         referential: vec![],
     };
     Bytes::from(evidence::issue(claims, &key()).unwrap())

@@ -21,6 +21,17 @@ pub(super) enum Flavor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version(u32, u32, u32);
 
+/// What `lower_case_table_names` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TableNames {
+    /// 0: they are kept, and differ by case.
+    Told,
+    /// 1: they are kept in lower case.
+    Lowered,
+    /// 2: they are kept, and do not differ by case.
+    Folded,
+}
+
 /// A server as it described itself when it was connected to.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
@@ -31,8 +42,8 @@ pub(super) struct Server {
     pub text: String,
     /// Bytes of one row or statement at most.
     pub packet_bytes_max: usize,
-    /// Whether table names that differ only in case are one name (`lower_case_table_names`).
-    pub folds_table_names: bool,
+    /// What becomes of the case of table names.
+    pub table_names: TableNames,
 }
 
 impl Server {
@@ -42,8 +53,12 @@ impl Server {
             true => Flavor::Mariadb,
             false => Flavor::Mysql,
         };
-        let folds_table_names = lower_case_table_names != 0;
-        Server { flavor, version: Version::parse(text), text: text.to_owned(), packet_bytes_max, folds_table_names }
+        let table_names = match lower_case_table_names {
+            0 => TableNames::Told,
+            1 => TableNames::Lowered,
+            _ => TableNames::Folded,
+        };
+        Server { flavor, version: Version::parse(text), text: text.to_owned(), packet_bytes_max, table_names }
     }
 
     /// # Errors

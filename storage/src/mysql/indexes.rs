@@ -3,14 +3,11 @@
 use super::connection::Session;
 use super::flavor::Flavor;
 use super::rowmark::MARK;
-use super::shape::{self, Unbounded};
+use super::shape;
 use super::sql::{identifier, qualified};
 use super::{Mysql, catalog, table};
 use crate::catalog::{Index, IndexPart, IndexTerm, TargetTable};
 use crate::error::{Error, Result};
-
-/// Characters or bytes that count of a value of any length, in an index that refuses nothing.
-const PREFIX_DEFAULT: u32 = 255;
 
 impl Mysql {
     /// See [`crate::Target::add_indexes`]. All that can be built in one pass over the table are; the server builds only
@@ -88,7 +85,7 @@ fn term(session: &Session, planned: &TargetTable, index: &Index, part: &IndexPar
     let order = if part.descending { " DESC" } else { "" };
     match &part.of {
         IndexTerm::Column(name) => {
-            let prefix = prefix(planned, index, name, part).map(|prefix| format!("({prefix})")).unwrap_or_default();
+            let prefix = part.prefix.map(|prefix| format!("({prefix})")).unwrap_or_default();
             Ok(format!("{}{prefix}{order}", identifier(name)))
         }
         IndexTerm::Expression(expression) if session.server.is_mysql(8, 0, 13) => Ok(format!("({expression}){order}")),
@@ -97,13 +94,6 @@ fn term(session: &Session, planned: &TargetTable, index: &Index, part: &IndexPar
             why: format!("{} has no indexes over expressions", Flavor::Mariadb),
         }),
     }
-}
-
-/// How much of a value counts. Of text of any length not all can; where the index refuses nothing, part of it will do.
-fn prefix(planned: &TargetTable, index: &Index, name: &str, part: &IndexPart) -> Option<u32> {
-    let field = planned.fields.iter().find(|field| field.name == name)?;
-    let needs = index.method == "btree" && !index.unique && Unbounded::of(&shape::declared(planned, field)).is_some();
-    part.prefix.or_else(|| needs.then_some(PREFIX_DEFAULT))
 }
 
 /// Whether an index that is there is the planned one, as far as the server tells: it may have shortened what counts.

@@ -30,6 +30,7 @@ mod privileges;
 mod relation;
 mod rowmark;
 mod scan;
+mod settings;
 mod shape;
 mod snapshot;
 mod sql;
@@ -56,9 +57,10 @@ use self::relation::Relation;
 use self::snapshot::MysqlSnapshot;
 use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
+use crate::setting::{Role, Setting};
 use crate::source::{Snapshot, Source};
 
-pub use self::names::{IDENTIFIER_CHARS_MAX, identifier_problem, logical_type};
+pub use self::names::{IDENTIFIER_CHARS_MAX, collation_in, identifier_problem, logical_type};
 pub use self::types::{holding, native_type};
 
 /// One database of a MySQL or MariaDB server, as source or target.
@@ -141,6 +143,13 @@ impl Source for Mysql {
         let catalog = catalog::read(&mut session, self.pool.database()).await?;
         session.park();
         Ok(catalog)
+    }
+
+    async fn settings(&self, role: Role, bytes: u64) -> Result<Vec<Setting>> {
+        let mut session = self.session().await?;
+        let settings = settings::read(&mut session, role, bytes, self.pool.connections_max()).await?;
+        session.park();
+        Ok(settings)
     }
 
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>> {

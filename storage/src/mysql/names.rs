@@ -28,6 +28,29 @@ pub fn identifier_problem(name: &str) -> Option<String> {
     None
 }
 
+/// Collations of one server that the other has under another name. They agree on all but characters that came later.
+const COUNTERPARTS: [(&str, &str); 3] = [
+    ("utf8mb4_0900_ai_ci", "utf8mb4_uca1400_nopad_ai_ci"),
+    ("utf8mb4_0900_as_cs", "utf8mb4_uca1400_nopad_as_cs"),
+    ("utf8mb4_0900_bin", "utf8mb4_nopad_bin"),
+];
+
+/// What a server of this version, in its catalog's words, calls a collation of MySQL or MariaDB.
+///
+/// ```
+/// use sensei_storage::mysql;
+/// assert_eq!(mysql::collation_in("MariaDB 11.4.2", "utf8mb4_0900_bin"), "utf8mb4_nopad_bin");
+/// assert_eq!(mysql::collation_in("MariaDB 11.4.2", "latin1_swedish_ci"), "latin1_swedish_ci");
+/// ```
+pub fn collation_in<'a>(version: &str, collation: &'a str) -> &'a str {
+    let is_mariadb = version.contains("MariaDB");
+    let other = |(mysql, mariadb): &(&'static str, &'static str)| match is_mariadb {
+        true => (collation == *mysql).then_some(*mariadb),
+        false => (collation == *mariadb).then_some(*mysql),
+    };
+    COUNTERPARTS.iter().find_map(other).unwrap_or(collation)
+}
+
 /// A type text, taken apart: `int(10) unsigned zerofill` is `int` with the parameter 10, unsigned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NativeType {

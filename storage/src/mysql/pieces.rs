@@ -17,7 +17,7 @@ use super::scan::{by_index, cell_text};
 use super::sql::{condition, identifiers, literal};
 use crate::catalog::Field;
 use crate::error::Result;
-use crate::split::{Piece, Range, Sizing};
+use crate::split::{Piece, Range, SAMPLE_PLACES_MAX, Sizing};
 use crate::types::LogicalType;
 
 /// Parts that are estimated for each piece at the least, which keeps pieces within about a half of each other.
@@ -101,11 +101,7 @@ async fn halved(
     if !is_whole_number(relation.column(leading)?.logical.as_ref()) {
         return Ok(None);
     }
-    let name = identifiers([leading.as_str()]);
-    let sql = format!("SELECT MIN({name}), MAX({name}) FROM {}", relation.clause());
-    let ends = session.first(&relation.label(), &sql).await?;
-    let end = |index| ends.as_ref().and_then(|row| row.text(index)?.parse::<i128>().ok());
-    let (Some(least), Some(most)) = (end(0), end(1)) else { return Ok(None) };
+    let Some((least, most)) = bounds(session, relation, leading).await? else { return Ok(None) };
     let mut estimates = Estimates { session, relation, key, left: u64::from(count) * ESTIMATES_PER_PIECE_MAX };
     estimates.left += ESTIMATES_FOR_GAPS_MAX;
     let whole = estimates.part(least, most + 1).await?;
@@ -113,6 +109,38 @@ async fn halved(
     let wanted = parts.iter().map(|part| part.rows).sum::<u64>() / u64::from(count);
     let crowded = parts.iter().any(|part| part.end - part.start == 1 && part.rows > 2 * wanted.max(1));
     Ok((!crowded || key.columns.len() == 1).then(|| merged(&parts, wanted)))
+}
+
+/// Least and greatest value of a column of whole numbers; `None` if there is no value.
+pub(super) async fn bounds(session: &mut Session, relation: &Relation, column: &str) -> Result<Option<(i128, i128)>> {
+    let name = identifiers([column]);
+    let sql = format!("SELECT MIN({name}), MAX({name}) FROM {}", relation.clause());
+    let ends = session.first(&relation.label(), &sql).await?;
+    let end = |index| ends.as_ref().and_then(|row| row.text(index)?.parse::<i128>().ok());
+    Ok(end(0).zip(end(1)))
+}
+
+/// Ranges that start all over the table, the last one with its last rows. Each has more rows than are wanted of it where
+/// the numbers of the key are dense, and whoever reads stops early. Other keys can only be read from the start.
+pub(super) async fn sample(session: &mut Session, relation: &Relation, rows: u64) -> Result<Vec<Range>> {
+    let size = measure(session, relation).await?;
+    let key = Key::of(session, relation).await?.filter(|key| key.ordered > 0);
+    let (Some(key), true) = (key, size.rows > rows) else { return Ok(vec![Range::Whole]) };
+    let leading = &key.columns[0];
+    if !is_whole_number(relation.column(leading)?.logical.as_ref()) {
+        return Ok(vec![Range::Whole]);
+    }
+    let Some((least, most)) = bounds(session, relation, leading).await? else { return Ok(vec![Range::Whole]) };
+    Ok(ranges(&key.columns[..1], places(least, most - least + 1, rows, size.rows)))
+}
+
+/// Bounds at evenly spaced places, the last of them so far from the end that its share of `rows` of `total` follows.
+fn places(least: i128, span: i128, rows: u64, total: u64) -> Vec<Vec<String>> {
+    let tail = (span * i128::from(rows.div_ceil(SAMPLE_PLACES_MAX)) / i128::from(total.max(1))).clamp(1, span);
+    let start = |place: u64| least + (span - tail) * i128::from(place) / i128::from(SAMPLE_PLACES_MAX - 1);
+    let mut bounds: Vec<_> = (1..SAMPLE_PLACES_MAX).map(|place| vec![start(place).to_string()]).collect();
+    bounds.dedup();
+    bounds
 }
 
 fn is_whole_number(logical: Option<&LogicalType>) -> bool {
@@ -237,6 +265,16 @@ mod tests {
         assert_eq!(merged(&parts, 60), [["30"], ["40"], ["50"]]);
         assert_eq!(merged(&parts, 1000), Vec::<Vec<String>>::new());
         assert_eq!(merged(&[], 10), Vec::<Vec<String>>::new());
+    }
+
+    #[test]
+    fn a_sample_reaches_from_the_first_number_to_the_last() {
+        let bounds = places(1, 1000, 80, 1000);
+        assert_eq!(
+            (bounds.len(), bounds.first(), bounds.last()),
+            (7, Some(&vec!["142".into()]), Some(&vec!["991".into()]))
+        );
+        assert_eq!(places(5, 1, 10, 0), [["5"]]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use super::answer::Answer;
 use super::bookkeeping::{self, OBJECT};
 use super::connection::Session;
+use super::flavor::{Server, TableNames};
 use super::relation::Relation;
 use super::sql::{literal, qualified};
 use super::{Mysql, rowmark, shape, table};
@@ -25,6 +26,7 @@ impl Mysql {
     ) -> Result<()> {
         let mut session = self.session().await?;
         shape::must_hide_columns(&session.server)?;
+        refuse_folded(&session.server, tables)?;
         bookkeeping::lock(&mut session).await?;
         bookkeeping::create(&mut session).await?;
         let prepared = self.prepared(&mut session, job).await?;
@@ -145,4 +147,19 @@ impl Mysql {
         let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", qualified(self.pool.database(), name));
         Ok(session.first(&table(name), &sql).await?.is_some_and(|row| row.flag(0)))
     }
+}
+
+/// Two tables must not become one, and none may be kept under another name than the plan's.
+fn refuse_folded(server: &Server, tables: &[TargetTable]) -> Result<()> {
+    let mut taken: HashSet<String> = HashSet::new();
+    for planned in tables.iter().filter(|_| server.table_names != TableNames::Told) {
+        let folded = planned.name.to_lowercase();
+        let lowered = server.table_names == TableNames::Lowered && folded != planned.name;
+        if lowered || !taken.insert(folded) {
+            let why = "the server does not tell names of tables apart by case (lower_case_table_names); give it another \
+                one, in lower case, with `into`";
+            return Err(Error::Invalid { what: format!("the name of {}", table(&planned.name)), why: why.to_owned() });
+        }
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use mysql_async::Row;
 
 use super::answer::Answer;
 use super::connection::Session;
-use super::flavor::Flavor;
+use super::flavor::{Flavor, TableNames};
 use super::names::NativeType;
 use super::rowmark::{MARK, MARK_COMMENT};
 use super::sql::{identifier, literal, qualified};
@@ -71,7 +71,7 @@ impl Relation {
     /// All ordinary tables of a database in name order, or the one called `table`.
     pub(super) async fn list(session: &mut Session, database: &str, table: Option<&str>) -> Result<Vec<Relation>> {
         let of_table = table.map(|table| format!(" AND TABLE_NAME = {}", literal(table))).unwrap_or_default();
-        let folds = session.server.folds_table_names;
+        let folds = session.server.table_names != TableNames::Told;
         // The catalog's own collation may take other tables for this one.
         let wanted =
             |name: &str| table.is_none_or(|table| name == table || (folds && name.eq_ignore_ascii_case(table)));

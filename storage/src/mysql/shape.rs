@@ -1,26 +1,10 @@
 //! The statement that creates a table. Knows nothing of jobs.
 
 use super::flavor::{Flavor, Server};
-use super::names::NativeType;
 use super::rowmark;
 use super::sql::{identifier, identifiers, literal, qualified};
-use crate::catalog::{Field, IndexTerm, Partitioning, TargetTable};
+use crate::catalog::{Field, Partitioning, TargetTable};
 use crate::error::{Error, Result};
-
-/// Bytes of a key at most, in InnoDB's usual row format.
-const KEY_BYTES_MAX: u32 = 3072;
-/// Bytes a character may take in utf8mb4.
-const CHARACTER_BYTES: u32 = 4;
-/// Bytes of a key column that is no text, at the most and generously.
-const FIXED_BYTES: u32 = 64;
-/// Length of a variable value, and whether it is NULL.
-const OVERHEAD_BYTES: u32 = 3;
-/// Collations of one server that the other has under another name. They agree on all but characters that came later.
-const COUNTERPARTS: [(&str, &str); 3] = [
-    ("utf8mb4_0900_ai_ci", "utf8mb4_uca1400_nopad_ai_ci"),
-    ("utf8mb4_0900_as_cs", "utf8mb4_uca1400_nopad_as_cs"),
-    ("utf8mb4_0900_bin", "utf8mb4_nopad_bin"),
-];
 
 /// `CREATE TABLE` for `planned`: with its primary key, by which the rows are stored, and with the mark; other indexes and
 /// constraints come later.
@@ -62,14 +46,10 @@ fn binary_collation(server: &Server) -> &'static str {
 /// The definition of one column.
 pub(super) fn column(server: &Server, planned: &TargetTable, field: &Field) -> Result<String> {
     let traits = &field.traits;
-    let mut sql = format!("{} {}", identifier(&field.name), declared(planned, field));
+    let mut sql = format!("{} {}", identifier(&field.name), field.native);
     if let Some(collation) = traits.collation.as_ref().filter(|_| !field.native.starts_with("json")) {
         let charset = traits.charset.as_ref().map(|charset| format!(" CHARACTER SET {}", identifier(charset)));
-        sql.push_str(&format!(
-            "{} COLLATE {}",
-            charset.unwrap_or_default(),
-            identifier(counterpart(server, collation))
-        ));
+        sql.push_str(&format!("{} COLLATE {}", charset.unwrap_or_default(), identifier(collation)));
     }
     if let Some(generation) = &traits.generation {
         let kept = if generation.stored { "STORED" } else { "VIRTUAL" };
@@ -95,15 +75,6 @@ pub(super) fn column(server: &Server, planned: &TargetTable, field: &Field) -> R
     Ok(sql)
 }
 
-fn counterpart<'a>(server: &Server, collation: &'a str) -> &'a str {
-    let found = COUNTERPARTS.iter().find_map(|(mysql, mariadb)| match server.flavor {
-        Flavor::Mariadb if collation == *mysql => Some(*mariadb),
-        Flavor::Mysql if collation == *mariadb => Some(*mysql),
-        _ => None,
-    });
-    found.unwrap_or(collation)
-}
-
 /// Expressions stand in parentheses; constants and the clock need none, and would become expressions in them.
 fn default_clause(default: &str) -> String {
     let upper = default.trim().to_ascii_uppercase();
@@ -120,75 +91,6 @@ fn default_clause(default: &str) -> String {
 fn is_quoted(text: &str) -> bool {
     let inside = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
     inside.is_some_and(|inside| !inside.replace("\\\\", "").replace("\\'", "").replace("''", "").contains('\''))
-}
-
-/// The column's type. Text or bytes of any length cannot be in a key, so a column of a key gets as many as a key takes:
-/// longer values are refused.
-pub(super) fn declared(planned: &TargetTable, field: &Field) -> String {
-    let unbounded = Unbounded::of(&field.native);
-    let room = keys(planned).into_iter().filter(|key| key.contains(&field.name)).map(|key| room(planned, &key)).min();
-    match (unbounded, room) {
-        (Some(Unbounded::Text), Some(bytes)) => format!("varchar({})", bytes / CHARACTER_BYTES),
-        (Some(Unbounded::Bytes), Some(bytes)) => format!("varbinary({bytes})"),
-        _ => field.native.clone(),
-    }
-}
-
-/// A type whose values may have any length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unbounded {
-    Text,
-    Bytes,
-}
-
-impl Unbounded {
-    /// `None` for other types.
-    pub(super) fn of(native: &str) -> Option<Unbounded> {
-        match NativeType::parse(native)?.name.as_str() {
-            "tinytext" | "text" | "mediumtext" | "longtext" => Some(Unbounded::Text),
-            "tinyblob" | "blob" | "mediumblob" | "longblob" => Some(Unbounded::Bytes),
-            _ => None,
-        }
-    }
-}
-
-/// The columns of every key that must hold whole values: the primary key, unique indexes and foreign keys.
-fn keys(planned: &TargetTable) -> Vec<Vec<String>> {
-    let unique = planned.indexes.iter().filter(|index| index.unique).map(|index| {
-        let whole = index.parts.iter().filter(|part| part.prefix.is_none());
-        whole
-            .filter_map(|part| match &part.of {
-                IndexTerm::Column(name) => Some(name.clone()),
-                IndexTerm::Expression(_) => None,
-            })
-            .collect()
-    });
-    let foreign = planned.foreign_keys.iter().map(|key| key.columns.clone());
-    [planned.primary_key.clone()].into_iter().chain(unique).chain(foreign).collect()
-}
-
-/// Bytes that are left in a key for each of its columns of any length.
-fn room(planned: &TargetTable, key: &[String]) -> u32 {
-    let fields = key.iter().filter_map(|name| planned.fields.iter().find(|field| field.name == *name));
-    let (mut taken, mut unbounded) = (0, 0);
-    for field in fields {
-        match Unbounded::of(&field.native) {
-            Some(_) => unbounded += 1,
-            None => taken += bounded_bytes(&field.native),
-        }
-        taken += OVERHEAD_BYTES;
-    }
-    KEY_BYTES_MAX.saturating_sub(taken) / std::cmp::max(unbounded, 1)
-}
-
-fn bounded_bytes(native: &str) -> u32 {
-    let parsed = NativeType::parse(native);
-    let length = parsed.as_ref().and_then(|parsed| parsed.numbers()?.first().copied()).unwrap_or(0);
-    match parsed.as_ref().map(|parsed| parsed.name.as_str()) {
-        Some("varchar" | "char") => length * CHARACTER_BYTES,
-        Some("varbinary" | "binary") => length,
-        _ => FIXED_BYTES,
-    }
 }
 
 /// ` (PARTITION … (SUBPARTITION …, …), …)`.

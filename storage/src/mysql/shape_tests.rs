@@ -1,7 +1,7 @@
-//! Definitions of columns and keys.
+//! Definitions of columns.
 
 use super::*;
-use crate::catalog::{Identity, IdentityKind, Index, IndexPart, Traits};
+use crate::catalog::{Identity, IdentityKind, Traits};
 use crate::types::LogicalType;
 
 fn field(name: &str, native: &str, traits: Traits) -> Field {
@@ -10,34 +10,6 @@ fn field(name: &str, native: &str, traits: Traits) -> Field {
 
 fn mariadb() -> Server {
     Server::new("10.11.6-MariaDB", 1 << 24, 0)
-}
-
-#[test]
-fn text_and_bytes_of_any_length_are_bounded_in_keys_only() {
-    let plain = || Traits::default();
-    let mut table = TargetTable {
-        name: "t".to_owned(),
-        fields: vec![
-            field("a", "longtext", plain()),
-            field("b", "longblob", plain()),
-            field("c", "longtext", plain()),
-            field("n", "bigint", plain()),
-            field("v", "varchar(100)", plain()),
-        ],
-        primary_key: vec!["a".to_owned()],
-        ..TargetTable::default()
-    };
-    let declared = |table: &TargetTable| table.fields.iter().map(|field| declared(table, field)).collect::<Vec<_>>();
-    assert_eq!(declared(&table), ["varchar(767)", "longblob", "longtext", "bigint", "varchar(100)"]);
-    table.primary_key = vec!["a".to_owned(), "n".to_owned(), "v".to_owned(), "b".to_owned()];
-    assert_eq!(declared(&table)[..2], ["varchar(324)", "varbinary(1298)"]);
-    let part =
-        |name: &str, prefix| IndexPart { of: IndexTerm::Column(name.to_owned()), prefix, ..IndexPart::default() };
-    let unique = |prefix| Index { unique: true, parts: vec![part("c", prefix)], ..Index::default() };
-    table.indexes = vec![unique(Some(20))];
-    assert_eq!(declared(&table)[2], "longtext");
-    table.indexes = vec![unique(None)];
-    assert_eq!(declared(&table)[2], "varchar(767)");
 }
 
 #[test]
@@ -60,8 +32,8 @@ fn a_column_is_defined_with_all_it_has() {
         ),
         (define("no", "int", Traits { identity, ..Traits::default() }), "`no` int NOT NULL"),
         (
-            define("c", "char(3)", own("utf8mb4_0900_ai_ci")),
-            "`c` char(3) CHARACTER SET `utf8mb4` COLLATE `utf8mb4_uca1400_nopad_ai_ci` NOT NULL COMMENT 'it''s'",
+            define("c", "char(3)", own("utf8mb4_bin")),
+            "`c` char(3) CHARACTER SET `utf8mb4` COLLATE `utf8mb4_bin` NOT NULL COMMENT 'it''s'",
         ),
         (
             define(

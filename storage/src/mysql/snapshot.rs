@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::connection::{Pool, Session};
 use super::failure::is_interrupted;
@@ -16,7 +16,7 @@ use super::{keys, pieces};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan, Snapshot};
-use crate::split::{Piece, Sizing};
+use crate::split::{Piece, Range, Sizing};
 
 /// For messages.
 const OBJECT: &str = "a snapshot";
@@ -144,13 +144,25 @@ impl Snapshot for MysqlSnapshot {
     }
 
     async fn pieces(&self, table: &Table, sizing: Sizing) -> Result<Vec<Piece>> {
-        let turn = self.readers.turns.acquire().await.map_err(|error| Error::internal("snapshot readers", error))?;
-        let mut session = self.reader().await?;
-        let relation = Relation::of(&mut session, self.pool.database(), &table.name).await?;
+        let Held { mut session, relation, _turn } = self.held(&table.name).await?;
         let pieces = pieces::cut(&mut session, &relation, sizing).await;
         self.readers.give_back(session, false);
-        drop(turn);
         pieces
+    }
+
+    async fn sample(&self, table: &Table, rows: u64) -> Result<Vec<Range>> {
+        let Held { mut session, relation, _turn } = self.held(&table.name).await?;
+        let ranges = pieces::sample(&mut session, &relation, rows).await;
+        self.readers.give_back(session, false);
+        ranges
+    }
+
+    async fn integer_bounds(&self, table: &str, column: &str) -> Result<Option<(i64, i64)>> {
+        let Held { mut session, relation, _turn } = self.held(table).await?;
+        let bounds = pieces::bounds(&mut session, &relation, column).await;
+        self.readers.give_back(session, false);
+        let narrow = |(least, most): (i128, i128)| Some((i64::try_from(least).ok()?, i64::try_from(most).ok()?));
+        Ok(bounds?.and_then(narrow))
     }
 
     async fn scan(&self, scan: Scan) -> Result<Batches> {
@@ -167,7 +179,26 @@ impl Snapshot for MysqlSnapshot {
     }
 }
 
+/// A session of the snapshot for one request that is no scan, and the table it is about.
+struct Held<'a> {
+    session: Session,
+    relation: Relation,
+    _turn: SemaphorePermit<'a>,
+}
+
 impl MysqlSnapshot {
+    async fn held(&self, table: &str) -> Result<Held<'_>> {
+        let turn = self.readers.turns.acquire().await.map_err(|error| Error::internal("snapshot readers", error))?;
+        let mut session = self.reader().await?;
+        match Relation::of(&mut session, self.pool.database(), table).await {
+            Ok(relation) => Ok(Held { session, relation, _turn: turn }),
+            Err(error) => {
+                self.readers.give_back(session, false);
+                Err(error)
+            }
+        }
+    }
+
     async fn prepare(&self, session: &mut Session, scan: &Scan) -> Result<(Query, String)> {
         let relation = Relation::of(session, self.pool.database(), &scan.table).await?;
         relation.must_hold_still()?;

@@ -10,7 +10,7 @@ use super::bookkeeping;
 use super::connection::Session;
 use super::rowmark::{self, MARK};
 use super::scan::{After, Query, by_index};
-use super::sql::qualified;
+use super::sql::{identifier, qualified};
 use super::{Mysql, keys, privileges, shape, table};
 use crate::catalog::{Object, TargetTable};
 use crate::error::{Error, Result};
@@ -113,6 +113,15 @@ impl Target for Mysql {
         }
         session.park();
         Ok(Some(Standing { rows, ours }))
+    }
+
+    async fn extent(&self, name: &str, column: &str) -> Result<Option<(i64, i64)>> {
+        let mut session = self.session().await?;
+        let (from, column) = (qualified(self.pool.database(), name), identifier(column));
+        let row = session.first(&table(name), &format!("SELECT MIN({column}), MAX({column}) FROM {from}")).await?;
+        session.park();
+        let end = |index| row.as_ref().and_then(|row| row.text(index)?.parse().ok());
+        Ok(end(0).zip(end(1)))
     }
 
     async fn create_objects(&self, objects: &[Object]) -> Result<()> {

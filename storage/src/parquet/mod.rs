@@ -18,6 +18,7 @@ mod manifest;
 mod marker;
 mod part;
 mod reader;
+mod sample;
 mod schema;
 mod target;
 
@@ -58,6 +59,8 @@ pub enum Access {
     Read,
     /// A folder that is missing is created.
     Write,
+    /// As for writing, but a folder that is missing stays so and is taken for an empty one.
+    Look,
 }
 
 /// A Parquet file, or a folder of files and of folders of files.
@@ -77,7 +80,7 @@ impl ParquetFolder {
     pub fn open(url: &str, access: Access) -> Result<ParquetFolder> {
         let is_folder = local_path(url)?.is_some_and(|path| path.is_dir());
         if url.ends_with(".parquet") && !is_folder {
-            if access == Access::Write {
+            if access != Access::Read {
                 let why = "a target is a folder, with a folder per table in it".to_owned();
                 return Err(Error::Invalid { what: format!("target \"parquet:{url}\""), why });
             }
@@ -88,6 +91,7 @@ impl ParquetFolder {
         let folder = match access {
             Access::Read => ObjectFolder::existing(url),
             Access::Write => ObjectFolder::open(url),
+            Access::Look => ObjectFolder::existing_or_empty(url),
         }?;
         Ok(Self::over(folder, None))
     }
@@ -203,6 +207,15 @@ impl Snapshot for ParquetSnapshot {
             pieces.push(Piece { range: Range::Whole, rows_estimate: 0, bytes_estimate: 0 });
         }
         Ok(pieces)
+    }
+
+    async fn sample(&self, table: &Table, rows: u64) -> Result<Vec<Range>> {
+        let files = &self.listing.table(&table.name)?.files;
+        let mut groups = Vec::new();
+        for (file, (_, footer)) in files.iter().zip(footers(&self.folder, files).await?) {
+            cut(file, &footer, 0, &mut groups);
+        }
+        Ok(sample::spread(&groups, rows))
     }
 
     async fn scan(&self, scan: Scan) -> Result<Batches> {

@@ -17,7 +17,9 @@ use super::part::{PartWriter, is_part_name};
 use super::{ParquetFolder, WRITERS_MAX, decode_files, marker};
 use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
+use crate::object::local_path;
 use crate::source::{Batches, Scan};
+use crate::space::free_bytes;
 use crate::split::SplitId;
 use crate::target::{Begin, Commit, OnExisting, Standing, Target, Token, Write};
 use crate::trial::Trial;
@@ -37,6 +39,12 @@ impl Target for ParquetFolder {
             }
         }
         Ok(occupied)
+    }
+
+    async fn free_bytes(&self) -> Result<Option<u64>> {
+        let Some(path) = local_path(&self.folder.name)? else { return Ok(None) };
+        let found = tokio::task::spawn_blocking(move || free_bytes(&path)).await;
+        found.map_err(|error| Error::internal("looking for free space", error))
     }
 
     async fn prepare(&self, job: &str, tables: &[TargetTable], on_existing: OnExisting) -> Result<()> {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Connection, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
 use super::failure::failure;
+use super::sql::identifier;
 use super::tls;
 use crate::connections::{Connections, Link};
 use crate::error::{Error, Result};
@@ -20,18 +21,28 @@ pub(super) use crate::connections::Tag;
 /// The oldest server that is supported: block ranges are scanned by range from version 14 on.
 const SERVER_VERSION_MIN: u32 = 140_000;
 
-/// What every session sets, so that text forms are fixed and nothing is cut short or filtered unseen.
+/// What every session sets, so that text forms are fixed (also within composite values and arrays) and nothing is cut
+/// short or filtered unseen.
 /// `row_security = off` turns a row filter into an error.
 /// A commit that was answered must survive a crash of the server, or the journal would know more than the target.
 const SESSION_SETTINGS: &str = "\
     SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; \
     SET standard_conforming_strings = on; SET extra_float_digits = 1; SET client_encoding = 'UTF8'; \
+    SET lc_monetary = 'C'; SET xmloption = content; SET array_nulls = on; SET quote_all_identifiers = off; \
     SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
-    SET row_security = off; SET jit = off; SET synchronous_commit = on; SHOW server_version_num";
+    SET row_security = off; SET jit = off; SET synchronous_commit = on";
+
+/// Puts the schema, quoted, in front of where the account or database looks for names.
+const SEARCH_PATH: &str = "\
+    SELECT pg_catalog.set_config('search_path', \
+        pg_catalog.concat_ws(', ', $1::text, nullif(pg_catalog.current_setting('search_path'), '')), false), \
+        pg_catalog.current_setting('server_version_num')";
 
 /// Opens and keeps sessions.
 pub(super) struct Pool {
     address: Address,
+    /// Where sessions look for names before they look anywhere else: types of the schema are written without it.
+    schema: String,
     tls: Option<MakeRustlsConnect>,
     connections: Connections<Wire>,
 }
@@ -56,9 +67,10 @@ impl Pool {
     ///
     /// # Errors
     /// `Missing` or `Invalid` if the trusted certificates cannot be read.
-    pub(super) fn new(address: Address, connections_max: usize) -> Result<Arc<Pool>> {
+    pub(super) fn new(address: Address, schema: &str, connections_max: usize) -> Result<Arc<Pool>> {
         let tls = tls::connector(&address)?;
-        Ok(Arc::new(Pool { address, tls, connections: Connections::new(connections_max.max(2)) }))
+        let (schema, connections) = (schema.to_owned(), Connections::new(connections_max.max(2)));
+        Ok(Arc::new(Pool { address, schema, tls, connections }))
     }
 
     /// The endpoint for people.
@@ -102,12 +114,10 @@ impl Pool {
             Some(tls) => self.address.config.connect(tls.clone()).await.map(Wire::spawn),
         };
         let wire = wire.map_err(|error| self.failure("the server", error))?;
-        let answers = wire.client.simple_query(SESSION_SETTINGS).await;
-        let answers = answers.map_err(|error| self.failure("the server", error))?;
-        let version = answers.iter().find_map(|answer| match answer {
-            SimpleQueryMessage::Row(row) => row.get(0)?.parse::<u32>().ok(),
-            _ => None,
-        });
+        wire.client.batch_execute(SESSION_SETTINGS).await.map_err(|error| self.failure("the server", error))?;
+        let version = wire.client.query_one(SEARCH_PATH, &[&identifier(&self.schema)]).await;
+        let version = version.map_err(|error| self.failure("the server", error))?;
+        let version = version.get::<_, String>(1).parse::<u32>().ok();
         match version {
             Some(version) if version >= SERVER_VERSION_MIN => Ok(wire),
             Some(version) => Err(Error::Unsupported {

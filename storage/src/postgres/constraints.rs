@@ -1,9 +1,9 @@
-//! Declares keys on loaded tables. Knows nothing of how the rows came there.
+//! Declares keys and checks on loaded tables. Knows nothing of how the rows came there.
 
 use super::connection::{Session, Tag};
 use super::sql::{identifier, identifiers, qualified};
-use super::{Postgres, table};
-use crate::catalog::{ForeignKey, TargetTable};
+use super::{Postgres, catalog, table};
+use crate::catalog::{Check, ForeignKey, TargetTable, Timing};
 use crate::error::{Error, Result};
 
 /// The column names behind an array of numbers of one relation, in order.
@@ -13,17 +13,6 @@ const PRIMARY: &str = "\
     FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = $1 AND c.relname = $2 AND k.contype = 'p'";
-
-/// Whether a foreign key with these columns is there, whatever its name.
-const FOREIGN: &str = "\
-    SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint k \
-    JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    JOIN pg_catalog.pg_class p ON p.oid = k.confrelid AND p.relnamespace = n.oid \
-    WHERE n.nspname = $1 AND c.relname = $2 AND k.contype = 'f' AND p.relname = $4 \
-      AND ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(number, place) \
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number ORDER BY u.place) = $3::text[] \
-      AND ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(number, place) \
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number ORDER BY u.place) = $5::text[])";
 
 /// What `ON DELETE` and `ON UPDATE` may say.
 const ACTIONS: [&str; 5] = ["NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"];
@@ -57,20 +46,22 @@ impl Postgres {
     pub(super) async fn declare_foreign_keys(&self, planned: &TargetTable) -> Result<()> {
         let session = self.session().await?;
         for key in &planned.foreign_keys {
-            if !self.has_foreign_key(&session, &planned.name, key).await? {
-                session.run(&table(&planned.name), &self.foreign_key(&planned.name, key)?).await?;
+            let there = catalog::foreign_keys_of(&session, &self.schema, &planned.name).await;
+            let there = there.map_err(|error| session.failure(&table(&planned.name), error))?;
+            match there.into_iter().find(|there| joins_as(there, key)) {
+                None => session.run(&table(&planned.name), &self.foreign_key(&planned.name, key)?).await?,
+                Some(there) if acts_as(&there, key) => {}
+                Some(_) => {
+                    let columns = identifiers(key.columns.iter().map(String::as_str));
+                    return Err(Error::Exists {
+                        what: format!("a foreign key of {} on {columns}", table(&planned.name)),
+                        why: "it does not act as the planned one does".to_owned(),
+                    });
+                }
             }
         }
         session.park(Tag::FREE);
         Ok(())
-    }
-
-    async fn has_foreign_key(&self, session: &Session, name: &str, key: &ForeignKey) -> Result<bool> {
-        let row = session
-            .query_one(FOREIGN, &[&self.schema, &name, &key.columns, &key.parent, &key.parent_columns])
-            .await
-            .map_err(|error| session.failure(&table(name), error))?;
-        Ok(row.get(0))
     }
 
     fn foreign_key(&self, name: &str, key: &ForeignKey) -> Result<String> {
@@ -82,14 +73,73 @@ impl Postgres {
         }
         let constraint = key.name.as_ref().map(|name| format!("CONSTRAINT {} ", identifier(name)));
         Ok(format!(
-            "ALTER TABLE {} ADD {}FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}",
+            "ALTER TABLE {} ADD {}FOREIGN KEY ({}) REFERENCES {} ({}){} ON DELETE {} ON UPDATE {}{}",
             qualified(&self.schema, name),
             constraint.unwrap_or_default(),
             identifiers(key.columns.iter().map(String::as_str)),
             qualified(&self.schema, &key.parent),
             identifiers(key.parent_columns.iter().map(String::as_str)),
+            if key.match_full { " MATCH FULL" } else { "" },
             key.on_delete,
             key.on_update,
+            match key.timing {
+                Timing::Immediate => "",
+                Timing::Deferrable => " DEFERRABLE",
+                Timing::Deferred => " DEFERRABLE INITIALLY DEFERRED",
+            },
         ))
     }
+
+    /// See [`crate::Target::add_checks`].
+    pub(super) async fn declare_checks(&self, planned: &TargetTable) -> Result<()> {
+        let session = self.session().await?;
+        for check in &planned.checks {
+            self.declare_check(&session, &planned.name, check).await?;
+        }
+        session.park(Tag::FREE);
+        Ok(())
+    }
+
+    async fn declare_check(&self, session: &Session, name: &str, check: &Check) -> Result<()> {
+        let object = match &check.name {
+            Some(constraint) => format!("check constraint \"{constraint}\" of {}", table(name)),
+            None => format!("a check constraint of {}", table(name)),
+        };
+        let failure = |error| session.failure(&object, error);
+        self.begin_definitions(session).await?;
+        let there = catalog::checks_of(session, &self.schema, name).await.map_err(failure)?;
+        let may_be = |there: &&Check| check.name.is_none() || there.name == check.name;
+        let same_name: Vec<_> = there.iter().filter(may_be).collect();
+        if !same_name.is_empty() {
+            session.run(&object, "SAVEPOINT twin").await?;
+            let twin = self.twin(session, name).await?;
+            session.run(&object, &add_check(&twin.table, check)).await?;
+            let planned = catalog::checks_of(session, &twin.schema, &twin.name).await.map_err(failure)?;
+            session.run(&object, "ROLLBACK TO SAVEPOINT twin").await?;
+            let is_planned = |there: &&Check| planned.iter().any(|planned| planned.expression == there.expression);
+            if same_name.into_iter().any(|there| is_planned(&there)) {
+                return session.run(&object, "ROLLBACK").await;
+            }
+            if check.name.is_some() {
+                return Err(Error::Exists { what: object, why: "it is not the planned one".to_owned() });
+            }
+        }
+        session.run(&object, &add_check(&qualified(&self.schema, name), check)).await?;
+        session.run(&object, "COMMIT").await
+    }
+}
+
+fn add_check(on: &str, check: &Check) -> String {
+    let constraint = check.name.as_ref().map(|name| format!("CONSTRAINT {} ", identifier(name))).unwrap_or_default();
+    format!("ALTER TABLE {on} ADD {constraint}CHECK ({})", check.expression)
+}
+
+/// Whether two keys join the same columns, whatever they are called.
+fn joins_as(there: &ForeignKey, key: &ForeignKey) -> bool {
+    (&there.columns, &there.parent, &there.parent_columns) == (&key.columns, &key.parent, &key.parent_columns)
+}
+
+fn acts_as(there: &ForeignKey, key: &ForeignKey) -> bool {
+    let acts = |key: &ForeignKey| (key.on_delete.clone(), key.on_update.clone(), key.match_full, key.timing);
+    acts(there) == acts(key)
 }

@@ -36,6 +36,8 @@ pub(super) enum Form {
     Numeric,
     /// Text behind a version byte.
     Jsonb,
+    /// Text of 0 and 1, packed.
+    Bits,
     /// Elements in this form.
     Array(Box<Form>),
 }
@@ -46,6 +48,7 @@ impl Form {
         match logical {
             LogicalType::Decimal { .. } | LogicalType::Numeric => Form::Numeric,
             LogicalType::Jsonb => Form::Jsonb,
+            LogicalType::Bits { .. } => Form::Bits,
             LogicalType::Array(element) => Form::Array(Box::new(Form::of(element))),
             _ => Form::Plain,
         }
@@ -74,6 +77,11 @@ pub(super) fn decode(
             Form::Numeric => {
                 scratch.clear();
                 numeric::decode(bytes, scratch).ok_or(Unfit::Malformed("a numeric is malformed"))?;
+                b.append_value(&scratch);
+            }
+            Form::Bits => {
+                scratch.clear();
+                bits(bytes, scratch)?;
                 b.append_value(&scratch);
             }
             Form::Jsonb => match bytes.split_first() {
@@ -107,6 +115,16 @@ fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Unfit> {
 
 fn utf8(bytes: &[u8]) -> Result<&str, Unfit> {
     std::str::from_utf8(bytes).map_err(|_| Unfit::Fault("the text is not valid UTF-8"))
+}
+
+fn bits(mut bytes: &[u8], out: &mut String) -> Result<(), Unfit> {
+    const MALFORMED: Unfit = Unfit::Malformed("a bit string has the wrong length");
+    let count = usize::try_from(bytes.try_get_i32().map_err(|_| MALFORMED)?).map_err(|_| MALFORMED)?;
+    if bytes.len() != count.div_ceil(8) {
+        return Err(MALFORMED);
+    }
+    out.extend((0..count).map(|bit| if bytes[bit / 8] & (0x80 >> (bit % 8)) == 0 { '0' } else { '1' }));
+    Ok(())
 }
 
 fn date(days: i32) -> Result<i32, Unfit> {

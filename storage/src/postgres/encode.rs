@@ -5,9 +5,7 @@ use arrow_array::types::{
     Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
     Time64MicrosecondType, TimestampMicrosecondType,
 };
-use arrow_array::{
-    Array, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray, PrimitiveArray, RecordBatch, StringArray,
-};
+use arrow_array::{Array, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray, PrimitiveArray, StringArray};
 use bytes::{BufMut, BytesMut};
 
 use super::decode::{DAY_MICROS, EPOCH_DAYS, EPOCH_MICROS, JSONB_VERSION};
@@ -18,8 +16,7 @@ use crate::types::LogicalType;
 
 /// Columns of one batch, ready to be written row by row.
 pub(super) struct Encoder<'a> {
-    columns: Vec<Cells<'a>>,
-    fields: &'a [Field],
+    columns: Vec<(&'a Field, Cells<'a>)>,
     table: &'a str,
 }
 
@@ -34,6 +31,7 @@ enum Cells<'a> {
     Numeric(&'a StringArray),
     Text(&'a StringArray),
     Jsonb(&'a StringArray),
+    Bits(&'a StringArray),
     Bytes(&'a BinaryArray),
     Date(&'a PrimitiveArray<Date32Type>),
     Time(&'a PrimitiveArray<Time64MicrosecondType>),
@@ -44,22 +42,13 @@ enum Cells<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    /// For a batch whose columns are `fields` in order; `elements` are the oids of array elements, 0 for other columns.
-    ///
-    /// # Errors
-    /// `Internal` if an array is not its field's carrier.
-    pub(super) fn new(table: &'a str, fields: &'a [Field], elements: &[u32], rows: &'a RecordBatch) -> Result<Self> {
-        if rows.num_columns() != fields.len() {
-            return Err(Error::internal("COPY encoding", "a batch has the wrong number of columns"));
-        }
-        let columns = fields.iter().zip(elements).zip(rows.columns()).map(|((field, element), array)| {
-            if *array.data_type() != field.logical.carrier() {
-                let why = format!("column \"{}\" came as {}", field.name, array.data_type());
-                return Err(Error::internal("COPY encoding", why));
-            }
-            Ok(Cells::new(&field.logical, array.as_ref(), *element))
-        });
-        Ok(Encoder { columns: columns.collect::<Result<_>>()?, fields, table })
+    /// For columns that are the carriers of their fields' types; `elements` are the oids of array elements, 0 for other
+    /// columns.
+    pub(super) fn new(table: &'a str, columns: Vec<(&'a Field, &'a dyn Array)>, elements: &[u32]) -> Self {
+        let cells = |((field, array), element): ((&'a Field, &'a dyn Array), &u32)| {
+            (field, Cells::new(&field.logical, array, *element))
+        };
+        Encoder { columns: columns.into_iter().zip(elements).map(cells).collect(), table }
     }
 
     /// Appends one tuple.
@@ -69,10 +58,10 @@ impl<'a> Encoder<'a> {
     pub(super) fn put_row(&self, row: usize, out: &mut BytesMut) -> Result<()> {
         // A table has at most 1600 columns.
         out.put_i16(self.columns.len() as i16);
-        for (index, cells) in self.columns.iter().enumerate() {
+        for (field, cells) in &self.columns {
             cells.put(row, out).map_err(|why| Error::RefusedRow {
                 what: format!("table \"{}\"", self.table),
-                column: Some(self.fields[index].name.clone()),
+                column: Some(field.name.clone()),
                 why: why.to_owned(),
             })?;
         }
@@ -91,9 +80,8 @@ impl<'a> Cells<'a> {
             LogicalType::Float32 => Cells::Float32(array.as_primitive()),
             LogicalType::Float64 => Cells::Float64(array.as_primitive()),
             LogicalType::Decimal { .. } | LogicalType::Numeric => Cells::Numeric(array.as_string()),
-            LogicalType::Text { .. } | LogicalType::Json | LogicalType::Bits { .. } | LogicalType::Opaque { .. } => {
-                Cells::Text(array.as_string())
-            }
+            LogicalType::Text { .. } | LogicalType::Json | LogicalType::Opaque { .. } => Cells::Text(array.as_string()),
+            LogicalType::Bits { .. } => Cells::Bits(array.as_string()),
             LogicalType::Jsonb => Cells::Jsonb(array.as_string()),
             LogicalType::Bytes | LogicalType::Geometry => Cells::Bytes(array.as_binary()),
             LogicalType::Date => Cells::Date(array.as_primitive()),
@@ -124,17 +112,18 @@ impl<'a> Cells<'a> {
             Cells::Numeric(a) => put_sized(out, |out| numeric::encode(a.value(row), out).ok_or(NOT_DECIMAL))?,
             Cells::Text(a) => put_bytes(&[], a.value(row).as_bytes(), out)?,
             Cells::Jsonb(a) => put_bytes(&[JSONB_VERSION], a.value(row).as_bytes(), out)?,
+            Cells::Bits(a) => put_sized(out, |out| put_bits(a.value(row), out))?,
             Cells::Bytes(a) => put_bytes(&[], a.value(row), out)?,
             Cells::Date(a) => put_fixed(&date(a.value(row))?.to_be_bytes(), out),
             Cells::Time(a) => match a.value(row) {
                 time @ 0..=DAY_MICROS => put_fixed(&time.to_be_bytes(), out),
-                _ => return Err("a time of day is out of range"),
+                _ => return Err(TIME_RANGE),
             },
             Cells::Timestamp(a) => put_fixed(&timestamp(a.value(row))?.to_be_bytes(), out),
             Cells::Interval(a) => {
                 let interval = a.value(row);
                 if interval.nanoseconds % 1000 != 0 {
-                    return Err("an interval has parts of a microsecond");
+                    return Err(SPLIT_MICROSECOND);
                 }
                 out.put_i32(16);
                 out.put_i64(interval.nanoseconds / 1000);
@@ -155,7 +144,7 @@ impl<'a> Cells<'a> {
             Cells::Int64(a) => *a,
             Cells::Float32(a) => *a,
             Cells::Float64(a) => *a,
-            Cells::Numeric(a) | Cells::Text(a) | Cells::Jsonb(a) => *a,
+            Cells::Numeric(a) | Cells::Text(a) | Cells::Jsonb(a) | Cells::Bits(a) => *a,
             Cells::Bytes(a) => *a,
             Cells::Date(a) => *a,
             Cells::Time(a) => *a,
@@ -167,6 +156,9 @@ impl<'a> Cells<'a> {
     }
 }
 
+pub(super) const TIME_RANGE: &str = "a time of day is out of range";
+pub(super) const SPLIT_MICROSECOND: &str = "an interval has parts of a microsecond";
+const NOT_BITS: &str = "a value is not a string of bits";
 const NOT_DECIMAL: &str = "a value is not a decimal number PostgreSQL can hold";
 const TOO_LONG: &str = "a value is longer than PostgreSQL can hold";
 
@@ -192,6 +184,23 @@ fn put_sized(
     put(out)?;
     let length = i32::try_from(out.len() - start - 4).map_err(|_| TOO_LONG)?;
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    Ok(())
+}
+
+/// The number of bits, then the bits from the left, filled up to whole bytes.
+fn put_bits(text: &str, out: &mut BytesMut) -> Result<(), &'static str> {
+    out.put_i32(i32::try_from(text.len()).map_err(|_| TOO_LONG)?);
+    for eight in text.as_bytes().chunks(8) {
+        let mut byte = 0;
+        for (place, bit) in eight.iter().enumerate() {
+            match bit {
+                b'0' => {}
+                b'1' => byte |= 0x80 >> place,
+                _ => return Err(NOT_BITS),
+            }
+        }
+        out.put_u8(byte);
+    }
     Ok(())
 }
 

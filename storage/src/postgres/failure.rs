@@ -31,7 +31,7 @@ pub(super) fn failure(at: &str, object: &str, error: tokio_postgres::Error) -> E
         (_, "42P01" | "42703" | "3D000" | "3F000") if db.where_().is_none() => {
             Error::Missing { what: missing(db, object) }
         }
-        (_, "42P07" | "42P06" | "42710") => Error::Exists { what: object.to_owned(), why: why() },
+        (_, "42P07" | "42P06" | "42710" | "42723") => Error::Exists { what: object.to_owned(), why: why() },
         ("2B", _) | (_, "23503") => Error::Refused { what: object.to_owned(), why: refusal(db) },
         ("22" | "23" | "54", _) => Error::RefusedRow { what: object.to_owned(), column: column(db), why: refusal(db) },
         (_, "53100") => Error::Full { what: at.to_owned(), source: Some(Box::new(error)) },

@@ -27,6 +27,7 @@ fn columns() -> Vec<LogicalType> {
         Uuid,
         Json,
         Jsonb,
+        Bits { length: None },
         array(Int32),
         array(Numeric),
         array(LogicalType::TEXT),

@@ -5,11 +5,10 @@ use bytes::BytesMut;
 use futures::SinkExt;
 use tokio_postgres::error::SqlState;
 
+use super::Postgres;
 use super::connection::{Session, Tag};
-use super::encode::Encoder;
+use super::copy::Layout;
 use super::relation::Relation;
-use super::writer::copy_in;
-use super::{Postgres, binary};
 use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
 
@@ -110,16 +109,16 @@ async fn delete(session: &Session, relation: &Relation, locators: &[String]) -> 
 
 async fn insert(session: &Session, relation: &Relation, table: &TargetTable, rows: &[RecordBatch]) -> Result<()> {
     let failure = |error| session.failure(&relation.label(), error);
-    let elements = relation.element_oids(&table.fields)?;
-    let mut copy = copy_in(session, relation, table).await?;
+    let layout = Layout::new(relation, &table.fields)?;
+    let mut copy = layout.copy_in(session, relation, table).await?;
     let mut buffer = BytesMut::new();
-    binary::put_header(&mut buffer);
+    layout.put_header(&mut buffer);
     for batch in rows {
-        let encoder = Encoder::new(&table.name, &table.fields, &elements, batch)?;
+        let encoder = layout.encoder(table, batch)?;
         (0..batch.num_rows()).try_for_each(|row| encoder.put_row(row, &mut buffer))?;
         copy.send(buffer.split().freeze()).await.map_err(failure)?;
     }
-    binary::put_trailer(&mut buffer);
+    layout.put_trailer(&mut buffer);
     copy.send(buffer.freeze()).await.map_err(failure)?;
     let copied = copy.as_mut().finish().await.map_err(failure)?;
     let wanted: usize = rows.iter().map(RecordBatch::num_rows).sum();

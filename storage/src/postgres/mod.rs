@@ -9,24 +9,32 @@ mod bookkeeping;
 mod catalog;
 mod connection;
 mod constraints;
+mod copy;
 mod decode;
+mod definition;
 mod documented;
 mod encode;
 mod failure;
 #[cfg(feature = "testing")]
 pub(crate) mod fuzz;
+mod indexes;
 mod mend;
 mod names;
+mod numbering;
 mod numeric;
+mod objects;
 mod pieces;
 mod prepare;
 mod relation;
 mod scan;
+mod settings;
 mod snapshot;
 mod sql;
 mod target;
+mod text;
 mod tls;
 mod trial;
+mod twin;
 mod types;
 mod writer;
 
@@ -44,6 +52,7 @@ use self::relation::Relation;
 use self::snapshot::PostgresSnapshot;
 use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
+use crate::setting::{Role, Setting};
 use crate::source::{Snapshot, Source};
 
 pub use self::documented::{documented_types, refuses};
@@ -75,7 +84,7 @@ impl Postgres {
     /// # Errors
     /// `Invalid` or `Missing` if the URL or the trusted certificates make no sense.
     pub fn open(url: &str, schema: &str, connections_max: usize) -> Result<Arc<Postgres>> {
-        let pool = Pool::new(Address::parse(url)?, connections_max)?;
+        let pool = Pool::new(Address::parse(url)?, schema, connections_max)?;
         let writers_max = pool.connections_max() - 1;
         let writers = Arc::new(Semaphore::new(writers_max));
         Ok(Arc::new(Postgres { pool, schema: schema.to_owned(), writers, writers_max, generation: Mutex::new(None) }))
@@ -140,5 +149,12 @@ impl Source for Postgres {
 
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>> {
         Ok(Arc::new(PostgresSnapshot::open(&self.pool, &self.schema, readers).await?))
+    }
+
+    async fn settings(&self, role: Role, bytes: u64) -> Result<Vec<Setting>> {
+        let session = self.session().await?;
+        let settings = settings::read(&session, role, bytes, self.pool.connections_max()).await?;
+        session.park(Tag::FREE);
+        Ok(settings)
     }
 }

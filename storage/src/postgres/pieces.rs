@@ -1,11 +1,12 @@
-//! Cuts a table into pieces. The server compares keys, in its own order, so any key type and collation will do.
+//! Cuts a table into pieces. The server compares keys, in its own order, so any collation will do, and any key type
+//! whose operators every session finds.
 
 use super::connection::Session;
 use super::relation::Relation;
 use super::sql::{identifier, identifiers};
 use crate::catalog::Table;
 use crate::error::Result;
-use crate::split::{Piece, Range, Sizing};
+use crate::split::{Piece, Range, SAMPLE_PLACES_MAX, Sizing};
 
 /// Rows looked at per piece when boundaries are chosen. With pages drawn at random this keeps pieces within about a
 /// fifth of each other; a guess that reads well under a hundredth of a large table.
@@ -27,6 +28,13 @@ const SHAPE: &str = "\
 const CORRELATION: &str = "\
     SELECT correlation FROM pg_catalog.pg_stats \
     WHERE schemaname = $1 AND tablename = $2 AND attname = $3 AND NOT inherited";
+
+/// Whether the server finds the operators that order the key wherever the session's search path leads: those of a type
+/// such as citext are elsewhere, and without them its values would compare as another type's, in another order.
+const COMPARABLE: &str = "\
+    SELECT coalesce(bool_and(c.opcnamespace = 'pg_catalog'::regnamespace), false) \
+    FROM pg_catalog.pg_index i, unnest(i.indclass::oid[]) AS used(class) \
+    JOIN pg_catalog.pg_opclass c ON c.oid = used.class WHERE i.indrelid = $1 AND i.indisprimary";
 
 struct Size {
     blocks: u64,
@@ -52,6 +60,41 @@ pub(super) async fn cut(session: &Session, relation: &Relation, table: &Table, s
     Ok(ranges.into_iter().map(|range| Piece { range, rows_estimate, bytes_estimate }).collect())
 }
 
+/// Ranges from all over `relation` with about `rows` rows: windows of heap blocks, or where partitions have heaps of
+/// their own, key ranges of which only the first rows are wanted.
+pub(super) async fn sample(session: &Session, relation: &Relation, table: &Table, rows: u64) -> Result<Vec<Range>> {
+    let size = measure(session, relation).await?;
+    if !relation.partitioned {
+        return Ok(windows(&size, rows));
+    }
+    if size.rows <= rows as f64 || table.primary_key.is_empty() || !compares_keys(session, relation).await? {
+        return Ok(vec![Range::Whole]);
+    }
+    by_key(session, relation, table, SAMPLE_PLACES_MAX as u32, &size).await
+}
+
+/// Windows of blocks evenly spaced from the first to the last; the whole heap if they would cover it.
+fn windows(size: &Size, rows: u64) -> Vec<Range> {
+    let rows_per_block = (size.rows / size.blocks.max(1) as f64).max(1.0);
+    let width = ((rows as f64 / rows_per_block) as u64).div_ceil(SAMPLE_PLACES_MAX).max(1);
+    if width * SAMPLE_PLACES_MAX >= size.blocks {
+        return vec![Range::Whole];
+    }
+    let last = SAMPLE_PLACES_MAX - 1;
+    let start = |place| (size.blocks - width) * place / last;
+    // The last is open: what was added since the heap was measured is wanted most.
+    let window = |place| Range::Blocks { start: start(place), end: (place < last).then(|| start(place) + width) };
+    (0..=last).map(window).collect()
+}
+
+/// Least and greatest value of an integer column.
+pub(super) async fn integer_bounds(session: &Session, relation: &Relation, column: &str) -> Result<Option<(i64, i64)>> {
+    let (rows, column) = (relation.rows_clause(), identifier(column));
+    let sql = format!("SELECT min({column})::int8, max({column})::int8 FROM {rows}");
+    let bounds = session.query_one(&sql, &[]).await.map_err(|error| session.failure(&relation.label(), error))?;
+    Ok(bounds.get::<_, Option<i64>>(0).zip(bounds.get(1)))
+}
+
 async fn measure(session: &Session, relation: &Relation) -> Result<Size> {
     let parts = session.query(SHAPE, &[&relation.oid]).await;
     let parts = parts.map_err(|error| session.failure(&relation.label(), error))?;
@@ -71,6 +114,9 @@ async fn prefers_keys(session: &Session, relation: &Relation, table: &Table) -> 
     let Some(first) = table.primary_key.first() else {
         return Ok(false);
     };
+    if !compares_keys(session, relation).await? {
+        return Ok(false);
+    }
     if relation.partitioned {
         return Ok(true);
     }
@@ -78,6 +124,11 @@ async fn prefers_keys(session: &Session, relation: &Relation, table: &Table) -> 
     let found = found.map_err(|error| session.failure(&relation.label(), error))?;
     let correlation: Option<f32> = found.and_then(|row| row.get(0));
     Ok(correlation.is_none_or(|correlation| correlation.abs() >= CORRELATION_MIN))
+}
+
+async fn compares_keys(session: &Session, relation: &Relation) -> Result<bool> {
+    let found = session.query_one(COMPARABLE, &[&relation.oid]).await;
+    Ok(found.map_err(|error| session.failure(&relation.label(), error))?.get(0))
 }
 
 /// Quantiles of a sample, taken in the snapshot.
@@ -133,5 +184,16 @@ mod tests {
             .collect();
         assert_eq!(starts, [(0, Some(3)), (3, Some(6)), (6, Some(9)), (9, None)]);
         assert_eq!(by_block(4, 0), [Range::Blocks { start: 0, end: None }]);
+    }
+
+    #[test]
+    fn a_sample_reaches_from_the_first_block_to_the_last() {
+        let size = Size { blocks: 1000, bytes: 8_192_000, rows: 100_000.0 };
+        let ranges = windows(&size, 8000);
+        assert_eq!(ranges.len() as u64, SAMPLE_PLACES_MAX);
+        assert_eq!(ranges[0], Range::Blocks { start: 0, end: Some(10) });
+        assert_eq!(ranges[7], Range::Blocks { start: 990, end: None });
+        assert_eq!(windows(&size, 100_000), [Range::Whole]);
+        assert_eq!(windows(&Size { blocks: 0, bytes: 0, rows: 0.0 }, 10), [Range::Whole]);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::bookkeeping::{self, OBJECT};
 use super::connection::{Session, Tag};
 use super::sql::{identifier, literal, qualified};
-use super::{Postgres, table};
+use super::{Postgres, definition, table};
 use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
 use crate::target::OnExisting;
@@ -63,19 +63,23 @@ impl Postgres {
         if !planned.create {
             return Err(Error::Missing { what: table(&planned.name) });
         }
-        let column = |field: &crate::catalog::Field| {
-            let constraint = if field.nullable { "" } else { " NOT NULL" };
-            format!("{} {}{constraint}", identifier(&field.name), field.native)
-        };
-        let columns: Vec<_> = planned.fields.iter().map(column).collect();
-        let missing_schema = format!("SELECT FROM pg_catalog.pg_namespace WHERE nspname = {}", literal(&self.schema));
-        let schema = session.query_opt(&missing_schema, &[]).await;
+        self.create_schema(session).await?;
+        self.look_here(session).await?;
+        for statement in definition::statements(&self.schema, planned) {
+            session.run(&table(&planned.name), &statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Creates the schema if it is missing.
+    pub(super) async fn create_schema(&self, session: &Session) -> Result<()> {
+        let missing = format!("SELECT FROM pg_catalog.pg_namespace WHERE nspname = {}", literal(&self.schema));
+        let schema = session.query_opt(&missing, &[]).await;
         if schema.map_err(|error| session.failure("the schema", error))?.is_none() {
             let schema = identifier(&self.schema);
             session.run(&format!("schema {schema}"), &format!("CREATE SCHEMA {schema}")).await?;
         }
-        let sql = format!("CREATE TABLE {} ({})", self.target(planned), columns.join(", "));
-        session.run(&table(&planned.name), &sql).await
+        Ok(())
     }
 
     async fn refuse_rows(&self, session: &Session, tables: &[&TargetTable]) -> Result<()> {

@@ -3,7 +3,7 @@
 use tokio_postgres::{Client, Row};
 
 use super::sql::{identifier, qualified};
-use super::types::{Types, native_type, same_form};
+use super::types::{Access, Meaning, Types, native_type, same_form};
 use crate::catalog::Field;
 use crate::error::{Error, Result};
 use crate::types::LogicalType;
@@ -11,7 +11,7 @@ use crate::types::LogicalType;
 /// Tables of schema `$1` and their columns; one table, partition or not, if `$2` is given.
 const COLUMNS: &str = "\
     SELECT c.oid, c.relname::text, c.relkind = 'p', a.attname::text, \
-           pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '' \
+           pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
     WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') \
@@ -40,14 +40,10 @@ pub(super) struct NativeColumn {
     pub name: String,
     /// Type as the server prints it, fit for a cast.
     pub native: String,
-    /// Logical type, if supported.
-    pub logical: Option<LogicalType>,
-    /// For arrays, the oid of the elements' type.
-    pub element: u32,
+    /// What the type means, if it is supported.
+    pub meaning: Option<Meaning>,
     /// Whether NULL is allowed.
     pub nullable: bool,
-    /// Whether the server computes it.
-    pub generated: bool,
 }
 
 impl Relation {
@@ -103,39 +99,62 @@ impl Relation {
     /// An SQL expression whose binary form is that of the field's logical type.
     pub(super) fn expression(&self, field: &Field) -> Result<String> {
         let column = self.column(&field.name)?;
-        let plain = column.logical.as_ref().is_some_and(|logical| same_form(logical, &field.logical));
         let name = identifier(&field.name);
-        Ok(if plain { name } else { format!("{name}::{}", native_type(&field.logical)) })
+        let cast = || format!("{name}::{}", native_type(&field.logical));
+        Ok(match (&column.meaning, &field.logical) {
+            (_, LogicalType::Opaque { .. }) => output(&name),
+            (Some(meaning), logical) if same_form(&meaning.logical, logical) => match &meaning.access {
+                Access::Direct => name,
+                Access::Shape { schema } => shape(&name, schema),
+                Access::Cast | Access::Output => cast(),
+            },
+            (Some(Meaning { access: Access::Output, .. }), LogicalType::Text { .. }) => output(&name),
+            (Some(Meaning { access: Access::Shape { schema }, .. }), LogicalType::Bytes) => shape(&name, schema),
+            _ => cast(),
+        })
     }
 
-    /// The element oid that binary input of each field wants; 0 for fields that are no arrays.
+    /// What the planned columns mean here, in order.
     ///
     /// # Errors
     /// `Missing` for a column that is not there, `Invalid` for one whose type is not the planned one: two types of
     /// equal width would be taken for each other without a word.
-    pub(super) fn element_oids(&self, fields: &[Field]) -> Result<Vec<u32>> {
-        let element = |field: &Field| {
+    pub(super) fn meanings<'a>(&'a self, fields: impl Iterator<Item = &'a Field>) -> Result<Vec<&'a Meaning>> {
+        let meaning = |field: &Field| {
             let column = self.column(&field.name)?;
-            match &column.logical {
-                Some(logical) if same_form(logical, &field.logical) => Ok(column.element),
-                _ => Err(Error::Invalid {
-                    what: format!("column \"{}\" of table \"{}\"", field.name, self.name),
-                    why: format!("it is {} and was planned as {}", column.native, field.logical),
-                }),
-            }
+            let fits = |meaning: &&Meaning| {
+                [Some(&meaning.logical), meaning.verbatim.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .any(|logical| same_form(logical, &field.logical))
+            };
+            column.meaning.as_ref().filter(fits).ok_or_else(|| Error::Invalid {
+                what: format!("column \"{}\" of table \"{}\"", field.name, self.name),
+                why: format!("it is {} and was planned as {}", column.native, field.logical),
+            })
         };
-        fields.iter().map(element).collect()
+        fields.map(meaning).collect()
     }
+}
+
+/// The text that the type's output function writes, which a cast to text need not give. `IS NULL` would take a row of
+/// NULLs for NULL.
+fn output(name: &str) -> String {
+    format!("CASE WHEN {name} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {name}) END")
+}
+
+/// A shape's EWKB, little-endian.
+fn shape(name: &str, schema: &str) -> String {
+    let schema = identifier(schema);
+    format!("{schema}.ST_AsEWKB({name}::{schema}.geometry, 'NDR')")
 }
 
 impl NativeColumn {
     /// A column from a row of [`COLUMNS`]; `None` for a table without any.
     fn read(row: &Row, types: &Types) -> Option<NativeColumn> {
         let name = row.get::<_, Option<String>>(3)?;
-        let meaning = types.meaning(row.get(5), row.get(6));
-        let element = meaning.as_ref().map_or(0, |meaning| meaning.element);
-        let logical = meaning.map(|meaning| meaning.logical);
-        let (native, nullable, generated) = (row.get(4), !row.get::<_, bool>(7), row.get(8));
-        Some(NativeColumn { name, native, logical, element, nullable, generated })
+        let native: String = row.get(4);
+        let meaning = types.meaning(row.get(5), row.get(6), &native);
+        Some(NativeColumn { name, native, meaning, nullable: !row.get::<_, bool>(7) })
     }
 }

@@ -109,7 +109,8 @@ impl Query {
 
 /// A key column that is not scanned itself. It is read to name faulty rows only, so any type will do as text.
 fn hidden_key(relation: &Relation, name: &str) -> Result<Field> {
-    let logical = relation.column(name)?.logical.clone().unwrap_or(crate::types::LogicalType::TEXT);
+    let meaning = relation.column(name)?.meaning.as_ref();
+    let logical = meaning.map_or(crate::types::LogicalType::TEXT, |meaning| meaning.logical.clone());
     Ok(Field { name: name.to_owned(), logical, native: String::new(), nullable: false, traits: Traits::default() })
 }
 

@@ -13,7 +13,7 @@ use super::sql::{condition, literal};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan, Snapshot};
-use crate::split::{Piece, Sizing};
+use crate::split::{Piece, Range, Sizing};
 
 /// A consistent view, alive as long as its coordinator's transaction.
 pub(super) struct PostgresSnapshot {
@@ -97,6 +97,22 @@ impl Snapshot for PostgresSnapshot {
         let pieces = pieces::cut(&session, &relation, table, sizing).await?;
         session.park(self.readers_idle.tag);
         Ok(pieces)
+    }
+
+    async fn sample(&self, table: &Table, rows: u64) -> Result<Vec<Range>> {
+        let session = self.reader().await?;
+        let relation = self.relation(&session, &table.name).await?;
+        let ranges = pieces::sample(&session, &relation, table, rows).await?;
+        session.park(self.readers_idle.tag);
+        Ok(ranges)
+    }
+
+    async fn integer_bounds(&self, table: &str, column: &str) -> Result<Option<(i64, i64)>> {
+        let session = self.reader().await?;
+        let relation = self.relation(&session, table).await?;
+        let bounds = pieces::integer_bounds(&session, &relation, column).await?;
+        session.park(self.readers_idle.tag);
+        Ok(bounds)
     }
 
     async fn scan(&self, scan: Scan) -> Result<Batches> {

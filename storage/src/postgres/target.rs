@@ -7,14 +7,14 @@ use async_trait::async_trait;
 
 use super::connection::{Session, Tag};
 use super::scan::{After, Query};
-use super::sql::{literal, qualified};
+use super::sql::{identifier, literal, qualified};
 use super::writer::{of_commit, writing_transaction};
 use super::{Postgres, bookkeeping, table};
-use crate::catalog::TargetTable;
+use crate::catalog::{Object, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
 use crate::split::SplitId;
-use crate::target::{Begin, Commit, OnExisting, Standing, Target, Write};
+use crate::target::{Begin, Commit, NextNumber, OnExisting, Standing, Target, Write};
 use crate::trial::Trial;
 
 impl Postgres {
@@ -61,7 +61,8 @@ impl Target for Postgres {
 
     async fn missing_privileges(&self) -> Result<Vec<String>> {
         const SQL: &str = "SELECT current_database()::text, has_database_privilege(current_database(), 'CREATE'), \
-            coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = $1), true)";
+            coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = $1), true), \
+            pg_is_in_recovery(), (SELECT reset_val = 'on' FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only')";
         let session = self.session().await?;
         let row = session.query_one(SQL, &[&self.schema]).await;
         let row = row.map_err(|error| session.failure("the account's privileges", error))?;
@@ -73,6 +74,11 @@ impl Target for Postgres {
         }
         if !row.get::<_, bool>(2) {
             missing.push(format!("CREATE on schema \"{}\" of database \"{database}\"", self.schema));
+        }
+        if row.get::<_, bool>(3) {
+            missing.push("the right to write: the server is a standby".to_owned());
+        } else if row.get::<_, Option<bool>>(4) == Some(true) {
+            missing.push(format!("the right to write: default_transaction_read_only is on in database \"{database}\""));
         }
         Ok(missing)
     }
@@ -122,6 +128,32 @@ impl Target for Postgres {
         session.park(Tag::FREE);
         let count = |column| row.get::<_, i64>(column).unsigned_abs();
         Ok(Some(Standing { rows: count(0), ours: count(1) }))
+    }
+
+    async fn extent(&self, name: &str, column: &str) -> Result<Option<(i64, i64)>> {
+        let session = self.session().await?;
+        let column = identifier(column);
+        let sql = format!("SELECT min({column})::bigint, max({column})::bigint FROM {}", qualified(&self.schema, name));
+        let row = session.query_one(&sql, &[]).await.map_err(|error| session.failure(&table(name), error))?;
+        let (least, greatest): (Option<i64>, Option<i64>) = (row.get(0), row.get(1));
+        session.park(Tag::FREE);
+        Ok(least.zip(greatest))
+    }
+
+    async fn create_objects(&self, objects: &[Object]) -> Result<()> {
+        self.define_objects(objects).await
+    }
+
+    async fn add_indexes(&self, table: &TargetTable) -> Result<()> {
+        self.declare_indexes(table).await
+    }
+
+    async fn add_checks(&self, table: &TargetTable) -> Result<()> {
+        self.declare_checks(table).await
+    }
+
+    async fn set_next(&self, next: &[NextNumber]) -> Result<()> {
+        self.set_numbers(next).await
     }
 
     async fn add_primary_key(&self, table: &TargetTable) -> Result<()> {

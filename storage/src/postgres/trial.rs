@@ -11,13 +11,13 @@ use bytes::BytesMut;
 use futures::SinkExt;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::Postgres;
 use super::bookkeeping::{self, OBJECT};
 use super::connection::Session;
-use super::encode::Encoder;
+use super::copy::Layout;
 use super::relation::Relation;
 use super::sql::{literal, qualified};
-use super::writer::{claim, copy_in, kept_out, make_room};
-use super::{Postgres, binary};
+use super::writer::{claim, kept_out, make_room};
 use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
 use crate::target::Write;
@@ -36,8 +36,8 @@ impl Postgres {
         if let Some(earlier) = claim(&session, &write).await? {
             make_room(&session, &relation, &earlier).await?;
         }
-        let elements = relation.element_oids(&write.table.fields)?;
-        Ok(Box::new(PostgresTrial { session, relation, table: write.table, elements, _turn: turn }))
+        let layout = Layout::new(&relation, &write.table.fields)?;
+        Ok(Box::new(PostgresTrial { session, relation, table: write.table, layout, _turn: turn }))
     }
 }
 
@@ -60,7 +60,7 @@ struct PostgresTrial {
     session: Session,
     relation: Relation,
     table: Arc<TargetTable>,
-    elements: Vec<u32>,
+    layout: Layout,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -84,16 +84,16 @@ impl Trial for PostgresTrial {
 impl PostgresTrial {
     fn encode(&self, rows: &RecordBatch) -> Result<BytesMut> {
         let mut buffer = BytesMut::new();
-        binary::put_header(&mut buffer);
-        let encoder = Encoder::new(&self.table.name, &self.table.fields, &self.elements, rows)?;
+        self.layout.put_header(&mut buffer);
+        let encoder = self.layout.encoder(&self.table, rows)?;
         (0..rows.num_rows()).try_for_each(|row| encoder.put_row(row, &mut buffer))?;
-        binary::put_trailer(&mut buffer);
+        self.layout.put_trailer(&mut buffer);
         Ok(buffer)
     }
 
     async fn copy(&self, encoded: BytesMut, rows: u64) -> Result<()> {
         let failure = |error| self.session.failure(&self.relation.label(), error);
-        let mut copy = copy_in(&self.session, &self.relation, &self.table).await?;
+        let mut copy = self.layout.copy_in(&self.session, &self.relation, &self.table).await?;
         copy.send(encoded.freeze()).await.map_err(failure)?;
         let copied = copy.as_mut().finish().await.map_err(failure)?;
         if copied != rows {

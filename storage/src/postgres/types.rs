@@ -16,6 +16,20 @@ const TYPMOD_OFFSET: i32 = 4;
 /// Domains over domains are followed this far.
 const DOMAIN_DEPTH_MAX: usize = 32;
 
+/// Types of the server's own whose input function refuses every text (manual 8.21 and the notes of their makers).
+const UNWRITABLE: [&str; 8] = [
+    "pg_node_tree",
+    "pg_ndistinct",
+    "pg_dependencies",
+    "pg_mcv_list",
+    "pg_brin_bloom_summary",
+    "pg_brin_minmax_multi_summary",
+    "gtsvector",
+    "pg_ddl_command",
+];
+/// Digits of `money`: 64 bits of hundredths, as the pinned `lc_monetary` has it.
+pub(super) const MONEY: LogicalType = LogicalType::Decimal { precision: 19, scale: 2 };
+
 /// Every type some columns need, their bases and elements included.
 const TYPES: &str = "\
     WITH RECURSIVE used(oid) AS ( \
@@ -23,16 +37,39 @@ const TYPES: &str = "\
         UNION SELECT part FROM used JOIN pg_catalog.pg_type t ON t.oid = used.oid, \
             LATERAL (VALUES (t.typbasetype), (t.typelem)) parts(part) WHERE part <> 0) \
     SELECT t.oid, t.typtype::text, t.typbasetype, t.typtypmod, \
-           CASE WHEN e.typarray = t.oid THEN t.typelem ELSE 0::oid END \
-    FROM used JOIN pg_catalog.pg_type t ON t.oid = used.oid LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem";
+           CASE WHEN e.typarray = t.oid THEN t.typelem ELSE 0::oid END, t.typname::text, n.nspname::text, x.extname::text \
+    FROM used JOIN pg_catalog.pg_type t ON t.oid = used.oid JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+    LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem \
+    LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e' \
+    LEFT JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid";
 
 /// What a column's native type means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Meaning {
     /// Logical type.
     pub logical: LogicalType,
+    /// What carries every value to another PostgreSQL, where `logical` cannot.
+    pub verbatim: Option<LogicalType>,
     /// For arrays, the oid that binary input wants to see on the elements; else 0.
     pub element: u32,
+    /// How values are got and given.
+    pub access: Access,
+}
+
+/// How values of a native type become those of its logical type, and back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// The native binary form is that of the logical type.
+    Direct,
+    /// Read by a cast to the logical type's own native type, written as text.
+    Cast,
+    /// Read and written as the text that the type's output function writes.
+    Output,
+    /// Shapes: read by functions of PostGIS in this schema, written in binary form.
+    Shape {
+        /// Where PostGIS is.
+        schema: String,
+    },
 }
 
 /// Types that are not built in, by oid.
@@ -43,6 +80,9 @@ struct Type {
     base: u32,
     base_modifier: i32,
     element: u32,
+    name: String,
+    schema: String,
+    extension: Option<String>,
 }
 
 impl Types {
@@ -50,29 +90,54 @@ impl Types {
     pub(super) async fn load(client: &Client, oids: Vec<u32>) -> Result<Types, tokio_postgres::Error> {
         let rows = client.query(TYPES, &[&oids]).await?;
         let entry = |row: &tokio_postgres::Row| {
-            let kind = row.get(1);
-            (row.get(0), Type { kind, base: row.get(2), base_modifier: row.get(3), element: row.get(4) })
+            let found = Type {
+                kind: row.get(1),
+                base: row.get(2),
+                base_modifier: row.get(3),
+                element: row.get(4),
+                name: row.get(5),
+                schema: row.get(6),
+                extension: row.get(7),
+            };
+            (row.get(0), found)
         };
         Ok(Types(rows.iter().map(entry).collect()))
     }
 
-    /// What a column of this type and modifier means; `None` if it is not supported.
-    pub(super) fn meaning(&self, oid: u32, modifier: i32) -> Option<Meaning> {
+    /// What a column of this type and modifier means, which the server writes as `native`; `None` if its values cannot
+    /// be written again.
+    pub(super) fn meaning(&self, oid: u32, modifier: i32, native: &str) -> Option<Meaning> {
         let (oid, modifier) = self.undressed(oid, modifier)?;
         if let Some(logical) = scalar(oid, modifier) {
-            return Some(Meaning { logical, element: 0 });
+            return Some(Meaning::new(logical, Access::Direct));
         }
         let found = self.0.get(&oid)?;
-        if found.kind == "e" {
-            return Some(Meaning { logical: LogicalType::TEXT, element: 0 });
+        match oid {
+            OID => return Some(Meaning::new(LogicalType::Int64, Access::Cast)),
+            MONEY_OID => return Some(Meaning::new(MONEY, Access::Cast)),
+            _ => {}
         }
-        let element = found.element;
-        match self.meaning(element, modifier)? {
-            Meaning { logical, element: 0 } => {
-                Some(Meaning { logical: LogicalType::Array(Box::new(logical)), element })
+        match (found.kind.as_str(), found.extension.as_deref(), found.name.as_str()) {
+            ("e", ..) | (_, Some("citext"), "citext") => Some(Meaning::new(LogicalType::TEXT, Access::Direct)),
+            (_, Some("postgis"), "geometry" | "geography") => {
+                Some(Meaning::new(LogicalType::Geometry, Access::Shape { schema: found.schema.clone() }))
             }
-            _ => None,
+            _ if found.element != 0 => self.array(found.element, modifier, native),
+            ("p", ..) => None,
+            (_, _, name) if found.schema == "pg_catalog" && UNWRITABLE.contains(&name) => None,
+            _ => Some(opaque(native)),
         }
+    }
+
+    /// An array of known elements, which has one dimension in the logical type and any number in its own text.
+    fn array(&self, element: u32, modifier: i32, native: &str) -> Option<Meaning> {
+        let own = opaque(native);
+        Some(match self.meaning(element, modifier, native)? {
+            Meaning { logical, element: 0, access: access @ (Access::Direct | Access::Cast), .. } => {
+                Meaning { logical: LogicalType::Array(Box::new(logical)), verbatim: Some(own.logical), element, access }
+            }
+            _ => own,
+        })
     }
 
     /// The type beneath any domains.
@@ -87,14 +152,28 @@ impl Types {
     }
 }
 
+impl Meaning {
+    fn new(logical: LogicalType, access: Access) -> Meaning {
+        Meaning { logical, verbatim: None, element: 0, access }
+    }
+}
+
+fn opaque(native: &str) -> Meaning {
+    let logical = LogicalType::Opaque { system: System::Postgresql, native: native.to_owned() };
+    Meaning::new(logical, Access::Output)
+}
+
+const OID: u32 = 26;
+const MONEY_OID: u32 = 790;
+
 fn scalar(oid: u32, modifier: i32) -> Option<LogicalType> {
     Some(match oid {
         16 => LogicalType::Boolean,
         17 => LogicalType::Bytes,
+        19 | 25 => LogicalType::TEXT,
         20 => LogicalType::Int64,
         21 => LogicalType::Int16,
         23 => LogicalType::Int32,
-        25 => LogicalType::TEXT,
         114 => LogicalType::Json,
         700 => LogicalType::Float32,
         701 => LogicalType::Float64,
@@ -104,6 +183,8 @@ fn scalar(oid: u32, modifier: i32) -> Option<LogicalType> {
         1114 => LogicalType::Timestamp,
         1184 => LogicalType::TimestampTz,
         1186 => LogicalType::Interval,
+        1560 => LogicalType::Bits { length: u32::try_from(modifier).ok() },
+        1562 => LogicalType::Bits { length: None },
         1700 => decimal(modifier),
         2950 => LogicalType::Uuid,
         3802 => LogicalType::Jsonb,
@@ -181,11 +262,13 @@ pub fn holding(logical: &LogicalType) -> Option<(LogicalType, &'static str)> {
     }
 }
 
-/// Whether both types have the same binary form, so that no cast is needed between them.
+/// Whether both types have the same form, so that no cast is needed between them. What the server itself checks as it
+/// reads a type's own text needs no check here.
 pub(super) fn same_form(one: &LogicalType, other: &LogicalType) -> bool {
-    use LogicalType::{Array, Decimal, Numeric, Text};
+    use LogicalType::{Array, Bits, Decimal, Numeric, Opaque, Text};
     match (one, other) {
         (Text { .. }, Text { .. }) | (Decimal { .. } | Numeric, Decimal { .. } | Numeric) => true,
+        (Bits { .. }, Bits { .. }) | (Opaque { .. }, Opaque { .. }) => true,
         (Array(one), Array(other)) => same_form(one, other),
         _ => one == other,
     }

@@ -13,13 +13,12 @@ use tokio_postgres::{CopyInSink, Row};
 
 use super::bookkeeping::{self, OBJECT, signed};
 use super::connection::{Pool, Session, Tag};
-use super::encode::Encoder;
+use super::copy::Layout;
 use super::failure::is_lost;
 use super::mend::{Silence, must_be_silent, silence, unsilence};
 use super::relation::Relation;
-use super::sql::{blocks, identifiers, literal, qualified};
-use super::{Postgres, binary, table};
-use crate::catalog::TargetTable;
+use super::sql::{blocks, literal};
+use super::{Postgres, table};
 use crate::error::{Error, Result};
 use crate::target::{Begin, Commit, Token, Write, Writer};
 
@@ -145,7 +144,7 @@ struct PostgresWriter {
     buffer: BytesMut,
     write: Write,
     relation: Relation,
-    elements: Vec<u32>,
+    layout: Arc<Layout>,
     blocks_before: u64,
     _turn: OwnedSemaphorePermit,
 }
@@ -158,12 +157,12 @@ impl PostgresWriter {
         write: Write,
         turn: OwnedSemaphorePermit,
     ) -> Result<PostgresWriter> {
-        let elements = relation.element_oids(&write.table.fields)?;
+        let layout = Arc::new(Layout::new(&relation, &write.table.fields)?);
         let blocks_before = block_count(&session, &relation).await?;
-        let copy = copy_in(&session, &relation, &write.table).await?;
+        let copy = layout.copy_in(&session, &relation, &write.table).await?;
         let mut buffer = BytesMut::with_capacity(CHUNK_BYTES * 2);
-        binary::put_header(&mut buffer);
-        Ok(PostgresWriter { pool, session, copy, buffer, write, relation, elements, blocks_before, _turn: turn })
+        layout.put_header(&mut buffer);
+        Ok(PostgresWriter { pool, session, copy, buffer, write, relation, layout, blocks_before, _turn: turn })
     }
 
     async fn send(&mut self) -> Result<()> {
@@ -176,7 +175,7 @@ impl PostgresWriter {
     async fn complete(&mut self, rows: u64) -> Result<(String, Commit)> {
         const RECORD: &str = "UPDATE sensei.progress SET generation = $3, rows = $4, xid = $5, first_block = $6, \
             end_block = $7 WHERE job = $1 AND split = $2";
-        binary::put_trailer(&mut self.buffer);
+        self.layout.put_trailer(&mut self.buffer);
         self.send().await?;
         let copied = self.copy.as_mut().finish().await;
         let copied = copied.map_err(|error| self.session.failure(&self.relation.label(), error))?;
@@ -223,23 +222,11 @@ async fn block_count(session: &Session, relation: &Relation) -> Result<u64> {
     Ok(row.get::<_, i64>(0).unsigned_abs())
 }
 
-/// Starts a COPY into the planned columns.
-pub(super) async fn copy_in(
-    session: &Session,
-    relation: &Relation,
-    table: &TargetTable,
-) -> Result<Pin<Box<CopyInSink<Bytes>>>> {
-    let columns = identifiers(table.fields.iter().map(|field| field.name.as_str()));
-    let name = qualified(&relation.schema, &relation.name);
-    let copy = session.copy_in(&format!("COPY {name} ({columns}) FROM STDIN (FORMAT binary)")).await;
-    copy.map(Box::pin).map_err(|error| session.failure(&relation.label(), error))
-}
-
 #[async_trait]
 impl Writer for PostgresWriter {
     async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        let table = self.write.table.clone();
-        let encoder = Encoder::new(&table.name, &table.fields, &self.elements, rows)?;
+        let (table, layout) = (self.write.table.clone(), self.layout.clone());
+        let encoder = layout.encoder(&table, rows)?;
         for row in 0..rows.num_rows() {
             encoder.put_row(row, &mut self.buffer)?;
             if self.buffer.len() >= CHUNK_BYTES {

@@ -25,6 +25,8 @@ pub enum Access {
     Read,
     /// Reading and writing; the file is created if its folder exists.
     Write,
+    /// As for writing, but nothing is written: a file that is missing stays so and is taken for an empty one.
+    Look,
 }
 
 /// A database file, by the path the user gave and by one that no connection mistakes for a URI.
@@ -56,7 +58,7 @@ impl File {
         let missing = |what: String| Err(Error::Missing { what });
         match access {
             Access::Read if !self.absolute.is_file() => missing(self.name.clone()),
-            Access::Write => match self.absolute.parent() {
+            Access::Write | Access::Look => match self.absolute.parent() {
                 Some(folder) if !folder.is_dir() => missing(format!("the folder of {}", self.name)),
                 _ => Ok(()),
             },
@@ -66,7 +68,7 @@ impl File {
 
     pub(super) fn connect(&self, access: Access) -> Result<Connection> {
         let mode = match access {
-            Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Access::Read | Access::Look => OpenFlags::SQLITE_OPEN_READ_ONLY,
             Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         };
         let connection = Connection::open_with_flags(&self.absolute, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)
@@ -97,11 +99,12 @@ impl File {
         // A misspelt column must be an error, not a string.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
         connection.pragma_update(None, "trusted_schema", false)?;
-        let cache_kib = if access == Access::Read { READ_CACHE_KIB } else { WRITE_CACHE_KIB };
+        let cache_kib = if access == Access::Write { WRITE_CACHE_KIB } else { READ_CACHE_KIB };
         connection.pragma_update(None, "cache_size", -cache_kib)?;
+        // References are checked once all tables are loaded.
+        connection.pragma_update(None, "foreign_keys", false)?;
         if access == Access::Write {
-            // References are checked once all tables are loaded; every commit is durable before it is reported.
-            connection.pragma_update(None, "foreign_keys", false)?;
+            // Every commit is durable before it is reported.
             connection.pragma_update(None, "synchronous", "FULL")?;
         }
         // The first read is what notices a file that is no database.

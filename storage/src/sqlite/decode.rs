@@ -21,7 +21,7 @@ pub(super) fn decode(logical: &LogicalType, value: ValueRef<'_>, into: &mut Colu
         ValueRef::Integer(value) => integer(logical, value, into),
         ValueRef::Real(value) => real(logical, value, into),
         ValueRef::Text(bytes) => match logical {
-            LogicalType::Bytes => Err("text in a bytes column"),
+            LogicalType::Bytes | LogicalType::Geometry => Err("text in a bytes column"),
             _ => text::parse(logical, std::str::from_utf8(bytes).map_err(|_| "invalid UTF-8")?, into),
         },
         ValueRef::Blob(bytes) => blob(logical, bytes, into),
@@ -106,7 +106,7 @@ fn real(logical: &LogicalType, value: f64, into: &mut ColumnBuilder) -> Result<(
 
 fn blob(logical: &LogicalType, bytes: &[u8], into: &mut ColumnBuilder) -> Result<(), Reason> {
     match (logical, into) {
-        (LogicalType::Bytes, ColumnBuilder::Bytes(builder)) => {
+        (LogicalType::Bytes | LogicalType::Geometry, ColumnBuilder::Bytes(builder)) => {
             builder.append_value(bytes);
             Ok(())
         }

@@ -37,6 +37,27 @@ pub(super) fn classify(what: impl Into<String>, error: rusqlite::Error) -> Error
     }
 }
 
+/// Classifies a failure of a statement that defines `what`. Its message speaks of the definition, which holds no rows.
+pub(super) fn definition(what: impl Into<String>, error: rusqlite::Error) -> Error {
+    let what = what.into();
+    match complaint(&error) {
+        Some(why) => Error::Invalid { what, why: why.to_owned() },
+        None if matches!(error, rusqlite::Error::MultipleStatement) => {
+            Error::Invalid { what, why: "it is more than one statement".to_owned() }
+        }
+        None => classify(what, error),
+    }
+}
+
+/// What SQLite's compiler says is wrong with a statement, if that is what went wrong.
+pub(super) fn complaint(error: &rusqlite::Error) -> Option<&str> {
+    match error {
+        rusqlite::Error::SqliteFailure(code, Some(why)) if code.code == ErrorCode::Unknown => Some(why),
+        rusqlite::Error::SqlInputError { error: code, msg, .. } if code.code == ErrorCode::Unknown => Some(msg),
+        _ => None,
+    }
+}
+
 /// What a trigger or an application raises is free text, so only its origin is told.
 fn constraint(extended_code: i32, why: String) -> String {
     match extended_code {

@@ -1,22 +1,32 @@
 //! SQLite database files, as source and as target.
 //!
-//! In reading order: `types` (declared types), `schema` (the catalog), `decode` and `scan` (reading), `pieces` and
-//! `snapshot` (sharing one view), `encode`, `progress`, `writer` and `target` (writing).
+//! In reading order: `types` (declared types), `ddl` (what definitions say), `schema` (the catalog) with `references`,
+//! `indexes`, `checks`, `numbering`, `objects` and `sizes`, `decode` and `scan` (reading), `pieces` and `snapshot`
+//! (sharing one view), `create` (tables), `encode`, `progress`, `writer` and `target` (writing).
 //!
 //! **Invariant:** SQLite enforces no column type, so every value is decoded by its own storage class; one that is not
 //! exactly a value of the wanted type becomes a fault, never another value.
 //!
 //! **Invariant:** no connection is used outside a thread for blocking calls.
 
+mod checks;
 mod connect;
+mod create;
+mod ddl;
 mod decode;
 mod documented;
 mod encode;
 mod error;
+mod indexes;
+mod numbering;
+mod objects;
 mod pieces;
 mod progress;
+mod references;
 mod scan;
 mod schema;
+mod settings;
+mod sizes;
 mod snapshot;
 mod target;
 mod trial;
@@ -36,6 +46,7 @@ pub use types::{holding, logical_type, native_type};
 
 use crate::catalog::{Catalog, System};
 use crate::error::{Error, Result};
+use crate::setting::{Role, Setting};
 use crate::source::{Snapshot, Source};
 use connect::File;
 use error::classify;
@@ -57,7 +68,7 @@ impl Sqlite {
     /// Opens a database file with at most `readers_max` connections that read at once.
     ///
     /// # Errors
-    /// `Missing` if there is no such file, or for [`Access::Write`] no such folder; `Corrupt` if it is no database;
+    /// `Missing` if there is no such file, or for [`Access::Write`] and [`Access::Look`] no such folder; `Corrupt` if it is no database;
     /// `Privilege` if it may not be opened.
     ///
     /// ```
@@ -111,6 +122,11 @@ impl Source for Sqlite {
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>> {
         let (file, count) = (self.file.clone(), readers.clamp(1, self.readers_max));
         Ok(Arc::new(blocking(move || SqliteSnapshot::open(&file, count)).await?))
+    }
+
+    async fn settings(&self, role: Role, _bytes: u64) -> Result<Vec<Setting>> {
+        let file = self.file.clone();
+        blocking(move || settings::read(&file, role)).await
     }
 }
 

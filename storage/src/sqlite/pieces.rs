@@ -8,7 +8,9 @@ use super::connect::quoted;
 use super::decode::render_stored;
 use super::scan::key_comparison;
 use super::schema::{self, Address};
-use crate::split::{Piece, Range, Sizing};
+use super::sizes;
+use crate::catalog::Table;
+use crate::split::{Piece, Range, SAMPLE_PLACES_MAX, Sizing};
 
 /// Rowids in use, per thousand of the span between first and last, from which evenly spaced cuts are even enough.
 const DENSE_PER_MILLE: i128 = 800;
@@ -18,8 +20,8 @@ type SqlResult<T> = rusqlite::Result<T>;
 /// The pieces of `table`; `None` if there is no such table.
 pub(super) fn pieces(connection: &Connection, table: &str, sizing: Sizing) -> SqlResult<Option<Vec<Piece>>> {
     let Some(address) = schema::address(connection, table)? else { return Ok(None) };
-    let rows = schema::count(connection, table)?;
-    let bytes = rows.saturating_mul(schema::sampled_row_bytes(connection, table)?);
+    let rows = sizes::count(connection, table)?;
+    let bytes = rows.saturating_mul(sizes::sampled_row_bytes(connection, table)?);
     let count = u64::from(sizing.split_count(bytes)).min(rows.max(1));
     let ranges = match address {
         _ if count <= 1 => vec![Range::Whole],
@@ -33,6 +35,34 @@ pub(super) fn pieces(connection: &Connection, table: &str, sizing: Sizing) -> Sq
     let share = ranges.len() as u64;
     let piece = |range| Piece { range, rows_estimate: rows.div_ceil(share), bytes_estimate: bytes.div_ceil(share) };
     Ok(Some(ranges.into_iter().map(piece).collect()))
+}
+
+/// Rowid ranges that start all over `table`; the last one holds its last rows. Each has more rows than are wanted of it
+/// where rowids are dense, and whoever reads stops early.
+pub(super) fn sample(connection: &Connection, table: &Table, rows: u64) -> SqlResult<Vec<Range>> {
+    let total = table.rows_estimate.unwrap_or(0);
+    let Some(Address::RowId(rowid)) = schema::address(connection, &table.name)? else { return Ok(vec![Range::Whole]) };
+    let bounds = sizes::rowid_bounds(connection, &table.name, &rowid)?;
+    let (Some((first, last)), true) = (bounds, total > rows) else { return Ok(vec![Range::Whole]) };
+    let (places, span) = (i128::from(SAMPLE_PLACES_MAX), i128::from(last) - i128::from(first) + 1);
+    let tail = span * i128::from(rows.div_ceil(SAMPLE_PLACES_MAX)) / i128::from(total);
+    let start = |place: i128| i128::from(first) + (span - tail.clamp(1, span)) * place / (places - 1);
+    let mut cuts: Vec<i64> = (1..places).filter_map(|place| i64::try_from(start(place)).ok()).collect();
+    cuts.dedup();
+    Ok(rowid_ranges(cuts))
+}
+
+/// Least and greatest value of a column, unless it holds anything but integers at either end.
+pub(super) fn integer_bounds(connection: &Connection, table: &str, column: &str) -> SqlResult<Option<(i64, i64)>> {
+    // Two subqueries, because SQLite finds min and max without a scan only one at a time.
+    let end = |end: &str| format!("(SELECT {end}(t.{}) FROM main.{} AS t)", quoted(column), quoted(table));
+    let bounds = connection.query_row(&format!("SELECT {}, {}", end("min"), end("max")), (), |row| {
+        Ok((row.get::<_, Value>(0)?, row.get::<_, Value>(1)?))
+    })?;
+    Ok(match bounds {
+        (Value::Integer(least), Value::Integer(greatest)) => Some((least, greatest)),
+        _ => None,
+    })
 }
 
 fn rowid_ranges(cuts: Vec<i64>) -> Vec<Range> {
@@ -51,7 +81,7 @@ fn between<T: Clone>(cuts: Vec<T>) -> impl Iterator<Item = (Option<T>, Option<T>
 
 /// First rowids of all pieces but the first, ascending.
 fn rowid_cuts(connection: &Connection, table: &str, rowid: &str, rows: u64, count: u64) -> SqlResult<Vec<i64>> {
-    let Some((first, last)) = schema::rowid_bounds(connection, table, rowid)? else { return Ok(Vec::new()) };
+    let Some((first, last)) = sizes::rowid_bounds(connection, table, rowid)? else { return Ok(Vec::new()) };
     let span = i128::from(last) - i128::from(first) + 1;
     if i128::from(rows) * 1000 >= span * DENSE_PER_MILLE {
         let cut = |index: u64| i128::from(first) + span * i128::from(index) / i128::from(count);

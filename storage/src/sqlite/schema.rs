@@ -1,18 +1,16 @@
-//! What a database file says it holds. Reads declarations only, apart from counts and a sample for the estimates.
+//! What a database file says it holds. Reads declarations only, apart from counts and a sample for the estimates, and
+//! the largest number in use where a column numbers itself.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension};
 
 use super::connect::quoted;
-use super::progress;
+use super::ddl::{self, TableText, read_table};
 use super::types::logical_type;
+use super::{indexes, numbering, objects, progress, references, sizes};
 use crate::catalog::{Catalog, Column, ForeignKey, Generation, System, Table, Traits};
-
-/// Places in a table where rows are sampled for their size, and rows taken at each.
-const SAMPLE_PLACES: i64 = 16;
-const SAMPLE_ROWS: i64 = 16;
-
-/// Bytes of a row beyond its values, in memory and on the wire; a guess.
-const ROW_OVERHEAD_BYTES: u64 = 8;
+use crate::text::Reason;
 
 /// How a table's rows are addressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +23,23 @@ pub(super) enum Address {
     Nothing,
 }
 
+/// A table as it is declared, without sizes.
+pub(super) struct Declared {
+    pub(super) table: Table,
+    /// What of it no catalog has a place for, or cannot be told.
+    pub(super) lost: Vec<String>,
+}
+
+/// Every collation this SQLite has. A file may name others, which its own program brings along, and which SQLite lists
+/// then without having them. SQLite manual, "Datatypes in SQLite", 7.
+const COLLATIONS: [&str; 3] = ["BINARY", "NOCASE", "RTRIM"];
+
 type SqlResult<T> = rusqlite::Result<T>;
+
+/// Whether text can be compared by this collation here.
+pub(super) fn has_collation(name: &str) -> bool {
+    COLLATIONS.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
 
 /// Reads the whole catalog.
 pub(super) fn catalog(connection: &Connection) -> SqlResult<Catalog> {
@@ -34,79 +48,153 @@ pub(super) fn catalog(connection: &Connection) -> SqlResult<Catalog> {
         version: rusqlite::version().to_owned(),
         schema: None,
         tables: Vec::new(),
-        not_carried: Vec::new(),
         objects: Vec::new(),
+        not_carried: Vec::new(),
     };
     let mut listed = connection
         .prepare("SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name")?;
     let listed: Vec<(String, String)> =
         listed.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<SqlResult<_>>()?;
+    let mut gone = BTreeSet::new();
     for (name, kind) in listed {
         match kind.as_str() {
             "table" if progress::TABLES.contains(&name.as_str()) => {}
-            "table" => catalog.tables.push(table(connection, &name)?),
-            "virtual" | "shadow" => catalog.not_carried.push(format!("{kind} table {}", quoted(&name))),
-            kind => catalog.not_carried.push(format!("{kind} {}", quoted(&name))),
+            "table" => {
+                let Declared { table, lost } = declared(connection, &name)?;
+                catalog.tables.push(sized(connection, table)?);
+                catalog.not_carried.extend(lost);
+            }
+            "view" => {}
+            kind => {
+                catalog.not_carried.push(format!("{kind} table {}", quoted(&name)));
+                gone.insert(name.to_ascii_lowercase());
+            }
         }
     }
-    settle_references(&mut catalog);
-    catalog.not_carried.extend(other_objects(connection)?);
+    references::settle(&mut catalog);
+    objects::read(connection, gone, &mut catalog)?;
     Ok(catalog)
 }
 
-/// Indexes and triggers that were declared, and unique constraints, which SQLite keeps as unnamed indexes.
-fn other_objects(connection: &Connection) -> SqlResult<Vec<String>> {
-    let mut objects = connection.prepare(
-        "SELECT type || ' \"' || replace(name, '\"', '\"\"') || '\"' FROM sqlite_schema
-         WHERE type IN ('index', 'trigger') AND sql IS NOT NULL
-         UNION ALL
-         SELECT 'unique constraint \"' || replace(i.name, '\"', '\"\"') || '\"'
-         FROM sqlite_schema AS t, pragma_index_list(t.name) AS i WHERE t.type = 'table' AND i.origin = 'u'
-         UNION ALL
-         SELECT 'default of column \"' || replace(t.name, '\"', '\"\"') || '.' || replace(c.name, '\"', '\"\"') || '\"'
-         FROM sqlite_schema AS t, pragma_table_xinfo(t.name) AS c
-         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND t.name NOT LIKE 'sensei\\_%' ESCAPE '\\'
-           AND c.dflt_value IS NOT NULL AND c.hidden = 0
-         UNION ALL
-         SELECT 'check constraints of table \"' || replace(name, '\"', '\"\"') || '\"' FROM sqlite_schema
-         WHERE type = 'table' AND upper(sql) GLOB '*[^A-Z0-9_]CHECK[ (]*'
-         ORDER BY 1",
-    )?;
-    objects.query_map((), |row| row.get(0))?.collect()
+fn sized(connection: &Connection, table: Table) -> SqlResult<Table> {
+    let rows = match sizes::analyzed_rows(connection, &table.name)? {
+        Some(rows) => rows,
+        None => sizes::count(connection, &table.name)?,
+    };
+    let row_bytes = sizes::sampled_row_bytes(connection, &table.name)?;
+    Ok(Table { rows_estimate: Some(rows), bytes_estimate: Some(rows.saturating_mul(row_bytes)), ..table })
 }
 
-/// Reads one table. The table must exist.
-fn table(connection: &Connection, name: &str) -> SqlResult<Table> {
-    let columns = columns(connection, name)?;
-    let rows = match analyzed_rows(connection, name)? {
-        Some(rows) => rows,
-        None => count(connection, name)?,
-    };
-    let row_bytes = sampled_row_bytes(connection, name)?;
-    Ok(Table {
-        name: name.to_owned(),
-        columns,
-        primary_key: primary_key(connection, name)?,
-        foreign_keys: foreign_keys(connection, name)?,
-        rows_estimate: Some(rows),
-        bytes_estimate: Some(rows.saturating_mul(row_bytes)),
-        ..Table::default()
+/// Reads what is declared of one table. The table must exist.
+pub(super) fn declared(connection: &Connection, name: &str) -> SqlResult<Declared> {
+    let mut lost = options(connection, name)?;
+    let mut columns = columns(connection, name, &mut lost)?;
+    let mut foreign_keys = references::declared(connection, name)?;
+    let text = text(connection, name, &columns, &foreign_keys)?;
+    let mut checks = Vec::new();
+    match &text {
+        Ok(text) => {
+            for (column, said) in columns.iter_mut().zip(&text.columns) {
+                column.traits.default.clone_from(&said.default);
+                if let (Some(generation), Some(expression)) = (&mut column.traits.generation, &said.generation) {
+                    generation.expression.clone_from(expression);
+                }
+            }
+            references::name(&mut foreign_keys, &text.references);
+            checks.clone_from(&text.checks);
+            if text.conflict_clauses {
+                lost.push(format!("conflict clauses of table {}: violations stop the statement", quoted(name)));
+            }
+        }
+        Err(reason) => lost
+            .push(format!("checks, generation expressions and constraint names of table {}: {reason}", quoted(name))),
+    }
+    let indexes = indexes::declared(connection, name, &columns, text.as_ref().ok(), &mut lost)?;
+    let primary_key = primary_key(connection, name)?;
+    let name = name.to_owned();
+    Ok(Declared {
+        table: Table { name, columns, primary_key, foreign_keys, indexes, checks, ..Table::default() },
+        lost,
     })
 }
 
-fn columns(connection: &Connection, table: &str) -> SqlResult<Vec<Column>> {
+/// What kind of table it is, where no other table would be the same.
+fn options(connection: &Connection, table: &str) -> SqlResult<Vec<String>> {
+    let (without_rowid, strict): (bool, bool) =
+        connection.query_row("SELECT wr, strict FROM pragma_table_list(?1) WHERE schema = 'main'", [table], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let table = quoted(table);
+    let without_rowid = without_rowid.then(|| format!("WITHOUT ROWID of table {table}: its rows get rowids"));
+    let strict = strict.then(|| format!("STRICT of table {table}: its values are checked on the way only"));
+    Ok(without_rowid.into_iter().chain(strict).collect())
+}
+
+fn columns(connection: &Connection, table: &str, lost: &mut Vec<String>) -> SqlResult<Vec<Column>> {
     let alias = integer_primary_key(connection, table)?;
-    let mut columns = connection
-        .prepare("SELECT name, type, \"notnull\", hidden FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid")?;
-    let columns = columns.query_map([table], |row| {
+    let mut listed = connection.prepare(
+        "SELECT name, type, \"notnull\", hidden, dflt_value FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid",
+    )?;
+    let mut rows = listed.query([table])?;
+    let mut columns = Vec::new();
+    while let Some(row) = rows.next()? {
         let (name, native): (String, String) = (row.get(0)?, row.get(1)?);
-        let not_null = row.get::<_, bool>(2)? || alias.as_ref() == Some(&name);
-        let generated = row.get::<_, i64>(3)? != 0;
-        let generation = generated.then(|| Generation { expression: String::new(), stored: false });
-        let traits = Traits { generation, ..Traits::default() };
-        Ok(Column { logical: logical_type(&native), nullable: !not_null, name, native, traits, ..Column::default() })
-    })?;
-    columns.collect()
+        // SQLite takes a comment before GENERATED ALWAYS for a part of the type.
+        let native = ddl::without_comments(&native).unwrap_or(native);
+        let (_, collation, not_null, _, autoincrement) = connection.column_metadata(Some("main"), table, &name)?;
+        let collation = collation.map(|name| name.to_string_lossy().into_owned());
+        let collation = collation.filter(|name| !name.eq_ignore_ascii_case("BINARY"));
+        let is_alias = alias.as_ref() == Some(&name);
+        let mut traits = Traits { default: row.get(4)?, generation: generation(row.get(3)?), ..Traits::default() };
+        if is_alias {
+            traits.identity = Some(numbering::identity(connection, table, &name, autoincrement)?);
+        }
+        match collation {
+            Some(collation) if !has_collation(&collation) => {
+                let of = format!("{}.{}", quoted(table), quoted(&name));
+                lost.push(format!("collation {} of column {of}: only its own program knows it", quoted(&collation)));
+            }
+            collation => traits.collation = collation.map(|name| name.to_ascii_uppercase()),
+        }
+        let nullable = !not_null && !is_alias;
+        columns.push(Column { logical: logical_type(&native), nullable, name, native, traits, ..Column::default() });
+    }
+    Ok(columns)
+}
+
+/// From the pragma's `hidden`; the expression is in the table's text only.
+fn generation(hidden: i64) -> Option<Generation> {
+    let stored = match hidden {
+        2 => false,
+        3 => true,
+        _ => return None,
+    };
+    Some(Generation { expression: String::new(), stored })
+}
+
+/// What the table's own text says, if it agrees with what SQLite says of the table.
+fn text(
+    connection: &Connection,
+    table: &str,
+    columns: &[Column],
+    foreign_keys: &[ForeignKey],
+) -> SqlResult<Result<TableText, Reason>> {
+    let sql: String = connection.query_row(
+        "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+        [table],
+        |row| row.get(0),
+    )?;
+    Ok(read_table(&sql).and_then(|text| {
+        let same_columns =
+            text.columns.len() == columns.len()
+                && text.columns.iter().zip(columns).all(|(said, column)| {
+                    said.name == column.name && said.generation.is_some() == column.is_generated()
+                });
+        match same_columns && references::agree(&text.references, foreign_keys) {
+            true => Ok(text),
+            false => Err("its text reads otherwise than SQLite does"),
+        }
+    }))
 }
 
 /// Primary key columns in key order.
@@ -116,7 +204,7 @@ pub(super) fn primary_key(connection: &Connection, table: &str) -> SqlResult<Vec
 }
 
 /// The column that is the rowid under another name: a lone `INTEGER` primary key without an index of its own.
-fn integer_primary_key(connection: &Connection, table: &str) -> SqlResult<Option<String>> {
+pub(super) fn integer_primary_key(connection: &Connection, table: &str) -> SqlResult<Option<String>> {
     connection
         .query_row(
             "SELECT name FROM pragma_table_xinfo(?1) WHERE pk = 1 AND type = 'INTEGER' COLLATE NOCASE
@@ -154,138 +242,4 @@ pub(super) fn address(connection: &Connection, table: &str) -> SqlResult<Option<
             Ok(Some(named.map_or(Address::Nothing, Address::RowId)))
         }
     }
-}
-
-fn foreign_keys(connection: &Connection, table: &str) -> SqlResult<Vec<ForeignKey>> {
-    let mut listed = connection.prepare(
-        "SELECT id, \"table\", \"from\", \"to\", on_delete, on_update FROM pragma_foreign_key_list(?1) ORDER BY id, seq",
-    )?;
-    let mut rows = listed.query([table])?;
-    let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
-    while let Some(row) = rows.next()? {
-        let id: i64 = row.get(0)?;
-        if keys.last().is_none_or(|(last, _)| *last != id) {
-            let (columns, parent_columns) = (Vec::new(), Vec::new());
-            let (parent, on_delete, on_update) = (row.get(1)?, row.get(4)?, row.get(5)?);
-            keys.push((
-                id,
-                ForeignKey {
-                    name: None,
-                    columns,
-                    parent,
-                    parent_columns,
-                    on_delete,
-                    on_update,
-                    ..ForeignKey::default()
-                },
-            ));
-        }
-        let (_, key) = keys.last_mut().expect("pushed above");
-        key.columns.push(row.get(2)?);
-        key.parent_columns.extend(row.get::<_, Option<String>>(3)?);
-    }
-    // SQLite numbers the keys backwards.
-    Ok(keys.into_iter().rev().map(|(_, key)| key).collect())
-}
-
-/// Spells referenced names as stored (SQLite compares them without case) and fills in the parent's primary key where
-/// a reference names no columns. References that lead nowhere are not carried.
-fn settle_references(catalog: &mut Catalog) {
-    let parents: Vec<(String, Vec<String>, Vec<String>)> = catalog
-        .tables
-        .iter()
-        .map(|table| {
-            let columns = table.columns.iter().map(|column| column.name.clone()).collect();
-            (table.name.clone(), columns, table.primary_key.clone())
-        })
-        .collect();
-    let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
-    for table in &mut catalog.tables {
-        let own: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
-        table.foreign_keys.retain_mut(|key| {
-            let parent = parents.iter().find(|(name, ..)| same(name, &key.parent));
-            let settled = parent.and_then(|(name, columns, primary_key)| {
-                key.parent.clone_from(name);
-                if key.parent_columns.is_empty() {
-                    key.parent_columns.clone_from(primary_key);
-                }
-                let spell = |wanted: &mut String, stored: &[String]| {
-                    stored.iter().find(|column| same(column, wanted)).map(|column| wanted.clone_from(column))
-                };
-                key.columns.iter_mut().try_for_each(|column| spell(column, &own))?;
-                key.parent_columns.iter_mut().try_for_each(|column| spell(column, columns))?;
-                (key.columns.len() == key.parent_columns.len()).then_some(())
-            });
-            if settled.is_none() {
-                let lost = format!("foreign key of {} to {}", quoted(&table.name), quoted(&key.parent));
-                catalog.not_carried.push(lost);
-            }
-            settled.is_some()
-        });
-    }
-}
-
-/// Rows as `ANALYZE` last saw them.
-fn analyzed_rows(connection: &Connection, table: &str) -> SqlResult<Option<u64>> {
-    let analyzed =
-        connection.query_row("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'", (), |_| Ok(())).optional()?;
-    if analyzed.is_none() {
-        return Ok(None);
-    }
-    let stat: Option<Option<i64>> = connection
-        .query_row("SELECT max(CAST(stat AS INTEGER)) FROM sqlite_stat1 WHERE tbl = ?1", [table], |row| row.get(0))
-        .optional()?;
-    Ok(stat.flatten().and_then(|rows| u64::try_from(rows).ok()))
-}
-
-/// Rows exactly, by one pass over the smallest index.
-pub(super) fn count(connection: &Connection, table: &str) -> SqlResult<u64> {
-    let sql = format!("SELECT count(*) FROM main.{}", quoted(table));
-    let rows: i64 = connection.query_row(&sql, (), |row| row.get(0))?;
-    Ok(rows.unsigned_abs())
-}
-
-/// Mean encoded bytes of a row, from rows at evenly spaced rowids, or the first ones where there are none.
-pub(super) fn sampled_row_bytes(connection: &Connection, table: &str) -> SqlResult<u64> {
-    let mut columns = connection.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden <> 1")?;
-    let columns: Vec<String> = columns.query_map([table], |row| row.get(0))?.collect::<SqlResult<_>>()?;
-    let sizes = columns.iter().map(|column| format!("ifnull(octet_length(t.{}), 0) + 1", quoted(column)));
-    let size = sizes.collect::<Vec<_>>().join(" + ");
-    let from = format!("SELECT {size} AS size FROM main.{} AS t", quoted(table));
-    let (mut bytes, mut rows) = (0, 0);
-    let mut add = |sql: &str, start: i64| {
-        connection.query_row(sql, params![start, SAMPLE_ROWS], |row| {
-            bytes += row.get::<_, i64>(0)?.unsigned_abs();
-            rows += row.get::<_, i64>(1)?.unsigned_abs();
-            Ok(())
-        })
-    };
-    let total = |from: &str| format!("SELECT ifnull(sum(size), 0), count(*) FROM ({from} LIMIT ?2)");
-    match address(connection, table)? {
-        Some(Address::RowId(rowid)) => {
-            let sql = total(&format!("{from} WHERE t.{rowid} >= ?1 ORDER BY t.{rowid}"));
-            if let Some((first, last)) = rowid_bounds(connection, table, &rowid)? {
-                let step = (i128::from(last) - i128::from(first)) / i128::from(SAMPLE_PLACES) + 1;
-                for place in 0..SAMPLE_PLACES {
-                    let start = i128::from(first) + step * i128::from(place);
-                    add(&sql, i64::try_from(start).unwrap_or(last))?;
-                }
-            }
-        }
-        _ => add(&total(&format!("{from} WHERE ?1 = ?1")), 0)?,
-    }
-    Ok(ROW_OVERHEAD_BYTES + bytes / u64::max(rows, 1))
-}
-
-/// First and last rowid; `None` if the table is empty.
-pub(super) fn rowid_bounds(connection: &Connection, table: &str, rowid: &str) -> SqlResult<Option<(i64, i64)>> {
-    // Two subqueries, because SQLite finds min and max without a scan only one at a time.
-    let table = quoted(table);
-    let sql = format!(
-        "SELECT (SELECT min(t.{rowid}) FROM main.{table} AS t), (SELECT max(t.{rowid}) FROM main.{table} AS t)"
-    );
-    connection.query_row(&sql, (), |row| {
-        let (first, last): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
-        Ok(first.zip(last))
-    })
 }

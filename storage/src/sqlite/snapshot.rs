@@ -15,7 +15,7 @@ use super::{blocking, pieces};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan, Snapshot};
-use crate::split::{Piece, Sizing};
+use crate::split::{Piece, Range, Sizing};
 
 /// Where the file's change counter stands. SQLite manual, "Database File Format", 1.3.
 const CHANGE_COUNTER: std::ops::Range<usize> = 24..28;
@@ -140,6 +140,26 @@ impl Snapshot for SqliteSnapshot {
             Ok(Some(pieces)) => Ok(pieces),
             Ok(None) => Err(Error::Missing { what }),
             Err(error) => Err(classify(what, error)),
+        })
+        .await
+    }
+
+    async fn sample(&self, table: &Table, rows: u64) -> Result<Vec<Range>> {
+        let reader = self.readers.take().await?;
+        let table = table.clone();
+        blocking(move || {
+            let sampled = pieces::sample(reader.connection()?, &table, rows);
+            sampled.map_err(|error| classify(format!("table \"{}\"", table.name), error))
+        })
+        .await
+    }
+
+    async fn integer_bounds(&self, table: &str, column: &str) -> Result<Option<(i64, i64)>> {
+        let reader = self.readers.take().await?;
+        let (table, column) = (table.to_owned(), column.to_owned());
+        blocking(move || {
+            let bounds = pieces::integer_bounds(reader.connection()?, &table, &column);
+            bounds.map_err(|error| classify(format!("table \"{table}\""), error))
         })
         .await
     }

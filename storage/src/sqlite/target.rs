@@ -8,20 +8,19 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::connect::{Access, File, quoted, quoted_list};
-use super::error::classify;
+use super::connect::{Access, File, quoted};
+use super::error::{classify, definition};
 use super::scan::{self, Rows};
 use super::schema::{self, Address};
-use super::types::logical_type;
 use super::writer::{self, Insert, table_name, writable_rowid};
-use super::{Sqlite, blocking, progress, trial};
-use crate::catalog::{Field, ForeignKey, TargetTable};
+use super::{Sqlite, blocking, checks, create, indexes, numbering, objects, progress, references, sizes, trial};
+use crate::catalog::{Field, Object, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
+use crate::space::free_bytes;
 use crate::split::SplitId;
-use crate::target::{Begin, Commit, OnExisting, Standing, Target, Write};
+use crate::target::{Begin, Commit, NextNumber, OnExisting, Standing, Target, Write};
 use crate::trial::Trial;
-use crate::types::LogicalType;
 
 /// SQLite has one write lock per file.
 const WRITERS_MAX: usize = 1;
@@ -29,15 +28,12 @@ const WRITERS_MAX: usize = 1;
 /// Index entries ANALYZE looks at per index. SQLite manual, "PRAGMA analysis_limit", recommends 100 to 1000.
 const ANALYSIS_LIMIT: i64 = 1000;
 
-/// What `ON DELETE` and `ON UPDATE` may do.
-const ACTIONS: [&str; 5] = ["NO ACTION", "RESTRICT", "SET NULL", "SET DEFAULT", "CASCADE"];
-
 impl Sqlite {
     pub(super) fn writer(&self) -> Result<Arc<Mutex<Connection>>> {
         if let Some(writer) = self.writer.get() {
             return Ok(writer.clone());
         }
-        if self.access == Access::Read {
+        if self.access != Access::Write {
             let why = "it was opened for reading".to_owned();
             return Err(Error::Invalid { what: self.file.name().to_owned(), why });
         }
@@ -56,6 +52,20 @@ impl Sqlite {
     }
 }
 
+/// What the account may not do and writing to `file` takes.
+fn unwritable(file: &File) -> Vec<String> {
+    let written = std::fs::OpenOptions::new().write(true).open(file.path());
+    let folder = file.path().parent().and_then(|folder| std::fs::metadata(folder).ok());
+    let locked = folder.is_some_and(|folder| folder.permissions().readonly());
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            vec![format!("the right to write {}", file.name())]
+        }
+        _ if locked => vec![format!("the right to create files in the folder of {}", file.name())],
+        _ => Vec::new(),
+    }
+}
+
 #[async_trait]
 impl Target for Sqlite {
     fn writers_max(&self) -> usize {
@@ -71,6 +81,16 @@ impl Target for Sqlite {
             failure.map_or(Ok(tables), |error| Err(classify(file.name(), error)))
         })
         .await
+    }
+
+    async fn missing_privileges(&self) -> Result<Vec<String>> {
+        let file = self.file.clone();
+        blocking(move || Ok(unwritable(&file))).await
+    }
+
+    async fn free_bytes(&self) -> Result<Option<u64>> {
+        let file = self.file.clone();
+        blocking(move || Ok(free_bytes(file.path()))).await
     }
 
     async fn prepare(&self, job: &str, tables: &[TargetTable], on_existing: OnExisting) -> Result<()> {
@@ -141,9 +161,22 @@ impl Target for Sqlite {
         let (file, table) = (self.file.clone(), table.to_owned());
         let ours = commits.iter().map(|commit| commit.rows).sum();
         blocking(move || {
-            let rows = schema::count(&file.connect(Access::Read)?, &table);
+            let rows = sizes::count(&file.connect(Access::Read)?, &table);
             let rows = rows.map_err(|error| classify(format!("table {}", quoted(&table)), error))?;
             Ok(Some(Standing { rows, ours }))
+        })
+        .await
+    }
+
+    async fn extent(&self, table: &str, column: &str) -> Result<Option<(i64, i64)>> {
+        let (file, table, column) = (self.file.clone(), table.to_owned(), quoted(column));
+        blocking(move || {
+            let sql = format!("SELECT min({column}), max({column}) FROM main.{}", quoted(&table));
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let extent: rusqlite::Result<(Option<i64>, Option<i64>)> =
+                file.connect(Access::Read)?.query_row(&sql, (), read);
+            let (least, greatest) = extent.map_err(|error| classify(format!("table {}", quoted(&table)), error))?;
+            Ok(least.zip(greatest))
         })
         .await
     }
@@ -156,7 +189,29 @@ impl Target for Sqlite {
     /// Created tables have their foreign keys from the start; what remains is to see that the rows obey them.
     async fn add_foreign_keys(&self, table: &TargetTable) -> Result<()> {
         let (file, table) = (self.file.clone(), table.clone());
-        blocking(move || check_references(&file.connect(Access::Read)?, &table)).await
+        blocking(move || references::verify(&file.connect(Access::Read)?, &table)).await
+    }
+
+    async fn create_objects(&self, objects: &[Object]) -> Result<()> {
+        let objects = objects.to_vec();
+        self.writing(move |connection, file| objects::create(connection, &objects, file.name())).await
+    }
+
+    /// Created tables have their unique constraints from the start.
+    async fn add_indexes(&self, table: &TargetTable) -> Result<()> {
+        let table = table.clone();
+        self.writing(move |connection, _| indexes::add(connection, &table)).await
+    }
+
+    /// Created tables have their checks from the start, so that a row that violates one is refused when it is written.
+    async fn add_checks(&self, table: &TargetTable) -> Result<()> {
+        let (file, table) = (self.file.clone(), table.clone());
+        blocking(move || checks::verify(&file.connect(Access::Read)?, &table)).await
+    }
+
+    async fn set_next(&self, next: &[NextNumber]) -> Result<()> {
+        let next = next.to_vec();
+        self.writing(move |connection, _| next.iter().try_for_each(|next| numbering::set_next(connection, next))).await
     }
 
     async fn finish(&self, job: &str, tables: &[(TargetTable, Vec<Commit>)]) -> Result<()> {
@@ -187,7 +242,10 @@ fn has_rows(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
 fn prepare_table(transaction: &Transaction<'_>, job: &str, table: &TargetTable, on_existing: OnExisting) -> Result<()> {
     let sql = |error| classify(table_name(table), error);
     match schema::address(transaction, &table.name).map_err(sql)? {
-        None if table.create => return transaction.execute_batch(&create_table(table)?).map_err(sql),
+        None if table.create => {
+            let statement = create::statement(table)?;
+            return transaction.execute_batch(&statement).map_err(|error| definition(table_name(table), error));
+        }
         None => return Err(Error::Missing { what: table_name(table) }),
         Some(Address::RowId(_)) => check_columns(transaction, table)?,
         Some(_) => return Err(scan::no_rowid(&table.name)),
@@ -210,98 +268,22 @@ fn prepare_table(transaction: &Transaction<'_>, job: &str, table: &TargetTable, 
 /// An existing table must have every column that is written, and be the table meant where Sensei is to create it.
 fn check_columns(connection: &Connection, table: &TargetTable) -> Result<()> {
     let sql = |error| classify(table_name(table), error);
-    let mut listed =
-        connection.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0 ORDER BY cid").map_err(sql)?;
-    let listed = listed.query_map([&table.name], |row| row.get(0)).map_err(sql)?;
-    let found: Vec<String> = listed.collect::<rusqlite::Result<_>>().map_err(sql)?;
-    let wanted: Vec<&String> = table.fields.iter().map(|field| &field.name).collect();
-    if table.create && !found.iter().eq(wanted.iter().copied()) {
+    let mut listed = connection
+        .prepare("SELECT name, hidden <> 0 FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid")
+        .map_err(sql)?;
+    let listed = listed.query_map([&table.name], |row| Ok((row.get(0)?, row.get(1)?))).map_err(sql)?;
+    let found: Vec<(String, bool)> = listed.collect::<rusqlite::Result<_>>().map_err(sql)?;
+    let column = |field: &Field| (field.name.clone(), field.traits.generation.is_some());
+    if table.create && !found.iter().cloned().eq(table.fields.iter().map(column)) {
         return Err(Error::Exists { what: table_name(table), why: "with other columns than planned".to_owned() });
     }
-    match wanted.iter().find(|name| !found.contains(name)) {
-        Some(name) => Err(Error::Missing { what: format!("column {} of {}", quoted(name), table_name(table)) }),
+    match table.fields.iter().find(|field| !found.contains(&column(field))) {
+        Some(field) => {
+            let kind = if field.traits.generation.is_some() { "generated column" } else { "column" };
+            Err(Error::Missing { what: format!("{kind} {} of {}", quoted(&field.name), table_name(table)) })
+        }
         None => Ok(()),
     }
-}
-
-/// The statement that creates a table with everything SQLite cannot add later.
-fn create_table(table: &TargetTable) -> Result<String> {
-    let rowid_key = rowid_key(table);
-    let mut parts = Vec::new();
-    for field in &table.fields {
-        parts.push(column_definition(table, field, rowid_key == Some(field.name.as_str()))?);
-    }
-    if rowid_key.is_none() && !table.primary_key.is_empty() {
-        parts.push(format!("PRIMARY KEY ({})", quoted_list(&table.primary_key)));
-    }
-    for key in &table.foreign_keys {
-        parts.push(foreign_key(table, key)?);
-    }
-    Ok(format!("CREATE TABLE main.{} (\n  {}\n)", quoted(&table.name), parts.join(",\n  ")))
-}
-
-/// The lone integer key column, which SQLite then uses as the rowid.
-fn rowid_key(table: &TargetTable) -> Option<&str> {
-    let [key] = table.primary_key.as_slice() else { return None };
-    let field = table.fields.iter().find(|field| field.name == *key)?;
-    matches!(field.logical, LogicalType::Int16 | LogicalType::Int32 | LogicalType::Int64).then_some(key)
-}
-
-fn column_definition(table: &TargetTable, field: &Field, rowid_key: bool) -> Result<String> {
-    let name = quoted(&field.name);
-    if rowid_key {
-        return Ok(format!("{name} INTEGER PRIMARY KEY"));
-    }
-    let plain = |c: char| c.is_ascii_alphanumeric() || " _(),+-".contains(c);
-    if logical_type(&field.native).is_none() || !field.native.chars().all(plain) {
-        let what = format!("type \"{}\" of column {name} in {}", field.native, table_name(table));
-        return Err(Error::Unsupported { what, why: "it is no declared type known for SQLite".to_owned() });
-    }
-    // SQLite alone allows NULL in a primary key that is not told otherwise.
-    let not_null = if field.nullable && !table.primary_key.contains(&field.name) { "" } else { " NOT NULL" };
-    Ok(format!("{name} {}{not_null}", field.native))
-}
-
-fn foreign_key(table: &TargetTable, key: &ForeignKey) -> Result<String> {
-    for action in [&key.on_delete, &key.on_update] {
-        if !ACTIONS.contains(&action.as_str()) {
-            let what = format!("action \"{action}\" of a foreign key of {}", table_name(table));
-            return Err(Error::Unsupported { what, why: "SQLite has no such action".to_owned() });
-        }
-    }
-    let name = key.name.as_ref().map_or(String::new(), |name| format!("CONSTRAINT {} ", quoted(name)));
-    Ok(format!(
-        "{name}FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}",
-        quoted_list(&key.columns),
-        quoted(&key.parent),
-        quoted_list(&key.parent_columns),
-        key.on_delete,
-        key.on_update
-    ))
-}
-
-/// Refuses a table with rows that refer to nothing.
-fn check_references(connection: &Connection, table: &TargetTable) -> Result<()> {
-    if table.foreign_keys.is_empty() {
-        return Ok(());
-    }
-    let sql = |error: rusqlite::Error| match error.to_string() {
-        why if why.starts_with("foreign key mismatch") => Error::Refused {
-            what: table_name(table),
-            why: "a foreign key refers to columns that are neither a primary key nor unique".to_owned(),
-        },
-        _ => classify(table_name(table), error),
-    };
-    let mut orphans = connection
-        .prepare("SELECT parent, count(*) FROM pragma_foreign_key_check(?1) GROUP BY parent ORDER BY parent")
-        .map_err(sql)?;
-    let orphans = orphans.query_map([&table.name], |row| Ok((row.get(0)?, row.get(1)?))).map_err(sql)?;
-    let orphans: Vec<(String, i64)> = orphans.collect::<rusqlite::Result<_>>().map_err(sql)?;
-    if orphans.is_empty() {
-        return Ok(());
-    }
-    let why = orphans.iter().map(|(parent, rows)| format!("{rows} rows refer to no row of {}", quoted(parent)));
-    Err(Error::Refused { what: table_name(table), why: why.collect::<Vec<_>>().join(", ") })
 }
 
 /// Statistics, then no trace of the job, then one file without a log beside it.

@@ -5,20 +5,21 @@
 //!
 //! | declared | logical |
 //! | --- | --- |
-//! | `BOOLEAN`, `BOOL` | boolean |
+//! | `BOOLEAN`, `BOOL`, `BIT`, `BIT(1)` | boolean |
 //! | `INT16`, `INT32` (written by Sensei) | int16, int32 |
 //! | anything else with `INT` in it, except `…POINT` | int64: the width of `SMALLINT` or `TINYINT` is not enforced |
+//! | `LONG`, `YEAR`, `SERIAL`, `BIGSERIAL`, `SMALLSERIAL`, `COUNTER` | int64 |
 //! | `FLOAT32` (written by Sensei) | float32 |
 //! | anything else with `REAL`, `FLOA` or `DOUB` | float64 |
-//! | `DECIMAL(p,s)`, `NUMERIC(p,s)`, `NUMBER(p,s)`, `DECIMAL_TEXT(p,s)` | decimal(p,s) |
-//! | the same without digits, `NUMERIC_TEXT` | numeric |
+//! | `DECIMAL(p,s)`, `NUMERIC(p,s)`, `NUMBER(p,s)`, `DEC(p,s)`, `FIXED(p,s)`, `DECIMAL_TEXT(p,s)` | decimal(p,s) |
+//! | the same without digits, `NUMERIC_TEXT`, `MONEY`, `SMALLMONEY`, `CURRENCY` | numeric |
 //! | `DATE`, `TIME`, `INTERVAL` | date, time, interval |
-//! | `DATETIME`, `TIMESTAMP`, `TIMESTAMP WITHOUT TIME ZONE` | timestamp |
+//! | `DATETIME`, `DATETIME2`, `SMALLDATETIME`, `TIMESTAMP`, `TIMESTAMP WITHOUT TIME ZONE` | timestamp |
 //! | `TIMESTAMPTZ`, `TIMESTAMP WITH TIME ZONE`, `DATETIMEOFFSET` | timestamptz |
 //! | `UUID`, `GUID`, `UNIQUEIDENTIFIER` | uuid |
 //! | `JSON`, `JSON_TEXT`; `JSONB_TEXT` (`JSONB` itself is a binary form and not supported) | json; jsonb |
-//! | anything else with `CHAR`, `CLOB` or `TEXT` | text; a declared length is not enforced and not kept |
-//! | anything else with `BLOB` | bytes |
+//! | anything else with `CHAR`, `CLOB` or `TEXT`; `XML` | text; a declared length is not enforced and not kept |
+//! | anything else with `BLOB`; `BINARY`, `VARBINARY`, `BYTEA`, `IMAGE` | bytes |
 //! | `X ARRAY`, `X ARRAY(p,s)` (written by Sensei, stored as JSON) | array of `X` |
 //! | none, or any other name | not supported |
 
@@ -88,18 +89,25 @@ fn split_declared(declared: &str) -> Option<(String, Vec<i64>)> {
 fn scalar_type(name: &str, digits: &[i64]) -> Option<LogicalType> {
     Some(match name {
         "BOOLEAN" | "BOOL" => LogicalType::Boolean,
+        "BIT" if matches!(digits, [] | [1]) => LogicalType::Boolean,
         "INT16" => LogicalType::Int16,
         "INT32" => LogicalType::Int32,
+        "LONG" | "YEAR" | "SERIAL" | "BIGSERIAL" | "SMALLSERIAL" | "COUNTER" => LogicalType::Int64,
         "FLOAT32" => LogicalType::Float32,
-        "DECIMAL" | "NUMERIC" | "NUMBER" | "DECIMAL_TEXT" | "NUMERIC_TEXT" => decimal_type(digits)?,
+        "DECIMAL" | "NUMERIC" | "NUMBER" | "DEC" | "FIXED" | "DECIMAL_TEXT" | "NUMERIC_TEXT" => decimal_type(digits)?,
+        "MONEY" | "SMALLMONEY" | "CURRENCY" if digits.is_empty() => LogicalType::Numeric,
         "DATE" => LogicalType::Date,
         "TIME" => LogicalType::Time,
-        "DATETIME" | "TIMESTAMP" | "TIMESTAMP WITHOUT TIME ZONE" => LogicalType::Timestamp,
+        "DATETIME" | "DATETIME2" | "SMALLDATETIME" | "TIMESTAMP" | "TIMESTAMP WITHOUT TIME ZONE" => {
+            LogicalType::Timestamp
+        }
         "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" | "DATETIMEOFFSET" => LogicalType::TimestampTz,
         "INTERVAL" => LogicalType::Interval,
         "UUID" | "GUID" | "UNIQUEIDENTIFIER" => LogicalType::Uuid,
         "JSON" | "JSON_TEXT" => LogicalType::Json,
         "JSONB_TEXT" => LogicalType::Jsonb,
+        "XML" => LogicalType::TEXT,
+        "BINARY" | "VARBINARY" | "BYTEA" | "IMAGE" => LogicalType::Bytes,
         _ if name.is_empty() || name.ends_with("POINT") => return None,
         _ => match Affinity::of(name) {
             Affinity::Integer => LogicalType::Int64,
@@ -214,7 +222,14 @@ mod tests {
             ("", None),
             ("ANY", None),
             ("STRING", None),
-            ("MONEY", None),
+            ("MONEY", Some(LogicalType::Numeric)),
+            ("bit", Some(LogicalType::Boolean)),
+            ("BIT(8)", None),
+            ("Long", Some(LogicalType::Int64)),
+            ("varbinary(16)", Some(LogicalType::Bytes)),
+            ("datetime2(7)", Some(LogicalType::Timestamp)),
+            ("TIMESTAMP(6)", Some(LogicalType::Timestamp)),
+            ("Geometry", None),
         ] {
             assert_eq!(logical_type(declared), logical, "{declared:?}");
         }

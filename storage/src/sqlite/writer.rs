@@ -195,20 +195,23 @@ fn insert_all(
 pub(super) struct Insert<'a> {
     statement: Statement<'a>,
     connection: &'a Connection,
-    encoders: Vec<Encoder>,
+    /// For each parameter the position of its field, and how it is bound.
+    encoders: Vec<(usize, Encoder)>,
     table: &'a TargetTable,
     inserted: Inserted,
 }
 
 impl<'a> Insert<'a> {
     pub(super) fn prepare(connection: &'a Connection, table: &'a TargetTable) -> Result<Insert<'a>> {
-        let columns = table.fields.iter().map(|field| quoted(&field.name)).collect::<Vec<_>>().join(", ");
-        let parameters = vec!["?"; table.fields.len()].join(", ");
+        // SQLite computes generated columns, and takes no values for them.
+        let written = || table.fields.iter().enumerate().filter(|(_, field)| field.traits.generation.is_none());
+        let columns = written().map(|(_, field)| quoted(&field.name)).collect::<Vec<_>>().join(", ");
+        let parameters = vec!["?"; written().count()].join(", ");
         // ABORT overrides a table's own ON CONFLICT, which could drop or replace rows.
         let sql = format!("INSERT OR ABORT INTO main.{}({columns}) VALUES ({parameters})", quoted(&table.name));
         let statement = connection.prepare(&sql).map_err(|error| classify(table_name(table), error))?;
         let key = |name: &String| table.primary_key.contains(name);
-        let encoders = table.fields.iter().map(|field| Encoder::new(field, key(&field.name))).collect();
+        let encoders = written().map(|(index, field)| (index, Encoder::new(field, key(&field.name)))).collect();
         Ok(Insert { statement, connection, encoders, table, inserted: Inserted::default() })
     }
 
@@ -222,11 +225,11 @@ impl<'a> Insert<'a> {
     fn row(&mut self, rows: &RecordBatch, row: usize) -> Result<()> {
         let refused = |column, why| Error::RefusedRow { what: table_name(self.table), column, why };
         let sql = |error| classify(table_name(self.table), error);
-        for (index, encoder) in self.encoders.iter().enumerate() {
+        for (parameter, (index, encoder)) in self.encoders.iter().enumerate() {
             let value = encoder
-                .encode(rows.column(index).as_ref(), row)
-                .map_err(|reason| refused(Some(self.table.fields[index].name.clone()), reason.to_string()))?;
-            self.statement.raw_bind_parameter(index + 1, value).map_err(sql)?;
+                .encode(rows.column(*index).as_ref(), row)
+                .map_err(|reason| refused(Some(self.table.fields[*index].name.clone()), reason.to_string()))?;
+            self.statement.raw_bind_parameter(parameter + 1, value).map_err(sql)?;
         }
         if self.statement.raw_execute().map_err(sql)? != 1 {
             return Err(refused(None, "a trigger kept it out".to_owned()));

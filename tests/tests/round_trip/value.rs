@@ -1,9 +1,9 @@
-//! Random column types of PostgreSQL and random values of them, extremes often, written as SQL.
+//! Random column types that many systems have and random values of them, extremes often, written as PostgreSQL's SQL.
 
 use sensei_tests::Random;
 
-/// Makes the one enum.
-pub const ENUM: &str = "CREATE TYPE mood AS ENUM ('sad', 'so so', 'très ''content''', '');";
+use crate::own::Own;
+use crate::shape::Way;
 
 /// Microseconds that timestamps lie from 2000-01-01: a little less than an Arrow timestamp holds from 1970.
 const MICROSECONDS_MAX: i64 = 9_220_000_000_000_000_000 - 946_684_800_000_000;
@@ -19,7 +19,10 @@ pub enum Kind {
     Integer,
     BigInt,
     Numeric,
-    Decimal { precision: usize, scale: usize },
+    Decimal {
+        precision: usize,
+        scale: usize,
+    },
     Real,
     Double,
     Text,
@@ -35,18 +38,26 @@ pub enum Kind {
     Json,
     Jsonb,
     Enum,
+    Own(Own),
+    /// Of one dimension from 1.
     Array(Box<Kind>),
+    /// Of several dimensions, from anywhere.
+    Grid(Box<Kind>),
 }
 
 impl Kind {
-    pub fn random(random: &mut Random) -> Kind {
-        if random.once_in(5) {
-            return Kind::Array(Box::new(Kind::scalar(random)));
+    pub fn random(way: Way, random: &mut Random) -> Kind {
+        match random.below(10) {
+            0 | 1 => Kind::Array(Box::new(Kind::scalar(random))),
+            2 if way == Way::Direct => Kind::Grid(Box::new(Kind::scalar(random))),
+            _ => Kind::scalar(random),
         }
-        Kind::scalar(random)
     }
 
     fn scalar(random: &mut Random) -> Kind {
+        if random.once_in(3) {
+            return Kind::Own(Own::random(random));
+        }
         let precision_max = if random.once_in(5) { 1000 } else { 40 };
         let precision = 1 + random.below(precision_max);
         let length = 1 + random.below(40);
@@ -81,9 +92,15 @@ impl Kind {
     pub fn orders(&self) -> bool {
         match self {
             Kind::Json | Kind::Jsonb | Kind::Text | Kind::Bytes => false,
-            Kind::Array(element) => element.orders(),
+            Kind::Own(own) => own.orders(),
+            Kind::Array(element) | Kind::Grid(element) => element.orders(),
             _ => true,
         }
+    }
+
+    /// Whether NULL is no value of it.
+    pub fn is_filled(&self) -> bool {
+        matches!(self, Kind::Own(own) if own.is_filled())
     }
 
     pub fn sql(&self) -> String {
@@ -109,7 +126,37 @@ impl Kind {
             Kind::Json => "json".to_owned(),
             Kind::Jsonb => "jsonb".to_owned(),
             Kind::Enum => "mood".to_owned(),
-            Kind::Array(element) => format!("{}[]", element.sql()),
+            Kind::Own(own) => own.sql(),
+            Kind::Array(element) | Kind::Grid(element) => format!("{}[]", element.sql()),
+        }
+    }
+
+    /// An SQL expression of this type that a table on its way may hold.
+    pub fn value_for(&self, way: Way, random: &mut Random) -> String {
+        let value = self.value(random);
+        match self {
+            Kind::Array(element) if way == Way::ThroughSqlite && element.knows_nan() => {
+                format!("array_replace({value}, 'NaN', 0)")
+            }
+            _ if way == Way::ThroughSqlite && self.knows_nan() => format!("coalesce(nullif({value}, 'NaN'), 0)"),
+            _ => value,
+        }
+    }
+
+    fn knows_nan(&self) -> bool {
+        matches!(self, Kind::Real | Kind::Double | Kind::Decimal { .. })
+    }
+
+    /// An SQL expression that tells everything of a value of `column`, whatever type it has there now.
+    pub fn told(&self, way: Way, column: &str) -> String {
+        match (way, self) {
+            (Way::Direct, _) => column.to_owned(),
+            (_, Kind::Char(length)) => format!("rpad({column}::text, {length})"),
+            // SQLite has one zero.
+            (_, Kind::Real | Kind::Double) => format!("{column} + 0"),
+            (_, Kind::Own(Own::Money)) => format!("{column}::numeric"),
+            (_, Kind::Array(element)) if matches!(**element, Kind::Own(Own::Money)) => format!("{column}::numeric[]"),
+            _ => column.to_owned(),
         }
     }
 
@@ -135,13 +182,15 @@ impl Kind {
             Kind::Uuid => format!("{:016x}{:016x}", random.bits(), random.bits()),
             Kind::Json | Kind::Jsonb => json(random, 3),
             Kind::Enum => random.pick(&["sad", "so so", "très 'content'", ""]).to_string(),
+            Kind::Own(own) => return own.value(random),
             Kind::Array(element) => return array(random, element),
+            Kind::Grid(element) => return grid(random, element),
         };
         format!("'{}'::{}", text.replace('\'', "''"), self.sql())
     }
 }
 
-fn integer(random: &mut Random, width: u32) -> String {
+pub fn integer(random: &mut Random, width: u32) -> String {
     let shift = 64 - width + random.below(width as usize) as u32;
     let (min, max) = (i64::MIN >> (64 - width), i64::MAX >> (64 - width));
     match random.below(8) {
@@ -152,7 +201,7 @@ fn integer(random: &mut Random, width: u32) -> String {
     }
 }
 
-fn digits(random: &mut Random, count: usize) -> String {
+pub fn digits(random: &mut Random, count: usize) -> String {
     (0..count).map(|_| char::from(b'0' + random.below(10) as u8)).collect()
 }
 
@@ -202,7 +251,7 @@ fn double(random: &mut Random) -> String {
 }
 
 /// Letters of many alphabets, blanks and controls; no NUL, which PostgreSQL refuses.
-fn text(random: &mut Random, length_max: usize) -> String {
+pub fn text(random: &mut Random, length_max: usize) -> String {
     const LETTERS: &[char] = &[
         'a',
         'Z',
@@ -300,9 +349,29 @@ fn json(random: &mut Random, depth: usize) -> String {
     format!("{space}{value}{space}")
 }
 
+fn item(random: &mut Random, element: &Kind) -> String {
+    if !element.is_filled() && random.once_in(5) { "NULL".to_owned() } else { element.value(random) }
+}
+
 fn array(random: &mut Random, element: &Kind) -> String {
     let count = random.below(5);
-    let item = |_| if random.once_in(5) { "NULL".to_owned() } else { element.value(random) };
-    let items: Vec<String> = (0..count).map(item).collect();
+    let items: Vec<String> = (0..count).map(|_| item(random, element)).collect();
     format!("ARRAY[{}]::{}[]", items.join(", "), element.sql())
+}
+
+/// Two or three dimensions, sometimes with bounds that do not begin at 1.
+fn grid(random: &mut Random, element: &Kind) -> String {
+    let (width, height) = (1 + random.below(3), 1 + random.below(3));
+    let line = |random: &mut Random| {
+        let items: Vec<String> = (0..width).map(|_| item(random, element)).collect();
+        format!("[{}]", items.join(", "))
+    };
+    let lines: Vec<String> = (0..height).map(|_| line(random)).collect();
+    let lines = lines.join(", ");
+    let sql = element.sql();
+    match random.below(3) {
+        0 => format!("ARRAY[{lines}]::{sql}[]"),
+        1 => format!("ARRAY[[{lines}], [{lines}]]::{sql}[]"),
+        _ => format!("array_fill({}, ARRAY[{width}, {height}], ARRAY[0, -{width}])", element.value(random)),
+    }
 }

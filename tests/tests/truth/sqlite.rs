@@ -34,7 +34,7 @@ const CHANGES: &[(&str, &str)] = &[
     ("c_json", "c_json || ' '"),
     ("c_jsonb", "replace(c_jsonb, '1234567890,', '1234567891,')"),
     ("c_jsonb", "replace(c_jsonb, 'null', '\"null\"')"),
-    ("c_mood", "upper(c_mood)"),
+    ("c_mood", "CASE c_mood WHEN 'ok' THEN 'sad' ELSE 'ok' END"),
     ("c_ints", "replace(c_ints, 'null', '0')"),
     ("c_texts", "replace(c_texts, '\"\"]', 'null]')"),
     ("c_nums", "replace(c_nums, '1.50', '1.5')"),

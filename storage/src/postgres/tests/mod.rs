@@ -1,6 +1,8 @@
 //! The connector against real servers, which `server` starts on private sockets.
 
+mod carry;
 mod login;
+mod opaque;
 mod pieces;
 mod server;
 mod snapshot;

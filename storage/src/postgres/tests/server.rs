@@ -91,6 +91,14 @@ impl Server {
         self.tool("psql", &["-qX", "-h", &folder, "-p", &self.port.to_string(), "-U", "postgres", "-c", sql]);
     }
 
+    /// Runs a file of SQL in a database.
+    pub(super) fn load(&self, database: &str, file: &Path) {
+        let (folder, file) = (self.folder.path().display().to_string(), file.display().to_string());
+        let port = self.port.to_string();
+        let place = ["-h", &folder, "-p", &port, "-U", "postgres", "-d", database];
+        self.tool("psql", &[&["-qX", "-v", "ON_ERROR_STOP=1", "-f", &file], &place[..]].concat());
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

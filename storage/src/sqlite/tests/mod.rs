@@ -1,6 +1,8 @@
 //! Real files, read and written.
 
+mod definitions;
 mod reading;
+mod schemas;
 mod snapshots;
 mod trial;
 mod types;

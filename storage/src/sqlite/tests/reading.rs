@@ -44,13 +44,14 @@ async fn catalog_tells_keys_references_and_what_is_left_behind() {
         [("child", &text(&["self"])[..], &text(&["id"])[..]), ("Parent", &text(&["x", "y"]), &text(&["b", "a"]))]
     );
     assert_eq!(child.foreign_keys[1].on_delete, "CASCADE");
+    let indexes: Vec<_> = child.indexes.iter().map(|index| (&index.name[..], index.constraint)).collect();
+    assert_eq!(indexes, [("i", false), ("sqlite_autoindex_child_1", true)]);
+    let objects: Vec<_> = catalog.objects.iter().map(|object| format!("{} {}", object.kind, object.name)).collect();
+    assert_eq!(objects, ["view v", "trigger tr"]);
     for lost in [
-        "index \"i\"",
-        "view \"v\"",
-        "trigger \"tr\"",
         "virtual table \"f\"",
         "shadow table \"f_data\"",
-        "unique constraint \"sqlite_autoindex_child_1\"",
+        "WITHOUT ROWID of table \"Parent\": its rows get rowids",
         "foreign key of \"child\" to \"nowhere\"",
     ] {
         assert!(catalog.not_carried.iter().any(|object| object == lost), "{lost}: {:?}", catalog.not_carried);
@@ -163,6 +164,53 @@ async fn pieces_cover_dense_and_sparse_rowids() {
     let sparse = "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT);
         INSERT INTO t VALUES (-9223372036854775808, 'first'), (9223372036854775807, 'last');";
     check_pieces(&format!("{sparse} {SERIES} INSERT INTO t SELECT i, 'value' FROM n"), 3002).await;
+}
+
+#[tokio::test]
+async fn samples_are_disjoint_and_end_with_the_last_row() {
+    let dense = format!("CREATE TABLE t(v TEXT); {SERIES} INSERT INTO t SELECT 'value ' || i FROM n");
+    let sparse = format!("{dense}; INSERT INTO t(rowid, v) VALUES (9223372036854775807, 'last')");
+    let keyed =
+        format!("CREATE TABLE t(v TEXT PRIMARY KEY) WITHOUT ROWID; {SERIES} INSERT INTO t SELECT 'v' || i FROM n");
+    for (sql, rows, ranges) in [(&dense, 100, 8), (&dense, 5000, 1), (&sparse, 100, 8), (&keyed, 100, 1)] {
+        let fixture = Fixture::new(sql);
+        let table = fixture.table("t").await;
+        let snapshot = fixture.open(Access::Read).snapshot(1).await.unwrap();
+        let sample = snapshot.sample(&table, rows).await.unwrap();
+        assert_eq!(sample.len(), ranges, "{sample:?}");
+        let mut counts = Vec::new();
+        for range in sample {
+            let batches = collect(snapshot.scan(scan(&table, range)).await.unwrap()).await;
+            counts.push(lines(&batches, &fields(&table)).len());
+        }
+        assert_eq!(
+            counts.iter().sum::<usize>() as u64,
+            table.rows_estimate.unwrap(),
+            "open ranges cover every row once"
+        );
+        assert!(*counts.last().unwrap() > 0, "the last range has the last row: {counts:?}");
+    }
+}
+
+#[tokio::test]
+async fn bounds_are_told_of_integers_only() {
+    let fixture =
+        Fixture::new("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (-5, 'x'), (9000000000, 2)");
+    let snapshot = fixture.open(Access::Read).snapshot(1).await.unwrap();
+    assert_eq!(snapshot.integer_bounds("t", "id").await.unwrap(), Some((-5, 9_000_000_000)));
+    assert_eq!(snapshot.integer_bounds("t", "v").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn looking_makes_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none.db");
+    let target = Sqlite::open(&path, Access::Look, 1).unwrap();
+    assert!(target.catalog().await.unwrap().tables.is_empty());
+    assert!(target.missing_privileges().await.unwrap().is_empty());
+    assert!(target.free_bytes().await.unwrap().is_some());
+    assert!(target.fence("job", 1).await.is_err(), "it cannot write");
+    assert!(!path.exists());
 }
 
 #[tokio::test]
