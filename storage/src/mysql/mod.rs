@@ -14,6 +14,7 @@ mod catalog;
 mod connection;
 mod constraints;
 mod decode;
+mod documented;
 mod encode;
 mod failure;
 mod flavor;
@@ -60,6 +61,7 @@ use crate::error::{Error, Result};
 use crate::setting::{Role, Setting};
 use crate::source::{Snapshot, Source};
 
+pub use self::documented::{documented_types, refuses};
 pub use self::names::{IDENTIFIER_CHARS_MAX, collation_in, identifier_problem, logical_type};
 pub use self::types::{holding, native_type};
 
