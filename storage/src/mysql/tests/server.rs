@@ -94,10 +94,6 @@ impl Server {
         self.port
     }
 
-    pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     pub(super) fn socket(&self) -> PathBuf {
         self.folder.path().join("s")
     }
