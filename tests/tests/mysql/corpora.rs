@@ -63,18 +63,21 @@ fn chinook_equals_the_authors_own_load_in_postgresql() {
     let script = read(&folder_of.join("Chinook_PostgreSql.sql"));
     let script: Vec<&str> = script.lines().filter(|line| !own_database(line)).collect();
     to.load_text("authors", |input| input.write_all(script.join("\n").as_bytes()));
-    for (ours, theirs, columns) in [
-        ("Track", "track", "9"),
-        ("Invoice", "invoice", "9"),
-        ("Customer", "customer", "13"),
-        ("PlaylistTrack", "playlist_track", "2"),
-    ] {
+    // The one thing in which the authors' two editions differ: a blank at the end of a city.
+    to.psql(
+        "authors",
+        "UPDATE customer SET city = 'Edinburgh ' WHERE customer_id = 54; \
+         UPDATE invoice SET billing_city = 'Edinburgh ' WHERE customer_id = 54",
+    );
+    let pairs =
+        [("Track", "track"), ("Invoice", "invoice"), ("Customer", "customer"), ("PlaylistTrack", "playlist_track")];
+    for (ours, theirs) in pairs {
         let rows = |database: &str, name: &str| {
             to.psql(database, &format!("SELECT x::text FROM \"{name}\" x ORDER BY x::text COLLATE \"C\""))
         };
         let (ours, theirs) = (rows("chinook", ours), rows("authors", theirs));
         let difference = ours.lines().zip(theirs.lines()).find(|(ours, theirs)| ours != theirs);
-        assert!(ours == theirs, "{columns} columns: {difference:?}");
+        assert!(ours == theirs, "{difference:?}");
     }
 }
 

@@ -34,7 +34,8 @@ fn moved(sensei: &Sensei) -> u64 {
     let rows = equivalent(sensei.run(&RUN));
     let outcome = sensei.run(&VERIFY);
     let verified = outcome.json();
-    assert_eq!((&verified["verdict"], structure(&verified)), (&json!("equivalent"), Vec::new()), "{outcome:?}");
+    let found = (&verified["verdict"], structure(&verified));
+    assert_eq!(found, (&json!("equivalent"), Vec::new()), "{}", outcome.stderr);
     rows
 }
 
@@ -42,7 +43,8 @@ fn moved(sensei: &Sensei) -> u64 {
 #[track_caller]
 fn equivalent(outcome: Outcome) -> u64 {
     let report = outcome.json();
-    assert_eq!((&report["verdict"], structure(&report)), (&json!("equivalent"), Vec::new()), "{outcome:?}");
+    let found = (&report["verdict"], structure(&report));
+    assert_eq!(found, (&json!("equivalent"), Vec::new()), "{}", outcome.stderr);
     let mut rows = 0;
     for table in report["tables"].as_array().unwrap() {
         assert_eq!(table["rows_read"], table["rows_verified"], "{table}");
