@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the tests need and this machine lacks: a PostgreSQL server, openssl, ps, and moto (an S3 API server)
+# Brings what the tests need and this machine lacks: a PostgreSQL and a MariaDB server, openssl, ps, and moto (an S3 API server)
 # in an environment of its own. Installs what it may; otherwise says what to install and exits 1.
 set -euo pipefail
 
@@ -17,12 +17,18 @@ has_postgres() {
   has initdb && has postgres && has psql
 }
 
-has_account() { [ "$(id -u)" != 0 ] || id postgres >/dev/null 2>&1; }
+has_mariadb() {
+  { [ -x /usr/sbin/mariadbd ] || has mariadbd; } && has mariadb-install-db && has mariadb
+}
+
+# Servers refuse to run as root.
+has_account() { [ "$(id -u)" != 0 ] || id "$1" >/dev/null 2>&1; }
 
 has_venv() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 missing=()
-{ has_postgres && has_account; } || missing+=(postgresql)
+{ has_postgres && has_account postgres; } || missing+=(postgresql)
+{ has_mariadb && has_account mysql; } || missing+=(mariadb-server)
 has openssl || missing+=(openssl)
 has ps || missing+=(procps)
 { has python3 && has_venv; } || missing+=(python3-venv)
@@ -37,11 +43,17 @@ if [ ${#missing[@]} -gt 0 ]; then
       apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
       sed -ri 's/^#?create_main_cluster .*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
     fi
+    # Nor must one of MariaDB be started: a service's start is refused while packages are set up.
+    policy=/usr/sbin/policy-rc.d
+    [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && trap 'rm -f "$policy"' EXIT; }
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    if [[ " ${missing[*]} " == *" mariadb-server "* ]] && has systemctl; then
+      systemctl disable mariadb >/dev/null 2>&1 || true
+    fi
   else
     echo "the tests need what this machine lacks; install it and try again:" >&2
     echo "  Debian, Ubuntu:  sudo apt-get install ${missing[*]}" >&2
-    echo "  elsewhere:       a PostgreSQL server (14 or later), openssl, ps, and Python 3 with venv" >&2
+    echo "  elsewhere:       a PostgreSQL server (14 or later), a MariaDB server (10.11 or later), openssl, ps, and Python 3 with venv" >&2
     exit 1
   fi
 fi

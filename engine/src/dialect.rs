@@ -1,7 +1,7 @@
 //! What the planner asks about the target's language, answered out of the connectors.
 
 use sensei_planner::{Abilities, Dialect, IdentifierMax, NameScope};
-use sensei_storage::{LogicalType, System, parquet, postgres, sqlite};
+use sensei_storage::{LogicalType, System, mysql, parquet, postgres, sqlite};
 
 /// The language of one kind of target.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,8 @@ impl Dialect for TargetDialect {
             System::Postgresql => postgres::native_type(logical),
             System::Sqlite => sqlite::native_type(logical),
             System::Parquet => parquet::native_type(logical),
-            System::Csv | System::Mysql => logical.to_string(),
+            System::Mysql => mysql::native_type(logical),
+            System::Csv => logical.to_string(),
         }
     }
 
@@ -22,7 +23,8 @@ impl Dialect for TargetDialect {
             System::Postgresql => postgres::holding(logical),
             System::Sqlite => sqlite::holding(logical),
             System::Parquet => parquet::holding(logical),
-            System::Csv | System::Mysql => None,
+            System::Mysql => mysql::holding(logical),
+            System::Csv => None,
         }
     }
 
@@ -30,7 +32,8 @@ impl Dialect for TargetDialect {
         match self.0 {
             System::Postgresql => postgres::logical_type(native),
             System::Sqlite => sqlite::logical_type(native),
-            System::Parquet | System::Csv | System::Mysql => None,
+            System::Mysql => mysql::logical_type(native),
+            System::Parquet | System::Csv => None,
         }
     }
 
@@ -46,6 +49,14 @@ impl Dialect for TargetDialect {
 
     fn ignores_case(&self) -> bool {
         self.0 == System::Sqlite
+    }
+
+    fn columns_ignore_case(&self) -> bool {
+        matches!(self.0, System::Sqlite | System::Mysql)
+    }
+
+    fn name_problem(&self, name: &str) -> Option<String> {
+        if self.0 == System::Mysql { mysql::identifier_problem(name) } else { None }
     }
 }
 
@@ -88,7 +99,7 @@ const SQLITE: Abilities = Abilities {
 
 /// MySQL manual 11.2 (names), 15.1.15 (indexes: 3,072 bytes, four to a character), 15.1.20.5 (foreign keys).
 const MYSQL: Abilities = Abilities {
-    identifier_max: Some(IdentifierMax::Chars(64)),
+    identifier_max: Some(IdentifierMax::Chars(mysql::IDENTIFIER_CHARS_MAX)),
     index_names: NameScope::Table,
     constraint_names: NameScope::Schema,
     deferrable: false,

@@ -4,15 +4,15 @@
 use std::fmt::Write;
 
 use sensei_planner::Dialect;
-use sensei_storage::{DocumentedType, LogicalType, System, parquet, postgres, sqlite};
+use sensei_storage::{DocumentedType, LogicalType, System, mysql, parquet, postgres, sqlite};
 use serde::Serialize;
 
 use crate::dialect::TargetDialect;
 
 /// Systems that columns with native types come from.
-const SOURCES: [System; 2] = [System::Postgresql, System::Sqlite];
+const SOURCES: [System; 3] = [System::Postgresql, System::Mysql, System::Sqlite];
 /// Systems that columns go to.
-const TARGETS: [System; 3] = [System::Postgresql, System::Sqlite, System::Parquet];
+const TARGETS: [System; 4] = [System::Postgresql, System::Mysql, System::Sqlite, System::Parquet];
 
 /// One native type and what becomes of it.
 #[derive(Debug, Serialize)]
@@ -82,7 +82,8 @@ fn documented(system: System) -> Vec<DocumentedType> {
     match system {
         System::Postgresql => postgres::documented_types(),
         System::Sqlite => sqlite::documented_types(),
-        System::Mysql | System::Csv | System::Parquet => Vec::new(),
+        System::Mysql => mysql::documented_types(),
+        System::Csv | System::Parquet => Vec::new(),
     }
 }
 
@@ -91,7 +92,8 @@ fn refuses(system: System, logical: &LogicalType) -> Option<&'static str> {
         System::Postgresql => postgres::refuses(logical),
         System::Sqlite => sqlite::refuses(logical),
         System::Parquet => parquet::refuses(logical),
-        System::Mysql | System::Csv => None,
+        System::Mysql => mysql::refuses(logical),
+        System::Csv => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a target cannot hold, found before it is written, so that one row's value never stops a whole split.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::types::{Date32Type, Float32Type, Float64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef};
 use sensei_storage::{Field, LogicalType, System, canonicalize_json_text};
 
@@ -9,6 +9,11 @@ use crate::fault::RowFaults;
 
 /// Digits up to which a decimal is a decimal in Parquet; a longer one is kept as text.
 const PARQUET_DECIMAL_DIGITS_MAX: u32 = 38;
+
+/// Days since 1970-01-01 from 0000-01-01 to 9999-12-31.
+const MYSQL_DAYS: std::ops::RangeInclusive<i64> = -719_528..=2_932_896;
+/// Microseconds of a day.
+const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Records a fault for each value of a column that `system` cannot hold in `field`.
 pub fn check(array: &ArrayRef, field: &Field, system: System, faults: &mut RowFaults) {
@@ -41,9 +46,32 @@ fn check_values(array: &ArrayRef, logical: &LogicalType, column: &str, system: S
             let not_finite = |row| !array.as_string::<i32>().value(row).ends_with(|last: char| last.is_ascii_digit());
             each_valid(array, not_finite, |row| faults.add(row, column, "a Parquet decimal cannot be NaN or infinite"));
         }
+        (logical, System::Mysql) => check_mysql(array, logical, column, faults),
         (LogicalType::Array(element), _) => check_elements(array, element, column, system, faults),
         _ => {}
     }
+}
+
+/// MySQL has neither NaN nor infinities, and its dates end.
+fn check_mysql(array: &ArrayRef, logical: &LogicalType, column: &str, faults: &mut RowFaults) {
+    let not_finite = |row: usize| match logical {
+        LogicalType::Float32 => !array.as_primitive::<Float32Type>().value(row).is_finite(),
+        LogicalType::Float64 => !array.as_primitive::<Float64Type>().value(row).is_finite(),
+        LogicalType::Decimal { .. } | LogicalType::Numeric => {
+            !array.as_string::<i32>().value(row).ends_with(|last: char| last.is_ascii_digit())
+        }
+        _ => false,
+    };
+    each_valid(array, not_finite, |row| faults.add(row, column, "MySQL has no NaN and no infinity"));
+    let beyond = |row: usize| match logical {
+        LogicalType::Date => !MYSQL_DAYS.contains(&array.as_primitive::<Date32Type>().value(row).into()),
+        LogicalType::Timestamp | LogicalType::TimestampTz => {
+            let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
+            !MYSQL_DAYS.contains(&micros.div_euclid(DAY_MICROS))
+        }
+        _ => false,
+    };
+    each_valid(array, beyond, |row| faults.add(row, column, "MySQL's dates are those of the years 0 to 9999"));
 }
 
 fn each_valid(array: &ArrayRef, wrong: impl Fn(usize) -> bool, mut report: impl FnMut(usize)) {
@@ -81,5 +109,34 @@ fn check_elements(array: &ArrayRef, element: &LogicalType, column: &str, system:
     for (position, column, reason) in inner.iter() {
         let row = list.value_offsets().partition_point(|&offset| offset as usize <= position) - 1;
         faults.add(row, column, reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sensei_storage::{ColumnBuilder, Traits, text};
+
+    use super::*;
+
+    #[test]
+    fn mysql_has_no_infinities_and_an_end_of_dates() {
+        let count = |logical: LogicalType, texts: &[&str]| {
+            let mut column = ColumnBuilder::new(&logical);
+            texts.iter().for_each(|text| text::parse(&logical, text, &mut column).unwrap());
+            let array: ArrayRef = Arc::new(column.finish());
+            let field =
+                Field { name: "c".into(), logical, native: String::new(), nullable: true, traits: Traits::default() };
+            let mut faults = RowFaults::default();
+            check(&array, &field, System::Mysql, &mut faults);
+            faults.iter().map(|(row, ..)| row).collect::<Vec<_>>()
+        };
+        assert_eq!(count(LogicalType::Float64, &["NaN", "1", "Infinity", "-Infinity"]), [0, 2, 3]);
+        assert_eq!(count(LogicalType::Numeric, &["1.5", "NaN"]), [1]);
+        let days = ["0001-01-01 BC", "0002-12-31 BC", "9999-12-31", "10000-01-01", "infinity", "-infinity"];
+        assert_eq!(count(LogicalType::Date, &days), [1, 3, 4, 5]);
+        let moments = ["9999-12-31 23:59:59.999999", "10000-01-01 00:00:00", "infinity", "1970-01-01 00:00:00"];
+        assert_eq!(count(LogicalType::Timestamp, &moments), [1, 2]);
     }
 }

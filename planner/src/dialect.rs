@@ -22,6 +22,16 @@ pub trait Dialect {
 
     /// Whether names that differ only in ASCII case are the same name (SQLite).
     fn ignores_case(&self) -> bool;
+
+    /// The same for the columns of one table: MySQL tells tables apart by case, where its server does, and never columns.
+    fn columns_ignore_case(&self) -> bool {
+        self.ignores_case()
+    }
+
+    /// Why the system cannot have a table or column of this name, beyond its length, as a sentence; `None` if it can.
+    fn name_problem(&self, _name: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Compiles SQL expressions far enough to know their type. The engine implements it with the expression engine.

@@ -14,10 +14,11 @@ pub(crate) fn check(
     abilities: &Abilities,
     problems: &mut Vec<Problem>,
 ) {
-    let limits = Limits { max: abilities.identifier_max, ignores_case: dialect.ignores_case() };
+    let mut limits = Limits { max: abilities.identifier_max, ignores_case: dialect.ignores_case(), dialect };
     let tables =
         drafts.iter().map(|draft| (draft.plan.target.name.as_str(), format!("table \"{}\"", draft.table.name)));
     distinct("table", tables, &limits, problems);
+    limits.ignores_case = dialect.columns_ignore_case();
     for draft in drafts {
         let table = &draft.table.name;
         let of = |index: usize| match draft.plan.source_column(&draft.plan.columns[index]) {
@@ -30,21 +31,22 @@ pub(crate) fn check(
 }
 
 /// What names in the target must obey.
-struct Limits {
+struct Limits<'a> {
     max: Option<IdentifierMax>,
     ignores_case: bool,
+    dialect: &'a dyn Dialect,
 }
 
 /// Checks names that must differ from each other, each with what it is the name of.
 fn distinct<'a>(
     kind: &str,
     names: impl Iterator<Item = (&'a str, String)>,
-    limits: &Limits,
+    limits: &Limits<'_>,
     problems: &mut Vec<Problem>,
 ) {
     let mut taken: HashMap<String, String> = HashMap::new();
     for (name, of) in names {
-        if let Some(why) = unusable(name, limits.max) {
+        if let Some(why) = unusable(name, limits) {
             let what = format!("{of} cannot be named \"{}\" in the target", name.escape_debug());
             problems.push(Problem::new(Code::Name, what).why(why).hint("Choose another name with `into`."));
         }
@@ -60,14 +62,15 @@ fn distinct<'a>(
     }
 }
 
-fn unusable(name: &str, max: Option<IdentifierMax>) -> Option<String> {
+fn unusable(name: &str, limits: &Limits<'_>) -> Option<String> {
     if name.is_empty() {
         return Some("It is empty.".to_owned());
     }
     if name.contains('\0') {
         return Some("It has a NUL character.".to_owned());
     }
-    match max.filter(|max| !max.allows(name))? {
+    let Some(max) = limits.max.filter(|max| !max.allows(name)) else { return limits.dialect.name_problem(name) };
+    match max {
         IdentifierMax::Bytes(max) => Some(format!("It has {} bytes, and the target's limit is {max}.", name.len())),
         IdentifierMax::Chars(max) => {
             Some(format!("It has {} characters, and the target's limit is {max}.", name.chars().count()))

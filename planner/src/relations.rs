@@ -118,7 +118,7 @@ impl Relations<'_, '_> {
             return None;
         }
         let target = rule.and_then(|rule| rule.into.as_deref()).unwrap_or(name);
-        let ignores_case = self.context.dialect.ignores_case();
+        let ignores_case = self.context.dialect.columns_ignore_case();
         let is_it = |(field, _): &(&Field, &ColumnPlan)| same_name(&field.name, target, ignores_case);
         let mut pairs = draft.plan.target.fields.iter().zip(&draft.plan.columns);
         let found = pairs.find(is_it).filter(|_| !rule.is_some_and(|rule| rule.drop));

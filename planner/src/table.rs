@@ -196,7 +196,7 @@ impl<'a> Scope<'a, '_> {
     /// The column of an existing target table, or the freedom to create one.
     pub(crate) fn target_column(&self, name: &str) -> Target<'a> {
         let Some(existing) = self.existing else { return Target::New };
-        let ignores_case = self.context.dialect.ignores_case();
+        let ignores_case = self.context.dialect.columns_ignore_case();
         match existing.columns.iter().find(|column| same_name(&column.name, name, ignores_case)) {
             Some(column) => Target::Existing(column),
             None => Target::Missing(existing),

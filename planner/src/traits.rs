@@ -1,7 +1,7 @@
 //! What columns have beyond their type, in tables that Sensei creates: defaults, computed values, numbering, collations,
 //! comments. What is not carried is said, with the reason.
 
-use sensei_storage::{Column, Generation, Identity, IdentityKind, LogicalType, System};
+use sensei_storage::{Column, Generation, Identity, IdentityKind, LogicalType, System, mysql};
 
 use crate::known;
 use crate::labels::Labels;
@@ -67,12 +67,16 @@ fn masked(draft: &mut TableDraft<'_>, column: &Column) {
     }
 }
 
-/// Character set and collation, which mean something in their own system only.
+/// Character set, collation and attributes, which mean something in their own system only.
 fn plain(context: &Context<'_>, draft: &mut TableDraft<'_>, column: &Column, index: usize) {
     let field = &mut draft.plan.target.fields[index];
     if known::is_kept(context, column, field, &draft.plan.columns[index]) {
         field.traits.charset.clone_from(&column.traits.charset);
-        field.traits.collation.clone_from(&column.traits.collation);
+        // MySQL and MariaDB have some collations under different names.
+        let version = context.target.version.as_str();
+        let collation = column.traits.collation.as_deref();
+        field.traits.collation = collation.map(|collation| mysql::collation_in(version, collation).to_owned());
+        field.traits.attributes.clone_from(&column.traits.attributes);
     } else if let Some(why) = coarser_than(context.source.system, column, context.target.system) {
         note(draft, "collation", column, &why);
     }

@@ -7,6 +7,7 @@ use crate::catalog::System;
 use crate::csv::CsvFiles;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
+use crate::mysql::Mysql;
 use crate::parquet::{self, ParquetFolder};
 use crate::postgres::Postgres;
 use crate::source::Source;
@@ -24,7 +25,7 @@ pub fn open_source(endpoint: &Endpoint) -> Result<Arc<dyn Source>> {
     Ok(match endpoint.system()? {
         System::Sqlite => Sqlite::open(Path::new(endpoint.location()), sqlite::Access::Read, endpoint.connections_max)?,
         System::Postgresql => postgres(endpoint)?,
-        System::Mysql => return Err(not_yet()),
+        System::Mysql => Mysql::open(endpoint.url.expose(), endpoint.connections_max)?,
         System::Csv => Arc::new(CsvFiles::open(endpoint.location(), &endpoint.csv)?),
         System::Parquet => Arc::new(ParquetFolder::open(endpoint.location(), parquet::Access::Read)?),
     })
@@ -51,7 +52,7 @@ fn target(endpoint: &Endpoint, sqlite: sqlite::Access, parquet: parquet::Access)
         System::Sqlite => Sqlite::open(Path::new(endpoint.location()), sqlite, endpoint.connections_max)?,
         System::Postgresql => postgres(endpoint)?,
         System::Parquet => Arc::new(ParquetFolder::open(endpoint.location(), parquet)?),
-        System::Mysql => return Err(not_yet()),
+        System::Mysql => Mysql::open(endpoint.url.expose(), endpoint.connections_max)?,
         System::Csv => {
             return Err(Error::Unsupported {
                 what: "CSV as a target".to_owned(),
@@ -59,10 +60,6 @@ fn target(endpoint: &Endpoint, sqlite: sqlite::Access, parquet: parquet::Access)
             });
         }
     })
-}
-
-fn not_yet() -> Error {
-    Error::Unsupported { what: "MySQL".to_owned(), why: "its connector is not part of this version".to_owned() }
 }
 
 fn postgres(endpoint: &Endpoint) -> Result<Arc<Postgres>> {

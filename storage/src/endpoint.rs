@@ -53,11 +53,12 @@ impl Endpoint {
         match scheme.to_ascii_lowercase().as_str() {
             "sqlite" => Ok(System::Sqlite),
             "postgresql" | "postgres" => Ok(System::Postgresql),
+            "mysql" | "mariadb" => Ok(System::Mysql),
             "csv" => Ok(System::Csv),
             "parquet" => Ok(System::Parquet),
             _ => Err(Error::Invalid {
                 what: format!("URL \"{}\"", self.describe()),
-                why: "it must begin with sqlite:, postgresql:, csv: or parquet:".to_owned(),
+                why: "it must begin with sqlite:, postgresql:, mysql:, csv: or parquet:".to_owned(),
             }),
         }
     }
@@ -88,6 +89,8 @@ mod tests {
         assert_eq!(system("sqlite:a.db"), Some(System::Sqlite));
         assert_eq!(system("postgres://localhost/x"), Some(System::Postgresql));
         assert_eq!(system("PostgreSQL://localhost/x"), Some(System::Postgresql));
+        assert_eq!(system("mysql://localhost/x"), Some(System::Mysql));
+        assert_eq!(system("mariadb://localhost/x"), Some(System::Mysql));
         assert_eq!(system("csv:folder"), Some(System::Csv));
         assert_eq!(system("parquet:s3://bucket/x"), Some(System::Parquet));
         assert_eq!(system("shop.db"), None);
@@ -112,6 +115,8 @@ mod tests {
         for (url, shown) in [
             ("postgresql://me:hunter2@db:5433/shop?sslmode=require", "postgresql://me@db:5433/shop"),
             ("postgresql:///shop?host=/run/pg&password=hunter2", "postgresql:///shop"),
+            ("mysql://me:hunter2@db:3307/shop?ssl-mode=REQUIRED", "mysql://me@db:3307/shop"),
+            ("mariadb://me:hun#ter2@db/shop", "mariadb://…"),
             ("postgresql://me:hun/ter2@db/shop", "postgresql://…"),
             ("postgresql://me:hun?ter2@db/shop", "postgresql://…"),
             ("postgresql://me:1/hunter2@db/shop", "postgresql://…"),

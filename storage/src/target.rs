@@ -204,7 +204,7 @@ pub struct Standing {
     /// Rows in the table.
     pub rows: u64,
     /// Rows that are still as one of the commits wrote them. SQLite cannot tell a row that was changed later, so there
-    /// it is the sum of what was committed.
+    /// it is the sum of what was committed; MySQL cannot either, so there it is what is left of that.
     pub ours: u64,
 }
 
@@ -231,6 +231,13 @@ pub enum Token {
         split: u32,
         /// SHA-256 of the list as it is stored, hex.
         rowids_sha256: String,
+    },
+    /// MySQL: the numbers that mark its rows, in a column that is there until [`Target::finish`].
+    Mysql {
+        /// First mark.
+        first: u64,
+        /// Mark after the last.
+        end: u64,
     },
     /// Parquet: one file, relative to the endpoint.
     Parquet {

@@ -1,15 +1,19 @@
 //! What the end-to-end tests stand on: real servers and the real binary, started for one test and gone after it.
 //!
-//! In reading order: [`Sensei`] runs the binary in a folder of its own, [`postgres::Server`] is a PostgreSQL on a
-//! private socket, [`s3::Server`] an S3 API on loopback, [`corpora`] finds databases that others wrote, [`tpch`]
+//! In reading order: [`Sensei`] runs the binary in a folder of its own, [`postgres::Server`] and [`mysql::Server`]
+//! are a PostgreSQL and a MariaDB on private sockets, [`s3::Server`] an S3 API on loopback, [`corpora`] finds databases that others wrote, [`tpch`]
 //! makes large tables, [`Random`] makes choices that a seed repeats.
 //!
 //! **Invariant:** nothing here outlives the process that started it, even when that process is killed, and nothing
 //! waits without a [`Deadline`].
 
+mod account;
 pub mod corpora;
 mod deadline;
+mod keeper;
+pub mod mysql;
 pub mod postgres;
+mod process;
 mod random;
 pub mod s3;
 mod sensei;

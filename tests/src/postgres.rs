@@ -9,32 +9,24 @@ mod install;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::Deadline;
+use crate::account::Account;
+use crate::keeper::Keeper;
+use crate::process::{children, ended, free_port, signal};
 use crate::tpch::{Table, write_copy};
-use install::{Account, Install};
+use install::Install;
 
 /// How long starting, stopping and each statement may take. Generous: tests share few cores.
 const START_MAX: Duration = Duration::from_secs(60);
 
 /// Names the socket file of a server that listens on no network.
 const SOCKET_PORT: u16 = 5432;
-
-/// Reads one line from the test: `stop` stops the server, the pipe's end also removes the folder ($1). Ctrl-C reaches
-/// the whole terminal group and must not end the keeper before its server.
-const KEEPER: &str = r#"
-trap '' INT TERM HUP
-folder=$1; shift
-"$@" &
-server=$!
-if read -r _; then kill -QUIT $server; wait $server
-else kill -QUIT $server; wait $server; rm -rf "$folder"; fi
-"#;
 
 /// What a server offers beyond the private socket.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +54,7 @@ pub struct Server {
     account: Option<Account>,
     options: Options,
     port: u16,
-    keeper: Option<Child>,
+    keeper: Option<Keeper>,
     folder: TempDir,
 }
 
@@ -81,7 +73,7 @@ impl Server {
     /// As [`Server::start`].
     pub fn start_with(options: Options) -> Server {
         let install = Install::find();
-        let account = Account::when_root();
+        let account = Account::when_root("postgres");
         let folder = tempfile::Builder::new().prefix("sensei-pg-").tempdir_in("/tmp").expect("/tmp is writable");
         if let Some(account) = account {
             account.own(folder.path());
@@ -297,18 +289,14 @@ impl Server {
 
     /// Starts the server through its keeper and waits until it answers.
     fn launch(&mut self) {
-        self.keeper = Some(self.spawn_keeper());
+        let mut command = self.command(Path::new("/bin/sh"));
+        command.stderr(self.log_for_append("server.log"));
+        let data = self.data();
+        let server = [self.install.program("postgres"), "-D".into(), data];
+        self.keeper = Some(Keeper::start(command, "QUIT", self.folder.path(), &server));
         let ready = Deadline::after(START_MAX).wait_for(|| self.answers().then_some(()));
         assert!(ready.is_some(), "PostgreSQL does not start:\n{}", self.log());
         self.set_password();
-    }
-
-    fn spawn_keeper(&self) -> Child {
-        let mut command = self.command(Path::new("/bin/sh"));
-        command.args(["-c", KEEPER, "sh"]).arg(self.folder.path());
-        command.arg(self.install.program("postgres")).arg("-D").arg(self.data());
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(self.log_for_append("server.log"));
-        command.spawn().expect("a shell starts")
     }
 
     fn answers(&self) -> bool {
@@ -321,16 +309,9 @@ impl Server {
         }
     }
 
-    /// Tells the keeper to stop the server, and waits for both.
     fn forget_keeper(&mut self) {
-        let Some(mut keeper) = self.keeper.take() else { return };
-        if let Some(mut input) = keeper.stdin.take() {
-            // A keeper whose server is dead already may be gone too.
-            let _ = input.write_all(b"stop\n");
-        }
-        let ended = Deadline::after(START_MAX).wait_for(|| keeper.try_wait().ok().flatten());
-        if ended.is_none() {
-            let _ = keeper.kill();
+        if let Some(keeper) = self.keeper.take() {
+            keeper.stop(START_MAX);
         }
     }
 }
@@ -351,29 +332,4 @@ fn text(output: std::process::Output) -> Result<String, String> {
 fn append(file: &Path, lines: &str) {
     let written = File::options().append(true).open(file).and_then(|mut file| file.write_all(lines.as_bytes()));
     written.expect("the folder is writable");
-}
-
-/// A port nobody listens on at this moment.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
-}
-
-/// Process ids of the direct children of `pid`.
-fn children(pid: u32) -> Vec<u32> {
-    let output = Command::new("ps").args(["-o", "pid=", "--ppid", &pid.to_string()]).output().expect("ps starts");
-    String::from_utf8_lossy(&output.stdout).split_whitespace().filter_map(|word| word.parse().ok()).collect()
-}
-
-/// True for a process that is gone, or a zombie that nobody has asked about yet.
-fn ended(pid: u32) -> bool {
-    let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().expect("ps starts");
-    matches!(output.stdout.first(), None | Some(b'Z'))
-}
-
-/// Sends a signal by name; a process that is gone is no error.
-pub(crate) fn signal(name: &str, pid: u32) {
-    let mut kill = Command::new("kill");
-    let sent = kill.args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
-    sent.expect("the kill command starts");
 }

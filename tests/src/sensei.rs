@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::Deadline;
-use crate::postgres::signal;
+use crate::process::signal;
 
 /// How long one call may take unless [`Sensei::time_max`] says otherwise.
 const TIME_MAX: Duration = Duration::from_secs(120);

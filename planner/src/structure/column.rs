@@ -60,7 +60,10 @@ impl<'a> Comparison<'a> {
 
     /// One type may have several names; those the dialect knows are compared by what they mean.
     fn same_type(&self, planned: &TablePlan, field: &Field, found: &Column) -> bool {
-        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // PostgreSQL quotes a type's name only where it must.
+        let bare =
+            |text: &str| if self.target.system == System::Postgresql { text.replace('"', "") } else { text.into() };
+        let words = |text: &str| bare(text).split_whitespace().collect::<Vec<_>>().join(" ");
         let means = self.expected.dialect.logical_type(&field.native);
         words(&field.native) == words(&found.native)
             || (means.is_some() && means == found.logical)

@@ -60,6 +60,10 @@ pub struct Traits {
     /// What people wrote about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// What else its system's own DDL says of it, such as `ON UPDATE CURRENT_TIMESTAMP INVISIBLE`; good between equal
+    /// systems only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<String>,
 }
 
 impl Traits {

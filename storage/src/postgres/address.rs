@@ -1,6 +1,5 @@
 //! Where a server is and how to log in: reads `postgresql://` URLs. Connects to nothing.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 
 use crate::error::{Error, Result};
+use crate::server_url::{ServerUrl, is_local, variable};
 
 /// Gives up on one address after this long; a guess that suits a wide-area link.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -44,17 +44,6 @@ pub(super) struct Address {
     pub label: String,
 }
 
-/// The parts of a URL, decoded.
-#[derive(Default)]
-struct Parts {
-    user: Option<String>,
-    password: Option<String>,
-    host: Option<String>,
-    port: Option<String>,
-    database: Option<String>,
-    options: BTreeMap<String, String>,
-}
-
 impl Address {
     /// Reads `postgresql://[user[:password]@][host][:port][/database][?option=value&…]`.
     ///
@@ -63,7 +52,7 @@ impl Address {
     /// # Source
     /// PostgreSQL manual 34.1.1, connection URIs.
     pub(super) fn parse(url: &str) -> Result<Address> {
-        let mut parts = split(url)?;
+        let mut parts = ServerUrl::split(url, &["postgresql", "postgres"]).map_err(invalid)?;
         let mut option = |name: &str| parts.options.remove(name);
         let host = option("host").or(parts.host).unwrap_or_else(|| "localhost".to_owned());
         let port = option("port").or(parts.port).map_or(Ok(5432), |port| number("port", &port))?;
@@ -105,60 +94,9 @@ impl Address {
     }
 }
 
-fn split(url: &str) -> Result<Parts> {
-    let rest = url
-        .strip_prefix("postgresql://")
-        .or_else(|| url.strip_prefix("postgres://"))
-        .ok_or_else(|| invalid("it does not begin with postgresql://".to_owned()))?;
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let (login, place) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let (user, password) = login.split_once(':').map_or((login, None), |(user, password)| (user, Some(password)));
-    let (host, port) = match place.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port),
-        _ => (place, ""),
-    };
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let mut options = BTreeMap::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').ok_or_else(|| invalid("an option has no value".to_owned()))?;
-        options.insert(decode(name)?, decode(value)?);
-    }
-    Ok(Parts {
-        user: present(user)?,
-        password: password.map(decode).transpose()?,
-        host: present(host)?,
-        port: present(port)?,
-        database: present(database)?,
-        options,
-    })
-}
-
-fn present(text: &str) -> Result<Option<String>> {
-    if text.is_empty() { Ok(None) } else { decode(text).map(Some) }
-}
-
-fn decode(text: &str) -> Result<String> {
-    let malformed = || invalid("a percent-encoded part is malformed".to_owned());
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let (pair, tail) = rest.split_at_checked(2).ok_or_else(malformed)?;
-        bytes.extend(hex::decode(pair).map_err(|_| malformed())?);
-        rest = tail;
-    }
-    String::from_utf8(bytes).map_err(|_| malformed())
-}
-
 fn security(mode: Option<&str>, host: &str) -> Result<Security> {
-    let loopback = host.starts_with('/') || host == "localhost" || host == "::1" || host.starts_with("127.");
     match mode {
-        None if loopback => Ok(Security::Prefer),
+        None if is_local(host) => Ok(Security::Prefer),
         None | Some("require") => Ok(Security::Require),
         Some("disable") => Ok(Security::Disable),
         Some("prefer" | "allow") => Ok(Security::Prefer),
@@ -170,10 +108,6 @@ fn security(mode: Option<&str>, host: &str) -> Result<Security> {
 
 fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T> {
     text.parse().map_err(|_| invalid(format!("{name} is not a number in range")))
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn label(user: Option<&str>, host: &str, port: u16, database: Option<&str>) -> String {

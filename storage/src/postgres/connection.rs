@@ -1,11 +1,10 @@
 //! Connections to one server: at most so many, reused, each with the same session settings. Knows no tables.
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -14,7 +13,10 @@ use super::address::Address;
 use super::failure::failure;
 use super::sql::identifier;
 use super::tls;
+use crate::connections::{Connections, Link};
 use crate::error::{Error, Result};
+
+pub(super) use crate::connections::Tag;
 
 /// The oldest server that is supported: block ranges are scanned by range from version 14 on.
 const SERVER_VERSION_MIN: u32 = 140_000;
@@ -36,32 +38,18 @@ const SEARCH_PATH: &str = "\
         pg_catalog.concat_ws(', ', $1::text, nullif(pg_catalog.current_setting('search_path'), '')), false), \
         pg_catalog.current_setting('server_version_num')";
 
-/// Which sessions may serve a request: those of one snapshot, or those in no transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tag(u64);
-
-impl Tag {
-    /// A session in no transaction.
-    pub(super) const FREE: Tag = Tag(0);
-}
-
 /// Opens and keeps sessions.
-///
-/// **Invariant:** sessions in use and idle together never exceed `connections_max`; an idle one gives way.
 pub(super) struct Pool {
     address: Address,
     /// Where sessions look for names before they look anywhere else: types of the schema are written without it.
     schema: String,
     tls: Option<MakeRustlsConnect>,
-    connections_max: usize,
-    permits: Arc<Semaphore>,
-    idle: Mutex<Vec<(Tag, Link)>>,
-    tags: AtomicU64,
+    connections: Connections<Wire>,
 }
 
 /// One session, for its holder alone. Dropping it closes the connection at once, so that the server rolls back.
 pub(super) struct Session {
-    link: Link,
+    wire: Wire,
     pool: Arc<Pool>,
     permit: OwnedSemaphorePermit,
     /// Whether it was opened for this request, so that its transaction has yet to begin.
@@ -69,7 +57,7 @@ pub(super) struct Session {
 }
 
 /// A client and the task that moves its bytes.
-struct Link {
+struct Wire {
     client: Client,
     driver: Option<JoinHandle<()>>,
 }
@@ -80,12 +68,9 @@ impl Pool {
     /// # Errors
     /// `Missing` or `Invalid` if the trusted certificates cannot be read.
     pub(super) fn new(address: Address, schema: &str, connections_max: usize) -> Result<Arc<Pool>> {
-        let connections_max = connections_max.max(2);
         let tls = tls::connector(&address)?;
-        let permits = Arc::new(Semaphore::new(connections_max));
-        let idle = Mutex::new(Vec::new());
-        let schema = schema.to_owned();
-        Ok(Arc::new(Pool { address, schema, tls, connections_max, permits, idle, tags: AtomicU64::new(1) }))
+        let (schema, connections) = (schema.to_owned(), Connections::new(connections_max.max(2)));
+        Ok(Arc::new(Pool { address, schema, tls, connections }))
     }
 
     /// The endpoint for people.
@@ -95,27 +80,27 @@ impl Pool {
 
     /// How many sessions may be open at once.
     pub(super) fn connections_max(&self) -> usize {
-        self.connections_max
+        self.connections.connections_max()
     }
 
     /// A tag no other snapshot has.
     pub(super) fn new_tag(&self) -> Tag {
-        Tag(self.tags.fetch_add(1, Ordering::Relaxed))
+        self.connections.new_tag()
     }
 
     /// A session, waiting while all are in use: an idle one of `tag`, or a new one.
     pub(super) async fn session(self: &Arc<Pool>, tag: Tag) -> Result<Session> {
-        let permit = self.permits.clone().acquire_owned().await.map_err(|error| Error::internal("pool", error))?;
-        let (link, fresh) = match self.take_idle(tag) {
-            Some(link) => (link, false),
+        let (permit, idle) = self.connections.turn(tag).await?;
+        let (wire, fresh) = match idle {
+            Some(wire) => (wire, false),
             None => (self.connect().await?, true),
         };
-        Ok(Session { link, pool: self.clone(), permit, fresh })
+        Ok(Session { wire, pool: self.clone(), permit, fresh })
     }
 
     /// Closes the idle sessions of a snapshot that is over.
     pub(super) fn forget(&self, tag: Tag) {
-        self.lock().extract_if(.., |(other, _)| *other == tag).for_each(|(_, link)| link.close());
+        self.connections.forget(tag);
     }
 
     /// Maps a client error; see [`failure`].
@@ -123,35 +108,18 @@ impl Pool {
         failure(&self.address.label, object, error)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Tag, Link)>> {
-        self.idle.lock().expect("no holder of this lock can panic")
-    }
-
-    fn take_idle(&self, tag: Tag) -> Option<Link> {
-        let mut idle = self.lock();
-        idle.retain(|(_, link)| !link.client.is_closed());
-        if let Some(index) = idle.iter().rposition(|(other, _)| *other == tag) {
-            return Some(idle.swap_remove(index).1);
-        }
-        let in_use = self.connections_max - self.permits.available_permits();
-        while idle.len() + in_use > self.connections_max {
-            idle.remove(0).1.close();
-        }
-        None
-    }
-
-    async fn connect(&self) -> Result<Link> {
-        let link = match &self.tls {
-            None => self.address.config.connect(NoTls).await.map(Link::spawn),
-            Some(tls) => self.address.config.connect(tls.clone()).await.map(Link::spawn),
+    async fn connect(&self) -> Result<Wire> {
+        let wire = match &self.tls {
+            None => self.address.config.connect(NoTls).await.map(Wire::spawn),
+            Some(tls) => self.address.config.connect(tls.clone()).await.map(Wire::spawn),
         };
-        let link = link.map_err(|error| self.failure("the server", error))?;
-        link.client.batch_execute(SESSION_SETTINGS).await.map_err(|error| self.failure("the server", error))?;
-        let version = link.client.query_one(SEARCH_PATH, &[&identifier(&self.schema)]).await;
+        let wire = wire.map_err(|error| self.failure("the server", error))?;
+        wire.client.batch_execute(SESSION_SETTINGS).await.map_err(|error| self.failure("the server", error))?;
+        let version = wire.client.query_one(SEARCH_PATH, &[&identifier(&self.schema)]).await;
         let version = version.map_err(|error| self.failure("the server", error))?;
         let version = version.get::<_, String>(1).parse::<u32>().ok();
         match version {
-            Some(version) if version >= SERVER_VERSION_MIN => Ok(link),
+            Some(version) if version >= SERVER_VERSION_MIN => Ok(wire),
             Some(version) => Err(Error::Unsupported {
                 what: format!("PostgreSQL {} at {}", version / 10_000, self.label()),
                 why: format!("version {} or later is needed", SERVER_VERSION_MIN / 10_000),
@@ -164,9 +132,8 @@ impl Pool {
 impl Session {
     /// Gives the session back for the next request of `tag`. Only for sessions in good order.
     pub(super) fn park(self, tag: Tag) {
-        let Session { link, pool, permit, .. } = self;
-        pool.lock().push((tag, link));
-        drop(permit);
+        let Session { wire, pool, permit, .. } = self;
+        pool.connections.park(tag, wire, permit);
     }
 
     /// Maps a client error; see [`failure`].
@@ -184,12 +151,12 @@ impl Deref for Session {
     type Target = Client;
 
     fn deref(&self) -> &Client {
-        &self.link.client
+        &self.wire.client
     }
 }
 
-impl Link {
-    fn spawn<S, T>((client, connection): (Client, Connection<S, T>)) -> Link
+impl Wire {
+    fn spawn<S, T>((client, connection): (Client, Connection<S, T>)) -> Wire
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -199,7 +166,13 @@ impl Link {
                 tracing::debug!(%error, "connection ended");
             }
         });
-        Link { client, driver: Some(driver) }
+        Wire { client, driver: Some(driver) }
+    }
+}
+
+impl Link for Wire {
+    fn is_closed(&self) -> bool {
+        self.client.is_closed()
     }
 
     /// Says goodbye: without its client the driver tells the server and ends by itself.
@@ -208,7 +181,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for Wire {
     fn drop(&mut self) {
         if let Some(driver) = &self.driver {
             driver.abort();

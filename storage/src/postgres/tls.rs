@@ -1,17 +1,16 @@
 //! TLS to a server, by rustls. Knows certificates, not SQL.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{Address, Security};
+use crate::certificates::{trusted_here, trusted_in};
 use crate::error::{Error, Result};
 
 /// The connector for `address`; `None` where no TLS is spoken.
@@ -36,30 +35,15 @@ pub(super) fn connector(address: &Address) -> Result<Option<MakeRustlsConnect>> 
 }
 
 fn web_pki(address: &Address, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
-    let (roots, from) = match &address.root_certificates {
-        Some(path) => (roots_in(path)?, format!("file \"{}\"", path.display())),
-        None => (system_roots(), "the system's trusted certificates".to_owned()),
+    let (trusted, from) = match &address.root_certificates {
+        Some(path) => (trusted_in(path)?, format!("file \"{}\"", path.display())),
+        None => (trusted_here(), "the system's trusted certificates".to_owned()),
     };
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted);
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
         .map_err(|error| Error::Invalid { what: from, why: error.to_string() })
-}
-
-fn roots_in(path: &Path) -> Result<RootCertStore> {
-    let what = || format!("file \"{}\"", path.display());
-    let text = std::fs::read(path).map_err(|error| Error::io(what(), error))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&text) {
-        let certificate = certificate.map_err(|error| Error::Invalid { what: what(), why: error.to_string() })?;
-        roots.add(certificate).map_err(|error| Error::Invalid { what: what(), why: error.to_string() })?;
-    }
-    Ok(roots)
-}
-
-fn system_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
 }
 
 /// `prefer` and `require`: whoever answers is accepted, as libpq does.

@@ -11,7 +11,7 @@ const ERA_DAYS: i64 = 146_097;
 const EPOCH_DAYS: i64 = 719_468;
 
 /// Days since 1970-01-01 of a valid civil date.
-pub(super) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+pub(crate) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -22,7 +22,7 @@ pub(super) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
 }
 
 /// Year, month and day of a day since 1970-01-01.
-pub(super) fn civil_from_days(days: i64) -> (i64, u32, u32) {
+pub(crate) fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let days = days + EPOCH_DAYS;
     let era = days.div_euclid(ERA_DAYS);
     let day_of_era = days.rem_euclid(ERA_DAYS);
@@ -36,7 +36,7 @@ pub(super) fn civil_from_days(days: i64) -> (i64, u32, u32) {
 }
 
 /// Days in a month, or `None` if there is no such month.
-pub(super) fn days_in_month(year: i64, month: u32) -> Option<u32> {
+pub(crate) fn days_in_month(year: i64, month: u32) -> Option<u32> {
     let leap = year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0);
     match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => Some(31),

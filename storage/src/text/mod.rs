@@ -21,7 +21,7 @@
 //! **Invariant:** what is rendered parses back to the same value. Parsing never rounds, wraps or guesses, and a reason
 //! for refusing never holds the value. White space around anything but text, JSON and bytes is ignored.
 
-mod calendar;
+pub(crate) mod calendar;
 mod interval;
 mod list;
 mod temporal;

@@ -1,7 +1,6 @@
-//! Which PostgreSQL there is, and the account it runs as: it refuses to run as root.
+//! Which PostgreSQL there is, and certificates for it.
 
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -48,43 +47,6 @@ fn candidates() -> Vec<PathBuf> {
     folders.extend(versions.into_iter().rev().map(|(_, bin)| bin));
     folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     folders
-}
-
-/// The account `postgres`, taken on when the tests run as root.
-#[derive(Clone, Copy, Debug)]
-pub struct Account {
-    user: u32,
-    group: u32,
-}
-
-impl Account {
-    /// `None` when not root: then the server runs as whoever runs the tests.
-    ///
-    /// # Panics
-    /// If root has no account `postgres` to become.
-    pub fn when_root() -> Option<Account> {
-        if id(&["-u"]) != Some(0) {
-            return None;
-        }
-        let account = id(&["-u", "postgres"]).zip(id(&["-g", "postgres"])).map(|(user, group)| Account { user, group });
-        assert!(account.is_some(), "root needs the account postgres to run servers: run scripts/setup-tests.sh");
-        account
-    }
-
-    /// Gives it `path`.
-    pub fn own(self, path: &Path) {
-        chown(path, Some(self.user), Some(self.group)).expect("root may give files away");
-    }
-
-    /// Makes `command` run as it.
-    pub fn become_it(self, command: &mut Command) {
-        command.uid(self.user).gid(self.group);
-    }
-}
-
-fn id(arguments: &[&str]) -> Option<u32> {
-    let output = Command::new("id").args(arguments).output().ok()?;
-    String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }
 
 /// Makes an authority (`ca.crt`) and a certificate for localhost signed by it (`server.crt`, `server.key`) in `folder`.

@@ -57,6 +57,7 @@ fn traits(row: &Row, owned: Option<&Sequence>) -> Traits {
         charset: None,
         collation: row.get(6),
         comment: row.get(7),
+        attributes: None,
     }
 }
 
