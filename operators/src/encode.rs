@@ -27,6 +27,7 @@ use arrow_array::types::{
 use arrow_array::{
     Array, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray, PrimitiveArray, RecordBatch, StringArray,
 };
+use arrow_buffer::NullBuffer;
 use sensei_storage::{LogicalType, canonicalize_json_text, decimal};
 
 /// Name of this encoding in evidence.
@@ -40,7 +41,7 @@ pub struct RowEncoder<'a> {
 
 #[derive(Debug)]
 struct Column<'a> {
-    array: &'a dyn Array,
+    nulls: Option<&'a NullBuffer>,
     values: Values<'a>,
 }
 
@@ -115,17 +116,16 @@ impl<'a> Column<'a> {
                 Values::List(list, Box::new(Column::new(element, list.values())))
             }
         };
-        Column { array, values }
+        Column { nulls: array.nulls(), values }
     }
 
     fn encode(&self, row: usize, out: &mut Vec<u8>) {
-        if self.array.is_null(row) {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             out.push(0);
             return;
         }
-        out.push(1);
         match &self.values {
-            Values::Boolean(values) => counted(out, &[u8::from(values.value(row))]),
+            Values::Boolean(values) => fixed(out, [u8::from(values.value(row))]),
             Values::Int16(values) => integer(out, values.value(row).into()),
             Values::Int32(values) => integer(out, values.value(row).into()),
             Values::Int64(values) => integer(out, values.value(row)),
@@ -161,20 +161,38 @@ impl<'a> Column<'a> {
 }
 
 fn counted(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    out.extend_from_slice(&header(bytes.len()));
     out.extend_from_slice(bytes);
 }
 
 fn counted_with(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
-    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&header(0));
     write(out);
-    let length = (out.len() - start - 4) as u32;
-    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    let length = out.len() - start - HEADER_BYTES;
+    out[start..start + HEADER_BYTES].copy_from_slice(&header(length));
+}
+
+const HEADER_BYTES: usize = 5;
+
+/// What stands before the canonical bytes of a value that is not NULL.
+fn header(length: usize) -> [u8; HEADER_BYTES] {
+    let [a, b, c, d] = (length as u32).to_le_bytes();
+    [1, a, b, c, d]
+}
+
+/// A value of so many bytes, in one piece: most columns are numbers, and most of the time went into appending them.
+fn fixed<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
+    /// Of the longest such value.
+    const CELL_BYTES_MAX: usize = HEADER_BYTES + 16;
+    let mut cell = [0; CELL_BYTES_MAX];
+    cell[..HEADER_BYTES].copy_from_slice(&header(N));
+    cell[HEADER_BYTES..HEADER_BYTES + N].copy_from_slice(&bytes);
+    out.extend_from_slice(&cell[..HEADER_BYTES + N]);
 }
 
 fn integer(out: &mut Vec<u8>, value: i64) {
-    counted(out, &i128::from(value).to_le_bytes());
+    fixed(out, i128::from(value).to_le_bytes());
 }
 
 fn float(out: &mut Vec<u8>, value: f64) {
@@ -185,7 +203,7 @@ fn float(out: &mut Vec<u8>, value: f64) {
     } else {
         value
     };
-    counted(out, &folded.to_le_bytes());
+    fixed(out, folded.to_le_bytes());
 }
 
 /// Text that is not JSON cannot equal any canonical JSON, so it is marked and kept as it is: the check before writing

@@ -3,7 +3,14 @@
 use arrow_array::RecordBatch;
 use sensei_storage::{Digest, LogicalType};
 
+use crate::blake::Hashes;
 use crate::encode::RowEncoder;
+
+/// Bytes of rows that are encoded before they are hashed together: they stay in the processor's cache, and most rows find
+/// enough others of their length.
+const WINDOW_BYTES: usize = 64 << 10;
+/// Rows that are hashed together at the most.
+const WINDOW_ROWS_MAX: usize = 512;
 
 /// Hashes rows of one table under one job's key: keyed BLAKE3 over row-v1.
 #[derive(Clone, Debug)]
@@ -37,15 +44,9 @@ impl RowHasher {
         digest
     }
 
-    /// Calls `visit(row, hash)` for every row of a batch.
-    pub fn for_each(&self, rows: &RecordBatch, mut visit: impl FnMut(usize, [u8; 32])) {
-        let encoder = RowEncoder::new(rows, &self.types);
-        let mut bytes = Vec::with_capacity(512);
-        for row in 0..rows.num_rows() {
-            bytes.clear();
-            encoder.encode(row, &mut bytes);
-            visit(row, *blake3::keyed_hash(&self.key, &bytes).as_bytes());
-        }
+    /// Calls `visit(row, hash)` for every row of a batch, in order.
+    pub fn for_each(&self, rows: &RecordBatch, visit: impl FnMut(usize, [u8; 32])) {
+        self.hash(&RowEncoder::new(rows, &self.types), rows.num_rows(), visit);
     }
 
     /// The hash of each row's identity. Two versions of one row share it, so they meet in the same bucket.
@@ -54,13 +55,24 @@ impl RowHasher {
             [] => RowEncoder::new(rows, &self.types),
             identity => RowEncoder::of_columns(rows, &self.types, identity),
         };
-        let mut bytes = Vec::with_capacity(64);
-        let identity = |row| {
-            bytes.clear();
-            encoder.encode(row, &mut bytes);
-            *blake3::keyed_hash(&self.key, &bytes).as_bytes()
-        };
-        (0..rows.num_rows()).map(identity).collect()
+        let mut identities = Vec::with_capacity(rows.num_rows());
+        self.hash(&encoder, rows.num_rows(), |_, hash| identities.push(hash));
+        identities
+    }
+
+    fn hash(&self, encoder: &RowEncoder<'_>, row_count: usize, mut visit: impl FnMut(usize, [u8; 32])) {
+        let (mut hashes, mut visited) = (Hashes::new(self.key), 0);
+        for row in 0..row_count {
+            encoder.encode(row, &mut hashes.bytes);
+            hashes.end_input();
+            let is_full = hashes.bytes.len() >= WINDOW_BYTES || hashes.len() == WINDOW_ROWS_MAX;
+            if is_full || row + 1 == row_count {
+                hashes.drain(|hash| {
+                    visit(visited, hash);
+                    visited += 1;
+                });
+            }
+        }
     }
 
     /// Whether rows have an identity of their own (a key), apart from their whole content.

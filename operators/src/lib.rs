@@ -7,6 +7,7 @@
 //! **Invariant:** nothing here knows of SQL dialects, plans, files or clocks, and no type of timely or differential
 //! appears in a public interface.
 
+mod blake;
 mod cast;
 mod check;
 mod clean;

@@ -5,12 +5,16 @@ use arrow_array::builder::{
     Int16Builder, Int32Builder, Int64Builder, IntervalMonthDayNanoBuilder, StringBuilder, Time64MicrosecondBuilder,
     TimestampMicrosecondBuilder,
 };
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, ListArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::Field as ArrowField;
 use std::sync::Arc;
 
 use crate::types::LogicalType;
+
+/// Values, and bytes of values, that room is made for in advance at the most: one huge value says nothing of the next.
+const RESERVED_MAX: usize = 4 << 20;
 
 /// One column under construction. The variant is fixed by the logical type's carrier, so decoders match once per
 /// column and push without further dispatch.
@@ -139,6 +143,36 @@ impl ColumnBuilder {
             ColumnBuilder::Interval(b) => b.append_null(),
             ColumnBuilder::Uuid(b) => b.append_null(),
             ColumnBuilder::List(b) => b.close(false),
+        }
+    }
+
+    /// Makes room for as many values as an earlier batch had, and a little more, so that a column does not grow step by
+    /// step in every batch. The builder must be empty.
+    pub fn reserve_as(&mut self, earlier: &dyn Array) {
+        let more = |size: usize| (size + size / 8).min(RESERVED_MAX);
+        let rows = more(earlier.len());
+        match self {
+            ColumnBuilder::Boolean(b) => *b = BooleanBuilder::with_capacity(rows),
+            ColumnBuilder::Int16(b) => *b = Int16Builder::with_capacity(rows),
+            ColumnBuilder::Int32(b) => *b = Int32Builder::with_capacity(rows),
+            ColumnBuilder::Int64(b) => *b = Int64Builder::with_capacity(rows),
+            ColumnBuilder::Float32(b) => *b = Float32Builder::with_capacity(rows),
+            ColumnBuilder::Float64(b) => *b = Float64Builder::with_capacity(rows),
+            ColumnBuilder::Text(b) => {
+                *b = StringBuilder::with_capacity(rows, more(earlier.as_string::<i32>().value_data().len()));
+            }
+            ColumnBuilder::Bytes(b) => {
+                *b = BinaryBuilder::with_capacity(rows, more(earlier.as_binary::<i32>().value_data().len()));
+            }
+            ColumnBuilder::Date(b) => *b = Date32Builder::with_capacity(rows),
+            ColumnBuilder::Time(b) => *b = Time64MicrosecondBuilder::with_capacity(rows),
+            ColumnBuilder::Timestamp(b) => {
+                let typed = TimestampMicrosecondBuilder::with_capacity(rows);
+                *b = typed.with_data_type(earlier.data_type().clone());
+            }
+            ColumnBuilder::Interval(b) => *b = IntervalMonthDayNanoBuilder::with_capacity(rows),
+            ColumnBuilder::Uuid(b) => *b = FixedSizeBinaryBuilder::with_capacity(rows, 16),
+            ColumnBuilder::List(_) => {}
         }
     }
 

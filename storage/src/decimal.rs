@@ -39,8 +39,8 @@ struct Finite {
 /// assert_eq!(sensei_storage::decimal::normalize("-012.50"), "-12.5");
 /// ```
 pub fn normalize(text: &str) -> Cow<'_, str> {
-    if is_normal(text) {
-        return Cow::Borrowed(text);
+    if let Some(part) = normal_part(text) {
+        return Cow::Borrowed(part);
     }
     match read(text) {
         Ok(Number::NaN) => Cow::Borrowed("NaN"),
@@ -108,16 +108,24 @@ fn infinity(negative: bool) -> &'static str {
     if negative { "-Infinity" } else { "Infinity" }
 }
 
-/// Whether `text` is its own normal form. Covers almost every value met, without allocating.
-fn is_normal(text: &str) -> bool {
-    if text == "0" {
-        return true;
+/// The normal form where it is a part of `text`: plain, without zeros in front. Covers almost every value met, without
+/// allocating.
+fn normal_part(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let start = usize::from(bytes.first() == Some(&b'-'));
+    let (mut point, mut significant) = (None, start);
+    for (index, byte) in bytes.iter().enumerate().skip(start) {
+        match byte {
+            b'0' if point.is_some() => {}
+            b'0'..=b'9' => significant = index + 1,
+            b'.' if point.is_none() => point = Some(index),
+            _ => return None,
+        }
     }
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = unsigned.split_once('.').map_or((unsigned, None), |(w, f)| (w, Some(f)));
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let whole_ok = digits(whole) && (!whole.starts_with('0') || (whole == "0" && fraction.is_some()));
-    whole_ok && fraction.is_none_or(|fraction| digits(fraction) && !fraction.ends_with('0'))
+    let whole = &bytes[start..point.unwrap_or(bytes.len())];
+    let is_plain = !whole.is_empty() && (whole[0] != b'0' || whole.len() == 1) && bytes.last() != Some(&b'.');
+    let kept = &text[..significant];
+    is_plain.then_some(if kept == "-0" { "0" } else { kept })
 }
 
 fn read(text: &str) -> Result<Number, &'static str> {

@@ -68,7 +68,12 @@ impl RowsBuilder {
     /// # Errors
     /// `Internal` if a decoder pushed uneven columns.
     pub fn finish(&mut self) -> Result<Batch> {
-        let arrays = self.columns.iter_mut().map(ColumnBuilder::finish).collect();
+        let finish = |column: &mut ColumnBuilder| {
+            let array = column.finish();
+            column.reserve_as(&array);
+            array
+        };
+        let arrays = self.columns.iter_mut().map(finish).collect();
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(self.kept.len()));
         let mut rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::internal("batch assembly", error))?;

@@ -162,14 +162,14 @@ fn complete(bytes: &[u8], count: usize) -> Result<Option<usize>, Malformed> {
 }
 
 /// Writes the header.
-pub(super) fn put_header(out: &mut BytesMut) {
+pub(super) fn put_header(out: &mut Vec<u8>) {
     out.put_slice(SIGNATURE);
     out.put_u32(0);
     out.put_u32(0);
 }
 
 /// Writes the trailer.
-pub(super) fn put_trailer(out: &mut BytesMut) {
+pub(super) fn put_trailer(out: &mut Vec<u8>) {
     out.put_slice(&TRAILER);
 }
 
@@ -180,8 +180,8 @@ mod tests {
 
     type Row = Vec<Option<Vec<u8>>>;
 
-    fn encode(rows: &[Row]) -> BytesMut {
-        let mut out = BytesMut::new();
+    fn encode(rows: &[Row]) -> Vec<u8> {
+        let mut out = Vec::new();
         put_header(&mut out);
         for row in rows {
             out.put_i16(row.len() as i16);

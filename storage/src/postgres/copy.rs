@@ -4,7 +4,7 @@
 use std::pin::Pin;
 
 use arrow_array::{Array, RecordBatch};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use tokio_postgres::CopyInSink;
 
 use super::binary;
@@ -78,14 +78,14 @@ impl Layout {
     }
 
     /// What comes before the first row.
-    pub(super) fn put_header(&self, out: &mut BytesMut) {
+    pub(super) fn put_header(&self, out: &mut Vec<u8>) {
         if let Format::Binary(_) = self.format {
             binary::put_header(out);
         }
     }
 
     /// What comes after the last row.
-    pub(super) fn put_trailer(&self, out: &mut BytesMut) {
+    pub(super) fn put_trailer(&self, out: &mut Vec<u8>) {
         if let Format::Binary(_) = self.format {
             binary::put_trailer(out);
         }
@@ -120,7 +120,10 @@ impl<'a> RowEncoder<'a> {
     ///
     /// # Errors
     /// `RefusedRow`, naming the column, for a value PostgreSQL cannot hold.
-    pub(super) fn put_row(&self, row: usize, out: &mut BytesMut) -> Result<()> {
+    pub(super) fn put_row(&self, row: usize, out: &mut Vec<u8>) -> Result<()> {
+        if let (RowEncoder::Binary(encoder), false) = (self, self.has_large()) {
+            return encoder.put_row(row, out);
+        }
         self.start_row(out);
         for column in 0..self.column_count() {
             let rest = self.put_cell(row, column, out)?;
@@ -128,6 +131,14 @@ impl<'a> RowEncoder<'a> {
         }
         self.end_row(out);
         Ok(())
+    }
+
+    /// Whether a value may be so large that it is sent in pieces.
+    pub(super) fn has_large(&self) -> bool {
+        match self {
+            RowEncoder::Binary(encoder) => encoder.has_large(),
+            RowEncoder::Text(_) => true,
+        }
     }
 
     /// How many columns are written.
@@ -139,7 +150,7 @@ impl<'a> RowEncoder<'a> {
     }
 
     /// Appends what comes before a row's first column.
-    pub(super) fn start_row(&self, out: &mut BytesMut) {
+    pub(super) fn start_row(&self, out: &mut Vec<u8>) {
         if let RowEncoder::Binary(encoder) = self {
             out.put_i16(encoder.column_count() as i16);
         }
@@ -149,7 +160,7 @@ impl<'a> RowEncoder<'a> {
     ///
     /// # Errors
     /// As of [`RowEncoder::put_row`].
-    pub(super) fn put_cell(&self, row: usize, column: usize, out: &mut BytesMut) -> Result<Rest<'a>> {
+    pub(super) fn put_cell(&self, row: usize, column: usize, out: &mut Vec<u8>) -> Result<Rest<'a>> {
         match self {
             RowEncoder::Binary(encoder) => encoder.put_cell(row, column, out),
             RowEncoder::Text(encoder) => encoder.put_cell(row, column, out),
@@ -157,7 +168,7 @@ impl<'a> RowEncoder<'a> {
     }
 
     /// Appends what comes after a row's last column.
-    pub(super) fn end_row(&self, out: &mut BytesMut) {
+    pub(super) fn end_row(&self, out: &mut Vec<u8>) {
         if let RowEncoder::Text(_) = self {
             out.put_u8(b'\n');
         }
@@ -168,7 +179,7 @@ impl<'a> RowEncoder<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Rest<'a> {
     bytes: &'a [u8],
-    put: fn(&[u8], &mut BytesMut),
+    put: fn(&[u8], &mut Vec<u8>),
 }
 
 impl<'a> Rest<'a> {
@@ -186,7 +197,7 @@ impl<'a> Rest<'a> {
     }
 
     /// Appends a value by `put`, or leaves all of a large one.
-    pub(super) fn of(bytes: &'a [u8], put: fn(&[u8], &mut BytesMut), out: &mut BytesMut) -> Rest<'a> {
+    pub(super) fn of(bytes: &'a [u8], put: fn(&[u8], &mut Vec<u8>), out: &mut Vec<u8>) -> Rest<'a> {
         if Rest::is_large(bytes) {
             return Rest { bytes, put };
         }
@@ -200,11 +211,11 @@ impl<'a> Rest<'a> {
     }
 
     /// Appends one piece.
-    pub(super) fn put(&self, piece: &[u8], out: &mut BytesMut) {
+    pub(super) fn put(&self, piece: &[u8], out: &mut Vec<u8>) {
         (self.put)(piece, out);
     }
 }
 
-fn put_as_it_is(bytes: &[u8], out: &mut BytesMut) {
+fn put_as_it_is(bytes: &[u8], out: &mut Vec<u8>) {
     out.put_slice(bytes);
 }

@@ -60,7 +60,7 @@ pub(super) fn decode(
     form: &Form,
     field: Option<&[u8]>,
     column: &mut ColumnBuilder,
-    scratch: &mut String,
+    scratch: &mut Vec<u8>,
 ) -> Result<(), Unfit> {
     let Some(bytes) = field else {
         column.append_null();
@@ -77,12 +77,12 @@ pub(super) fn decode(
             Form::Numeric => {
                 scratch.clear();
                 numeric::decode(bytes, scratch).ok_or(Unfit::Malformed("a numeric is malformed"))?;
-                b.append_value(&scratch);
+                b.append_value(ascii(scratch));
             }
             Form::Bits => {
                 scratch.clear();
                 bits(bytes, scratch)?;
-                b.append_value(&scratch);
+                b.append_value(ascii(scratch));
             }
             Form::Jsonb => match bytes.split_first() {
                 Some((&JSONB_VERSION, text)) => b.append_value(utf8(text)?),
@@ -117,13 +117,17 @@ fn utf8(bytes: &[u8]) -> Result<&str, Unfit> {
     std::str::from_utf8(bytes).map_err(|_| Unfit::Fault("the text is not valid UTF-8"))
 }
 
-fn bits(mut bytes: &[u8], out: &mut String) -> Result<(), Unfit> {
+fn ascii(digits: &[u8]) -> &str {
+    std::str::from_utf8(digits).expect("digits and words are ASCII")
+}
+
+fn bits(mut bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Unfit> {
     const MALFORMED: Unfit = Unfit::Malformed("a bit string has the wrong length");
     let count = usize::try_from(bytes.try_get_i32().map_err(|_| MALFORMED)?).map_err(|_| MALFORMED)?;
     if bytes.len() != count.div_ceil(8) {
         return Err(MALFORMED);
     }
-    out.extend((0..count).map(|bit| if bytes[bit / 8] & (0x80 >> (bit % 8)) == 0 { '0' } else { '1' }));
+    out.extend((0..count).map(|bit| if bytes[bit / 8] & (0x80 >> (bit % 8)) == 0 { b'0' } else { b'1' }));
     Ok(())
 }
 
@@ -154,7 +158,7 @@ fn interval(bytes: &[u8]) -> Result<IntervalMonthDayNano, Unfit> {
     Ok(IntervalMonthDayNano::new(months, days, nanos))
 }
 
-fn list(form: &Form, mut bytes: &[u8], list: &mut ListBuilder, scratch: &mut String) -> Result<(), Unfit> {
+fn list(form: &Form, mut bytes: &[u8], list: &mut ListBuilder, scratch: &mut Vec<u8>) -> Result<(), Unfit> {
     const SHORT: Unfit = Unfit::Malformed("an array is cut short");
     let dimensions = bytes.try_get_i32().map_err(|_| SHORT)?;
     let (_has_null, _element) = (bytes.try_get_i32().map_err(|_| SHORT)?, bytes.try_get_u32().map_err(|_| SHORT)?);

@@ -43,7 +43,7 @@ pub(crate) fn read(bytes: &[u8]) {
         all.iter().cycle().skip(first).take(1 + usize::from(*choice) / all.len()).cloned().collect();
     let forms: Vec<Form> = chosen.iter().map(Form::of).collect();
     let mut builders: Vec<ColumnBuilder> = chosen.iter().map(ColumnBuilder::new).collect();
-    let mut scratch = String::new();
+    let mut scratch = Vec::new();
     let mut tuples = Tuples::new(chosen.len());
     for chunk in stream.chunks(1 + usize::from(*chunk)) {
         let outcome = tuples.feed(chunk, |fields, _| {

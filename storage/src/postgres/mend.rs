@@ -1,7 +1,6 @@
 //! Replaces single rows by their physical address, all or nothing.
 
 use arrow_array::RecordBatch;
-use bytes::BytesMut;
 use futures::SinkExt;
 use tokio_postgres::error::SqlState;
 
@@ -111,15 +110,15 @@ async fn insert(session: &Session, relation: &Relation, table: &TargetTable, row
     let failure = |error| session.failure(&relation.label(), error);
     let layout = Layout::new(relation, &table.fields)?;
     let mut copy = layout.copy_in(session, relation, table).await?;
-    let mut buffer = BytesMut::new();
+    let mut buffer = Vec::new();
     layout.put_header(&mut buffer);
     for batch in rows {
         let encoder = layout.encoder(table, batch)?;
         (0..batch.num_rows()).try_for_each(|row| encoder.put_row(row, &mut buffer))?;
-        copy.send(buffer.split().freeze()).await.map_err(failure)?;
+        copy.send(std::mem::take(&mut buffer).into()).await.map_err(failure)?;
     }
     layout.put_trailer(&mut buffer);
-    copy.send(buffer.freeze()).await.map_err(failure)?;
+    copy.send(buffer.into()).await.map_err(failure)?;
     let copied = copy.as_mut().finish().await.map_err(failure)?;
     let wanted: usize = rows.iter().map(RecordBatch::num_rows).sum();
     if copied != wanted as u64 {

@@ -3,7 +3,7 @@
 //! On the wire: digit count, weight, sign, display scale (16 bits each), then digits in base 10,000. The value is the
 //! sum of digit[i] × 10000^(weight − i).
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BufMut};
 
 const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xc000;
@@ -18,14 +18,14 @@ const WHOLE_DIGITS_MAX: usize = 131_072;
 const SCALE_MAX: usize = 16_383;
 
 /// Appends the text PostgreSQL would print for `bytes`; `None` if they are not a numeric.
-pub(super) fn decode(mut bytes: &[u8], out: &mut String) -> Option<()> {
+pub(super) fn decode(mut bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let count = bytes.try_get_u16().ok()? as usize;
     let weight = bytes.try_get_i16().ok()?;
     let sign = bytes.try_get_u16().ok()?;
     let scale = bytes.try_get_u16().ok()? as usize;
     match sign {
         0 => {}
-        NEGATIVE => out.push('-'),
+        NEGATIVE => out.push(b'-'),
         _ => return special(sign, out),
     }
     let (digits, rest) = bytes.as_chunks::<2>();
@@ -40,63 +40,52 @@ pub(super) fn decode(mut bytes: &[u8], out: &mut String) -> Option<()> {
     };
     push_whole(i32::from(weight), digit, out)?;
     if scale > 0 {
-        out.push('.');
+        out.push(b'.');
         let end = out.len() + scale;
         for place in 1..=scale.div_ceil(GROUP) {
-            push_group(digit(-(place as i32))?, out);
+            out.extend_from_slice(&group(digit(-(place as i32))?));
         }
         out.truncate(end);
     }
     Some(())
 }
 
-fn special(sign: u16, out: &mut String) -> Option<()> {
-    out.push_str(match sign {
-        NAN => "NaN",
-        INFINITY => "Infinity",
-        MINUS_INFINITY => "-Infinity",
+fn special(sign: u16, out: &mut Vec<u8>) -> Option<()> {
+    out.extend_from_slice(match sign {
+        NAN => b"NaN",
+        INFINITY => b"Infinity",
+        MINUS_INFINITY => b"-Infinity",
         _ => return None,
     });
     Some(())
 }
 
-fn push_whole(weight: i32, digit: impl Fn(i32) -> Option<u16>, out: &mut String) -> Option<()> {
+fn push_whole(weight: i32, digit: impl Fn(i32) -> Option<u16>, out: &mut Vec<u8>) -> Option<()> {
     let mut leading = true;
     for place in (0..=weight).rev() {
         let digit = digit(place)?;
         if leading && digit > 0 {
-            let mut text = [0; 4];
-            let start = group(digit, &mut text);
-            out.push_str(std::str::from_utf8(&text[start..]).expect("decimal digits are ASCII"));
+            let text = group(digit);
+            let start = text.iter().position(|place| *place != b'0').unwrap_or(GROUP);
+            out.extend_from_slice(&text[start..]);
             leading = false;
         } else if !leading {
-            push_group(digit, out);
+            out.extend_from_slice(&group(digit));
         }
     }
     if leading {
-        out.push('0');
+        out.push(b'0');
     }
     Some(())
 }
 
-/// Writes four decimal digits and returns where the first that is not zero stands.
-fn group(digit: u16, text: &mut [u8; 4]) -> usize {
-    let mut rest = digit;
-    for place in text.iter_mut().rev() {
-        *place = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    text.iter().position(|place| *place != b'0').unwrap_or(GROUP)
-}
-
-fn push_group(digit: u16, out: &mut String) {
-    let mut text = [0; 4];
-    group(digit, &mut text);
-    out.push_str(std::str::from_utf8(&text).expect("decimal digits are ASCII"));
+/// Four decimal digits.
+fn group(digit: u16) -> [u8; GROUP] {
+    [digit / 1000, digit / 100 % 10, digit / 10 % 10, digit % 10].map(|place| b'0' + place as u8)
 }
 
 /// Appends the binary form of a plain decimal such as `-12.50`, `NaN` or `Infinity`; `None` for any other text.
-pub(super) fn encode(text: &str, out: &mut BytesMut) -> Option<()> {
+pub(super) fn encode(text: &str, out: &mut Vec<u8>) -> Option<()> {
     let special = match text {
         "NaN" => Some(NAN),
         "Infinity" => Some(INFINITY),
@@ -126,7 +115,7 @@ pub(super) fn encode(text: &str, out: &mut BytesMut) -> Option<()> {
     Some(())
 }
 
-fn put_finite(sign: u16, whole: &[u8], fraction: &[u8], out: &mut BytesMut) {
+fn put_finite(sign: u16, whole: &[u8], fraction: &[u8], out: &mut Vec<u8>) {
     let header = out.len();
     out.put_slice(&[0; 8]);
     let groups_before = whole.len().div_ceil(GROUP);
@@ -159,7 +148,7 @@ fn put_finite(sign: u16, whole: &[u8], fraction: &[u8], out: &mut BytesMut) {
     fields.put_u16(fraction.len() as u16);
 }
 
-fn put_special(sign: u16, out: &mut BytesMut) {
+fn put_special(sign: u16, out: &mut Vec<u8>) {
     out.put_u32(0);
     out.put_u16(sign);
     out.put_u16(0);
@@ -171,10 +160,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn there_and_back(text: &str) -> Option<String> {
-        let (mut bytes, mut back) = (BytesMut::new(), String::new());
+        let (mut bytes, mut back) = (Vec::new(), Vec::new());
         encode(text, &mut bytes)?;
         decode(&bytes, &mut back)?;
-        Some(back)
+        Some(String::from_utf8(back).unwrap())
     }
 
     proptest! {
@@ -185,8 +174,8 @@ mod tests {
 
         #[test]
         fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..40), text in "[-+.0-9eN]{0,12}") {
-            let _ = decode(&bytes, &mut String::new());
-            let _ = encode(&text, &mut BytesMut::new());
+            let _ = decode(&bytes, &mut Vec::new());
+            let _ = encode(&text, &mut Vec::new());
         }
     }
 

@@ -66,7 +66,7 @@ impl Query {
             hidden: hidden.len(),
             locator: scan.locator,
             rows: RowsBuilder::new(&scan.fields, scan.locator),
-            scratch: String::new(),
+            scratch: Vec::new(),
             bytes: 0,
         };
         Ok(Query { select, decoder })
@@ -213,7 +213,7 @@ struct Decoder {
     hidden: usize,
     locator: bool,
     rows: RowsBuilder,
-    scratch: String,
+    scratch: Vec<u8>,
     /// Bytes on the wire since the last batch, which are near enough to those of the arrays.
     bytes: usize,
 }
@@ -254,7 +254,7 @@ impl Decoder {
         let parts = self.key.iter().map(|(index, field)| {
             let mut column = ColumnBuilder::new(&field.logical);
             let bytes = fields.clone().nth(*index)??;
-            decode(&Form::of(&field.logical), Some(bytes), &mut column, &mut String::new()).ok()?;
+            decode(&Form::of(&field.logical), Some(bytes), &mut column, &mut Vec::new()).ok()?;
             let mut part = format!("{}=", field.name);
             text::render(&field.logical, column.finish().as_ref(), 0, &mut part);
             Some(part)

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{IntervalMonthDayNanoType, Time64MicrosecondType};
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 use super::copy::Rest;
 use super::decode::DAY_MICROS;
@@ -48,7 +48,7 @@ impl<'a> TextEncoder<'a> {
     ///
     /// # Errors
     /// `RefusedRow`, naming the column, for a value PostgreSQL cannot hold.
-    pub(super) fn put_cell(&self, row: usize, column: usize, out: &mut BytesMut) -> Result<Rest<'a>> {
+    pub(super) fn put_cell(&self, row: usize, column: usize, out: &mut Vec<u8>) -> Result<Rest<'a>> {
         if column > 0 {
             out.put_u8(b'\t');
         }
@@ -62,7 +62,7 @@ impl<'a> TextEncoder<'a> {
 }
 
 impl<'a> Column<'a> {
-    fn put(&self, row: usize, out: &mut BytesMut) -> Result<Rest<'a>, &'static str> {
+    fn put(&self, row: usize, out: &mut Vec<u8>) -> Result<Rest<'a>, &'static str> {
         if self.array.is_null(row) {
             out.put_slice(b"\\N");
             return Ok(Rest::NOTHING);
@@ -149,7 +149,7 @@ fn render_list(element: &LogicalType, values: &dyn Array, out: &mut String) -> R
 }
 
 /// Appends text with the characters that mean something to COPY escaped.
-fn put_escaped(mut rest: &[u8], out: &mut BytesMut) {
+fn put_escaped(mut rest: &[u8], out: &mut Vec<u8>) {
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\\' | b'\n' | b'\r' | b'\t')) {
         out.put_slice(&rest[..at]);
         out.put_slice(match rest[at] {
@@ -163,7 +163,7 @@ fn put_escaped(mut rest: &[u8], out: &mut BytesMut) {
     out.put_slice(rest);
 }
 
-fn put_hex(bytes: &[u8], out: &mut BytesMut) {
+fn put_hex(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.reserve(bytes.len() * 2);
     for byte in bytes {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use bytes::BytesMut;
 use futures::SinkExt;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -82,8 +81,8 @@ impl Trial for PostgresTrial {
 }
 
 impl PostgresTrial {
-    fn encode(&self, rows: &RecordBatch) -> Result<BytesMut> {
-        let mut buffer = BytesMut::new();
+    fn encode(&self, rows: &RecordBatch) -> Result<Vec<u8>> {
+        let mut buffer = Vec::new();
         self.layout.put_header(&mut buffer);
         let encoder = self.layout.encoder(&self.table, rows)?;
         (0..rows.num_rows()).try_for_each(|row| encoder.put_row(row, &mut buffer))?;
@@ -91,10 +90,10 @@ impl PostgresTrial {
         Ok(buffer)
     }
 
-    async fn copy(&self, encoded: BytesMut, rows: u64) -> Result<()> {
+    async fn copy(&self, encoded: Vec<u8>, rows: u64) -> Result<()> {
         let failure = |error| self.session.failure(&self.relation.label(), error);
         let mut copy = self.layout.copy_in(&self.session, &self.relation, &self.table).await?;
-        copy.send(encoded.freeze()).await.map_err(failure)?;
+        copy.send(encoded.into()).await.map_err(failure)?;
         let copied = copy.as_mut().finish().await.map_err(failure)?;
         if copied != rows {
             return Err(kept_out(&self.relation, copied, rows));

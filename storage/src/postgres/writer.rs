@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::SinkExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{CopyInSink, Row};
 
 use super::bookkeeping::{self, OBJECT, signed};
 use super::connection::{Pool, Session, Tag};
-use super::copy::Layout;
+use super::copy::{Layout, RowEncoder};
 use super::failure::is_lost;
 use super::mend::{Silence, must_be_silent, silence, unsilence};
 use super::relation::Relation;
@@ -22,8 +22,10 @@ use super::{Postgres, table};
 use crate::error::{Error, Result};
 use crate::target::{Begin, Commit, Token, Write, Writer};
 
-/// Bytes per message to the server: large enough that messages cost nothing, small beside a batch.
-const CHUNK_BYTES: usize = 256 << 10;
+/// Bytes per message to the server: large enough that messages cost nothing, small enough to stay in the processor's cache.
+const CHUNK_BYTES: usize = 64 << 10;
+/// Room for a chunk and the row that completes it.
+const BUFFER_BYTES: usize = CHUNK_BYTES + (CHUNK_BYTES >> 2);
 /// How often the fate of a commit is asked for after its connection broke, and how long between.
 const SETTLE_ATTEMPTS_MAX: usize = 60;
 const SETTLE_PAUSE: Duration = Duration::from_millis(500);
@@ -141,7 +143,7 @@ struct PostgresWriter {
     pool: Arc<Pool>,
     session: Session,
     copy: Pin<Box<CopyInSink<Bytes>>>,
-    buffer: BytesMut,
+    buffer: Vec<u8>,
     write: Write,
     relation: Relation,
     layout: Arc<Layout>,
@@ -160,15 +162,28 @@ impl PostgresWriter {
         let layout = Arc::new(Layout::new(&relation, &write.table.fields)?);
         let blocks_before = block_count(&session, &relation).await?;
         let copy = layout.copy_in(&session, &relation, &write.table).await?;
-        let mut buffer = BytesMut::with_capacity(CHUNK_BYTES * 2);
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES);
         layout.put_header(&mut buffer);
         Ok(PostgresWriter { pool, session, copy, buffer, write, relation, layout, blocks_before, _turn: turn })
     }
 
     async fn send(&mut self) -> Result<()> {
-        let chunk = self.buffer.split().freeze();
-        self.buffer.reserve(CHUNK_BYTES * 2);
-        self.copy.send(chunk).await.map_err(|error| self.session.failure(&self.relation.label(), error))
+        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(BUFFER_BYTES));
+        self.copy.send(chunk.into()).await.map_err(|error| self.session.failure(&self.relation.label(), error))
+    }
+
+    /// Writes a row whose values may be too large to be held twice.
+    async fn write_in_pieces(&mut self, encoder: &RowEncoder<'_>, row: usize) -> Result<()> {
+        encoder.start_row(&mut self.buffer);
+        for column in 0..encoder.column_count() {
+            let rest = encoder.put_cell(row, column, &mut self.buffer)?;
+            for piece in rest.pieces() {
+                self.send().await?;
+                rest.put(piece, &mut self.buffer);
+            }
+        }
+        encoder.end_row(&mut self.buffer);
+        Ok(())
     }
 
     /// Ends the COPY and writes down where the rows are. Returns the full transaction id with the commit.
@@ -228,15 +243,10 @@ impl Writer for PostgresWriter {
         let (table, layout) = (self.write.table.clone(), self.layout.clone());
         let encoder = layout.encoder(&table, rows)?;
         for row in 0..rows.num_rows() {
-            encoder.start_row(&mut self.buffer);
-            for column in 0..encoder.column_count() {
-                let rest = encoder.put_cell(row, column, &mut self.buffer)?;
-                for piece in rest.pieces() {
-                    self.send().await?;
-                    rest.put(piece, &mut self.buffer);
-                }
+            match encoder.has_large() {
+                true => self.write_in_pieces(&encoder, row).await?,
+                false => encoder.put_row(row, &mut self.buffer)?,
             }
-            encoder.end_row(&mut self.buffer);
             if self.buffer.len() >= CHUNK_BYTES {
                 self.send().await?;
             }
