@@ -29,7 +29,7 @@ pub(super) fn parse(system: System, sql: &str) -> Result<Expr, String> {
     let unclear = || format!("its expression is not understood as {}'s SQL", title(system));
     let tokens = Tokenizer::new(dialect, sql).tokenize().map_err(|_| unclear())?;
     if longest_chain(&tokens) > EXPRESSION_CHAIN_MAX {
-        return Err(format!("its expression applies more than {EXPRESSION_CHAIN_MAX} operators one to another"));
+        return Err(format!("its expression is a chain of more than {EXPRESSION_CHAIN_MAX} operators"));
     }
     let mut parser = Parser::new(dialect).with_recursion_limit(EXPRESSION_DEPTH_MAX).with_tokens(plain_trims(tokens));
     let expression = parser.parse_expr().map_err(|_| unclear())?;
