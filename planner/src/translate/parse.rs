@@ -39,24 +39,31 @@ pub(super) fn parse(system: System, sql: &str) -> Result<Expr, String> {
     }
 }
 
-/// At most so many levels the tree of `tokens` has beside those of its brackets. What commas separate stands side by side.
+/// At most so many levels the tree of `tokens` has beside those of its brackets. What commas and the branches of a `CASE`
+/// separate stands side by side.
 fn longest_chain(tokens: &[Token]) -> usize {
     let (mut open, mut length, mut longest) = (vec![0], 0, 0);
     for token in tokens {
-        match token {
-            Token::RParen | Token::RBracket => {
+        let keyword = match token {
+            Token::Word(word) => Some(word.keyword),
+            _ => None,
+        };
+        match (token, keyword) {
+            (Token::RParen | Token::RBracket, _) | (_, Some(Keyword::END)) => {
                 length -= if open.len() > 1 { open.pop().unwrap_or(0) } else { 0 };
             }
-            Token::Comma => length -= open.last_mut().map_or(0, |links: &mut usize| std::mem::take(links)),
-            Token::Whitespace(_) | Token::Number(..) | Token::SingleQuotedString(_) => {}
-            Token::Word(word) if word.keyword == Keyword::NoKeyword => {}
+            (Token::Comma, _) | (_, Some(Keyword::WHEN | Keyword::THEN | Keyword::ELSE)) => {
+                length -= open.last_mut().map_or(0, |links: &mut usize| std::mem::take(links));
+            }
+            (Token::Whitespace(_) | Token::Number(..) | Token::SingleQuotedString(_), _) => {}
+            (_, Some(Keyword::NoKeyword)) => {}
             _ => {
                 length += 1;
                 longest = longest.max(length);
                 if let Some(links) = open.last_mut() {
                     *links += 1;
                 }
-                if matches!(token, Token::LParen | Token::LBracket) {
+                if matches!(token, Token::LParen | Token::LBracket) || keyword == Some(Keyword::CASE) {
                     open.push(0);
                 }
             }
@@ -110,6 +117,7 @@ mod tests {
             ("x(a, b) + x(a, b) + x(a, b)", 5),
             ("a IN ('x', 'y', 'z')", 2),
             (")))", 0),
+            ("CASE WHEN a = 1 THEN b + b WHEN a = 2 THEN c ELSE d END + e", 2),
         ] {
             assert_eq!(chain(sql), longest, "{sql}");
         }
