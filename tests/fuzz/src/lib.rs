@@ -20,13 +20,14 @@ const SPLITS_MAX: u32 = 4;
 /// fine; a panic, a hang or memory beyond the fuzzer's limit is not.
 ///
 /// # Panics
-/// If the temporary file cannot be written, or the pieces do not hold as many rows as the whole.
+/// If the temporary file cannot be written, or the pieces do not hold as many rows as the whole. Not asked of SQLite: in a
+/// damaged file the order of keys that ranges rely on can be broken, which only `PRAGMA quick_check` looks at.
 pub fn read_file(scheme: &str, suffix: &str, csv: CsvOptions, bytes: &[u8]) {
     let mut file = tempfile::Builder::new().suffix(suffix).tempfile().expect("a temporary file");
     file.write_all(bytes).expect("room for the input");
     let url = SecretText::new(format!("{scheme}:{}", file.path().display()));
     let endpoint = Endpoint { url, schema: None, csv, connections_max: 1 };
-    let _ = runtime().block_on(read_all(&endpoint));
+    let _ = runtime().block_on(read_all(&endpoint, scheme != "sqlite"));
 }
 
 /// One for all inputs, so that its threads are started once.
@@ -35,23 +36,24 @@ fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Builder::new_current_thread().enable_all().build().expect("a runtime"))
 }
 
-async fn read_all(endpoint: &Endpoint) -> Result<()> {
+async fn read_all(endpoint: &Endpoint, is_ordered: bool) -> Result<()> {
     let source = open_source(endpoint)?;
     let catalog = source.catalog().await?;
     let snapshot = source.snapshot(1).await?;
     for table in &catalog.tables {
         // A table that cannot be read must not hide the next.
-        let _ = read_table(snapshot.as_ref(), table).await;
+        let _ = read_table(snapshot.as_ref(), table, is_ordered).await;
     }
     Ok(())
 }
 
-async fn read_table(snapshot: &dyn Snapshot, table: &Table) -> Result<()> {
+async fn read_table(snapshot: &dyn Snapshot, table: &Table, is_ordered: bool) -> Result<()> {
     let mut rows = 0;
     for piece in snapshot.pieces(table, Sizing { split_bytes: SPLIT_BYTES, splits_max: SPLITS_MAX }).await? {
         rows += count(snapshot, table, piece.range).await?;
     }
-    assert_eq!(rows, count(snapshot, table, Range::Whole).await?, "rows in pieces, and as a whole");
+    let whole = count(snapshot, table, Range::Whole).await?;
+    assert!(!is_ordered || rows == whole, "{rows} rows in pieces, {whole} as a whole");
     Ok(())
 }
 
