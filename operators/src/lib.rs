@@ -8,6 +8,7 @@
 //! appears in a public interface.
 
 mod cast;
+mod chain;
 mod check;
 mod clean;
 pub mod encode;

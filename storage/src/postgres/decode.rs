@@ -6,7 +6,7 @@ use arrow_array::types::IntervalMonthDayNano;
 use bytes::Buf;
 
 use super::numeric;
-use crate::column::{ColumnBuilder, ListBuilder};
+use crate::column::{ARRAY_BYTES_MAX, ARRAY_TOO_LONG, ColumnBuilder, ListBuilder};
 use crate::types::LogicalType;
 
 /// Days from 1970-01-01 to PostgreSQL's day zero, 2000-01-01.
@@ -170,6 +170,7 @@ fn list(form: &Form, mut bytes: &[u8], list: &mut ListBuilder, scratch: &mut Str
         2..=6 => return Err(Unfit::Fault("the array has more than one dimension")),
         _ => return Err(Unfit::Malformed("an array has an impossible number of dimensions")),
     };
+    let before = list.values.text_bytes();
     for _ in 0..count {
         let length = bytes.try_get_i32().map_err(|_| SHORT)?;
         let field = match usize::try_from(length) {
@@ -181,6 +182,9 @@ fn list(form: &Form, mut bytes: &[u8], list: &mut ListBuilder, scratch: &mut Str
             Err(_) => None,
         };
         decode(form, field, &mut list.values, scratch)?;
+        if list.values.text_bytes() - before > ARRAY_BYTES_MAX {
+            return Err(Unfit::Fault(ARRAY_TOO_LONG));
+        }
     }
     if !bytes.is_empty() {
         return Err(Unfit::Malformed("an array has bytes after its elements"));
