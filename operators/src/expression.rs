@@ -20,9 +20,11 @@ use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
+use datafusion_sql::sqlparser::tokenizer::Tokenizer;
 use sensei_storage::{Field, LogicalType};
 use thiserror::Error;
 
+use crate::chain::{EXPRESSION_CHAIN_MAX, longest_chain};
 use crate::present;
 
 /// Bytes of an expression's text at most.
@@ -135,7 +137,11 @@ impl Expression {
 }
 
 fn plan(sql: &str, schema: &DFSchema) -> Result<Expr, ExpressionError> {
-    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(sql).map_err(invalid)?;
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().map_err(invalid)?;
+    if longest_chain(tokens.iter().map(|token| &token.token)) > EXPRESSION_CHAIN_MAX {
+        return Err(ExpressionError::Invalid(format!("a chain of more than {EXPRESSION_CHAIN_MAX} operators")));
+    }
+    let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens);
     let parsed = parser.parse_expr().map_err(invalid)?;
     if parser.peek_token().token != datafusion_sql::sqlparser::tokenizer::Token::EOF {
         return Err(ExpressionError::Invalid("there is text after the end of the expression".to_owned()));

@@ -126,3 +126,13 @@ fn refuses_what_cannot_be_verified_or_found() {
     let table = Expression::compile("(select 1 from t)", &fields()).expect_err("no tables").to_string();
     assert!(table.contains("cannot read table"), "{table}");
 }
+
+#[test]
+fn long_chains_are_refused_before_they_use_up_the_stack() {
+    let chain = |links: usize| format!("n{}", " + n".repeat(links));
+    assert!(Expression::compile(&chain(300), &fields()).is_ok());
+    let branches = (0..1000).map(|n| format!("WHEN n = {n} THEN {n} + n")).collect::<Vec<_>>().join(" ");
+    assert!(Expression::compile(&format!("CASE {branches} END"), &fields()).is_ok());
+    let refusal = Expression::compile(&chain(16_000), &fields()).unwrap_err().to_string();
+    assert!(refusal.contains("operators"), "{refusal}");
+}

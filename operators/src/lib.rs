@@ -9,6 +9,7 @@
 
 mod blake;
 mod cast;
+mod chain;
 mod check;
 mod clean;
 pub mod encode;

@@ -24,6 +24,8 @@ mod column;
 mod dialect;
 mod explain;
 mod file;
+#[cfg(any(test, feature = "testing"))]
+pub mod foreign;
 mod indexes;
 mod keys;
 mod known;

@@ -15,6 +15,10 @@ use crate::types::LogicalType;
 
 /// Values, and bytes of values, that room is made for in advance at the most: one huge value says nothing of the next.
 const RESERVED_MAX: usize = 4 << 20;
+/// Bytes of the texts of one array at the most, half of what a carrier holds: the largest value that PostgreSQL has.
+pub(crate) const ARRAY_BYTES_MAX: usize = 1 << 30;
+/// Why a longer one is refused.
+pub(crate) const ARRAY_TOO_LONG: &str = "the array's elements take more than 1 GiB as text";
 
 /// One column under construction. The variant is fixed by the logical type's carrier, so decoders match once per
 /// column and push without further dispatch.
@@ -124,6 +128,16 @@ impl ColumnBuilder {
     /// Whether nothing was pushed yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes of the texts so far, also of those in arrays; 0 for other types. Texts are what can take far more room here
+    /// than where they came from: `1e131071` has 131,072 digits.
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            ColumnBuilder::Text(b) => b.values_slice().len(),
+            ColumnBuilder::List(b) => b.values.text_bytes(),
+            _ => 0,
+        }
     }
 
     /// Pushes NULL.

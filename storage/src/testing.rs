@@ -1,5 +1,8 @@
-//! A store that fails on purpose, so that a simulation can stop at every journal write, and doors to readers of foreign
-//! bytes for the fuzzer. Only for tests (feature `testing`).
+//! A store that fails on purpose, so that a simulation can stop at every journal write, and doors to the readers of
+//! foreign bytes. Only for tests (feature `testing`).
+
+pub mod foreign;
+mod input;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,11 +17,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-/// Reads `bytes` as PostgreSQL's COPY might send them. Whatever they are, it returns.
-#[cfg(feature = "testing")]
-pub fn read_copy(bytes: &[u8]) {
-    crate::postgres::fuzz::read(bytes);
-}
+pub(crate) use input::Input;
 
 /// When a store fails, and what becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -418,7 +418,8 @@ fn between_equal_systems_only_names_change() {
 fn long_and_deep_expressions_are_refused() {
     let long = format!("age > {}", "0".repeat(70_000));
     let deep = format!("{}age{} > 0", "(".repeat(500), ")".repeat(500));
-    for expression in [long, deep] {
+    let chain = format!("age{} > 0", " + age".repeat(9_000));
+    for expression in [long, deep, chain] {
         let mut people = people(Postgresql);
         people.checks.push(Check { name: None, expression });
         let plan = planned(&plan(""), &catalog(Postgresql, vec![people]), &nothing(Sqlite)).unwrap();

@@ -60,17 +60,13 @@ impl Reading {
             if record.is_blank() && width > 1 {
                 continue;
             }
-            bytes += match self.row(&record, cells, width, &mut rows) {
-                Ok(row_bytes) => {
-                    rows.end_row();
-                    row_bytes
-                }
+            match self.row(&record, cells, width, &mut rows, &mut bytes) {
+                Ok(()) => rows.end_row(),
                 Err((column, reason)) => {
                     let key = Some(format!("line {}", record.line));
                     rows.fail_row(Fault { key, column, reason });
-                    CELL_BYTES * (cells.len() + 1)
                 }
-            };
+            }
             if bytes >= self.scan.batch_bytes || rows.row_count() == BATCH_ROWS_MAX {
                 bytes = 0;
                 if batches.blocking_send(Ok(rows.finish()?)).is_err() {
@@ -82,14 +78,19 @@ impl Reading {
         Ok(last.is_ok())
     }
 
-    /// Pushes one row; its size, or the column and reason why it does not fit.
+    /// Pushes one row and adds its size to `bytes`, also of what was pushed before a cell that does not fit.
+    ///
+    /// # Errors
+    /// The column that does not fit, and why.
     fn row(
         &self,
         record: &Record,
         cells: &[usize],
         width: usize,
         rows: &mut RowsBuilder,
-    ) -> Result<usize, (String, String)> {
+        bytes: &mut usize,
+    ) -> Result<(), (String, String)> {
+        *bytes += CELL_BYTES * (cells.len() + 1);
         if let Some(flaw) = record.flaw {
             return Err((String::new(), flaw.to_owned()));
         }
@@ -97,10 +98,9 @@ impl Reading {
             let counted = if self.format.header { "the header names" } else { "the first line has" };
             return Err((String::new(), format!("has {} cells, {counted} {width}", record.len())));
         }
-        let mut bytes = CELL_BYTES * (cells.len() + 1);
         for (position, &cell) in cells.iter().enumerate() {
             let (raw, quoted) = record.cell(cell);
-            bytes += raw.len();
+            *bytes += raw.len();
             let column = &mut rows.columns[position];
             if !quoted && raw == self.format.null {
                 column.append_null();
@@ -110,16 +110,18 @@ impl Reading {
             let fault = |reason: String| (field.name.clone(), reason);
             let text =
                 decode(raw, &self.format).ok_or_else(|| fault(format!("invalid {}", self.format.encoding.name())))?;
+            let before = column.text_bytes();
             text::parse(&field.logical, &text, column).map_err(|reason| fault(reason.to_owned()))?;
+            *bytes += (column.text_bytes() - before).saturating_sub(raw.len());
         }
         if self.scan.locator
             && let Some(column) = rows.columns.last_mut()
         {
             let line = format!("line {}", record.line);
-            bytes += line.len();
+            *bytes += line.len();
             text::parse(&crate::LogicalType::TEXT, &line, column).expect("any text fits a text column");
         }
-        Ok(bytes)
+        Ok(())
     }
 
     fn index(&self, field: &Field, names: &[String]) -> Result<usize> {

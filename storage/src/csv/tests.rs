@@ -355,3 +355,18 @@ proptest! {
         let _ = read(&file, &CsvOptions::default(), 20);
     }
 }
+
+#[test]
+fn numbers_count_by_the_room_they_take_also_where_their_row_is_faulty() {
+    let folder = place(format!("n,i\n{}", "1e131071,1\n1e131071,x\n".repeat(20)).as_bytes());
+    let files = CsvFiles::open(folder.path().join("t.csv"), &CsvOptions::default()).unwrap();
+    let batches: Vec<Batch> = run(async {
+        let table = files.catalog().await.unwrap().tables.remove(0);
+        let mut fields = fields(&table);
+        (fields[0].logical, fields[1].logical) = (LogicalType::Numeric, LogicalType::Int64);
+        let scan = Scan { batch_bytes: 1 << 18, ..scan_of("t", fields, Range::Whole) };
+        files.snapshot(1).await.unwrap().scan(scan).await.unwrap().try_collect().await.unwrap()
+    });
+    assert!(batches.iter().all(|batch| batch.rows.num_rows() + batch.faults.len() == 2), "two numbers fill a batch");
+    assert_eq!(batches.len(), 20);
+}

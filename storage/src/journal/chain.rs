@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::evidence::{Envelope, PublicKey, SigningKey};
 
 /// Payload type of a record's envelope.
-const LINK_TYPE: &str = "application/vnd.sensei.journal+json";
+pub(super) const LINK_TYPE: &str = "application/vnd.sensei.journal+json";
 
 /// A record and its place.
 #[derive(Clone, Debug, Serialize, Deserialize)]

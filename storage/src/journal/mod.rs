@@ -22,6 +22,8 @@
 mod audit;
 mod chain;
 mod event;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod foreign;
 mod history;
 mod objects;
 mod replay;

@@ -10,6 +10,8 @@ use crate::types::LogicalType;
 
 /// Most a time of day can be, 24:00:00.
 pub(super) const DAY_MICROS: i64 = 86_400_000_000;
+/// Days of the longest time, 838:59:59, in whole.
+const TIME_DAYS_MAX: u32 = 34;
 
 /// Why a cell was not decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,12 +180,16 @@ fn timestamp(cell: &Value) -> Result<i64, Unfit> {
     let Value::Date(year, month, day, hour, minute, second, micros) = cell else {
         return Err(Unfit::Malformed("a date with time came as something else"));
     };
-    let time = clock(u32::from(*hour), *minute, *second, *micros);
+    let time = clock(*hour, *minute, *second, *micros)?;
     Ok(i64::from(days(*year, *month, *day)?) * DAY_MICROS + time)
 }
 
-fn clock(hours: u32, minute: u8, second: u8, micros: u32) -> i64 {
-    (i64::from(hours) * 3600 + i64::from(minute) * 60 + i64::from(second)) * 1_000_000 + i64::from(micros)
+/// Microseconds since midnight.
+fn clock(hour: u8, minute: u8, second: u8, micros: u32) -> Result<i64, Unfit> {
+    if hour > 23 || minute > 59 || second > 59 || micros > 999_999 {
+        return Err(Unfit::Malformed("a time has a part out of range"));
+    }
+    Ok((i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)) * 1_000_000 + i64::from(micros))
 }
 
 /// Microseconds of a MySQL time, which is a span from -838 to 838 hours.
@@ -191,7 +197,10 @@ fn duration(cell: &Value) -> Result<i64, Unfit> {
     let Value::Time(negative, days, hours, minute, second, micros) = cell else {
         return Err(Unfit::Malformed("a time came as something else"));
     };
-    let span = clock(days * 24 + u32::from(*hours), *minute, *second, *micros);
+    if *days > TIME_DAYS_MAX {
+        return Err(Unfit::Malformed("a time has more days than any has"));
+    }
+    let span = i64::from(*days) * DAY_MICROS + clock(*hours, *minute, *second, *micros)?;
     Ok(if *negative { -span } else { span })
 }
 

@@ -44,6 +44,22 @@ fn times_beyond_a_day_are_intervals_only() {
 }
 
 #[test]
+fn parts_that_no_time_has_are_a_damaged_answer() {
+    let interval = LogicalType::Interval;
+    for cell in [
+        Value::Time(false, u32::MAX, 0, 0, 0, 0),
+        Value::Time(false, 35, 0, 0, 0, 0),
+        Value::Time(true, 0, 24, 0, 0, 0),
+        Value::Time(false, 0, 0, 60, 0, 0),
+        Value::Time(false, 0, 0, 0, 0, 1_000_000),
+    ] {
+        assert!(matches!(told(&interval, cell), Err(Unfit::Malformed(_))));
+    }
+    let late = Value::Date(2024, 2, 29, 24, 0, 0, 0);
+    assert!(matches!(told(&LogicalType::Timestamp, late), Err(Unfit::Malformed(_))));
+}
+
+#[test]
 fn text_forms_lose_only_their_filling() {
     let decimal = LogicalType::Decimal { precision: 10, scale: 2 };
     for (cell, expected) in [

@@ -19,10 +19,15 @@ pub(super) fn to_ewkb(own: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str>
     if *order != LITTLE_ENDIAN {
         return Err("the shape is stored big-endian");
     }
+    let kind = u32::from_le_bytes(*kind);
+    if kind & (HAS_SRID | HAS_MORE) != 0 {
+        // Here these bits mean nothing; in EWKB they would make another shape of it.
+        return Err("the shape is of a kind that MySQL does not have");
+    }
     let has_srid = *srid != [0; 4];
     let flag = if has_srid { HAS_SRID } else { 0 };
     out.push(LITTLE_ENDIAN);
-    out.extend_from_slice(&(u32::from_le_bytes(*kind) | flag).to_le_bytes());
+    out.extend_from_slice(&(kind | flag).to_le_bytes());
     if has_srid {
         out.extend_from_slice(srid);
     }
@@ -71,6 +76,7 @@ mod tests {
             assert_eq!(from_ewkb(&ewkb).as_deref(), Ok(&point(srid)[..]));
         }
         assert!(to_ewkb(&[0; 8], &mut Vec::new()).is_err());
+        assert!(to_ewkb(&[0, 0, 0, 0, 1, 1, 0, 0, 0x20, 7, 7, 7, 7], &mut Vec::new()).is_err());
         assert!(from_ewkb(&[1, 1, 0, 0, 0x80]).is_err() && from_ewkb(&[0, 0, 0, 0, 1]).is_err());
     }
 }

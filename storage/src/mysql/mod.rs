@@ -18,6 +18,8 @@ mod documented;
 mod encode;
 mod failure;
 mod flavor;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod foreign;
 mod geometry;
 mod indexes;
 mod insert;

@@ -48,7 +48,7 @@ pub(super) fn logical(native: &NativeType) -> Option<LogicalType> {
         ("decimal" | "numeric", _) => decimal(&numbers()?)?,
         ("float", _) => LogicalType::Float32,
         ("double" | "real", _) => LogicalType::Float64,
-        ("bit", _) => LogicalType::Bits { length: Some(first_or(&numbers()?, 1)) },
+        ("bit", _) => bits(first_or(&numbers()?, 1))?,
         ("char", _) => LogicalType::Text { max_chars: Some(first_or(&numbers()?, 1)) },
         ("varchar", _) => LogicalType::Text { max_chars: Some(*numbers()?.first()?) },
         ("tinytext" | "text" | "mediumtext" | LONGTEXT | "enum" | "set", _) => LogicalType::TEXT,
@@ -88,6 +88,10 @@ fn own_text(native: &str) -> LogicalType {
 
 fn first_or(numbers: &[u32], default: u32) -> u32 {
     numbers.first().copied().unwrap_or(default)
+}
+
+fn bits(length: u32) -> Option<LogicalType> {
+    (length <= BIT_LENGTH_MAX).then_some(LogicalType::Bits { length: Some(length) })
 }
 
 fn decimal(numbers: &[u32]) -> Option<LogicalType> {
@@ -206,6 +210,7 @@ mod tests {
             ("double(7,4)", Some(LogicalType::Float64)),
             ("float unsigned", Some(LogicalType::Float32)),
             ("bit", Some(LogicalType::Bits { length: Some(1) })),
+            ("bit(4000000000)", None),
             ("char(3)", Some(LogicalType::Text { max_chars: Some(3) })),
             ("enum('a','b)')", Some(LogicalType::TEXT)),
             ("datetime(3)", Some(LogicalType::Timestamp)),

@@ -6,7 +6,7 @@ use arrow_array::types::IntervalMonthDayNano;
 use bytes::Buf;
 
 use super::numeric;
-use crate::column::{ColumnBuilder, ListBuilder};
+use crate::column::{ARRAY_BYTES_MAX, ARRAY_TOO_LONG, ColumnBuilder, ListBuilder};
 use crate::types::LogicalType;
 
 /// Days from 1970-01-01 to PostgreSQL's day zero, 2000-01-01.
@@ -52,6 +52,11 @@ impl Form {
             LogicalType::Array(element) => Form::Array(Box::new(Form::of(element))),
             _ => Form::Plain,
         }
+    }
+
+    /// Whether a value may take far more room here than on the wire: a number of ten bytes can be a hundred thousand digits.
+    pub(super) fn grows(&self) -> bool {
+        !matches!(self, Form::Plain)
     }
 }
 
@@ -174,6 +179,7 @@ fn list(form: &Form, mut bytes: &[u8], list: &mut ListBuilder, scratch: &mut Vec
         2..=6 => return Err(Unfit::Fault("the array has more than one dimension")),
         _ => return Err(Unfit::Malformed("an array has an impossible number of dimensions")),
     };
+    let before = list.values.text_bytes();
     for _ in 0..count {
         let length = bytes.try_get_i32().map_err(|_| SHORT)?;
         let field = match usize::try_from(length) {
@@ -185,6 +191,9 @@ fn list(form: &Form, mut bytes: &[u8], list: &mut ListBuilder, scratch: &mut Vec
             Err(_) => None,
         };
         decode(form, field, &mut list.values, scratch)?;
+        if list.values.text_bytes() - before > ARRAY_BYTES_MAX {
+            return Err(Unfit::Fault(ARRAY_TOO_LONG));
+        }
     }
     if !bytes.is_empty() {
         return Err(Unfit::Malformed("an array has bytes after its elements"));

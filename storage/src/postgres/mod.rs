@@ -16,8 +16,8 @@ mod definition;
 mod documented;
 mod encode;
 mod failure;
-#[cfg(feature = "testing")]
-pub(crate) mod fuzz;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod foreign;
 mod indexes;
 mod mend;
 mod names;

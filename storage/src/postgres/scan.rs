@@ -59,16 +59,8 @@ impl Query {
         let mut columns = all().map(|field| relation.expression(field)).collect::<Result<Vec<_>>>()?;
         columns.extend(scan.locator.then(|| relation.locator().to_owned()));
         let select = format!("SELECT {} FROM {}", columns.join(", "), relation.rows_clause());
-        let decoder = Decoder {
-            forms: scan.fields.iter().map(|field| Form::of(&field.logical)).collect(),
-            key: scan.key.iter().filter_map(|name| key_column(all(), name)).collect(),
-            names: scan.fields.iter().map(|field| field.name.clone()).collect(),
-            hidden: hidden.len(),
-            locator: scan.locator,
-            rows: RowsBuilder::new(&scan.fields, scan.locator),
-            scratch: Vec::new(),
-            bytes: 0,
-        };
+        let key = scan.key.iter().filter_map(|name| key_column(all(), name)).collect();
+        let decoder = Decoder::new(&scan.fields, key, hidden.len(), scan.locator);
         Ok(Query { select, decoder })
     }
 
@@ -205,25 +197,39 @@ impl Reader {
 }
 
 /// Turns tuples into rows.
-struct Decoder {
+pub(super) struct Decoder {
     forms: Vec<Form>,
     names: Vec<String>,
     /// Position in the tuple and type of each key column.
     key: Vec<(usize, Field)>,
     hidden: usize,
     locator: bool,
-    rows: RowsBuilder,
+    pub(super) rows: RowsBuilder,
     scratch: Vec<u8>,
-    /// Bytes on the wire since the last batch, which are near enough to those of the arrays.
+    /// Bytes since the last batch, on the wire or, where they are more there, in the arrays.
     bytes: usize,
 }
 
 impl Decoder {
+    /// For tuples of `fields`, then `hidden` columns that are only looked at for the key, then the locator.
+    pub(super) fn new(fields: &[Field], key: Vec<(usize, Field)>, hidden: usize, locator: bool) -> Decoder {
+        Decoder {
+            forms: fields.iter().map(|field| Form::of(&field.logical)).collect(),
+            names: fields.iter().map(|field| field.name.clone()).collect(),
+            key,
+            hidden,
+            locator,
+            rows: RowsBuilder::new(fields, locator),
+            scratch: Vec::new(),
+            bytes: 0,
+        }
+    }
+
     fn width(&self) -> usize {
         self.forms.len() + self.hidden + usize::from(self.locator)
     }
 
-    fn push(&mut self, fields: Fields<'_>, length: usize) -> Result<(), Malformed> {
+    pub(super) fn push(&mut self, fields: Fields<'_>, length: usize) -> Result<(), Malformed> {
         self.bytes += length;
         if self.locator {
             let address = fields.clone().nth(self.width() - 1).flatten();
@@ -235,7 +241,12 @@ impl Decoder {
         }
         let columns = self.forms.iter().zip(&mut self.rows.columns).zip(fields.clone());
         for (index, ((form, column), field)) in columns.enumerate() {
-            match decode(form, field, column, &mut self.scratch) {
+            let before = form.grows().then(|| column.text_bytes());
+            let decoded = decode(form, field, column, &mut self.scratch);
+            if let Some(before) = before {
+                self.bytes += (column.text_bytes() - before).saturating_sub(field.map_or(0, <[u8]>::len));
+            }
+            match decoded {
                 Ok(()) => {}
                 Err(Unfit::Malformed(why)) => return Err(Malformed(why)),
                 Err(Unfit::Fault(why)) => {
@@ -261,5 +272,33 @@ impl Decoder {
         });
         let parts = parts.collect::<Option<Vec<_>>>()?;
         (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::LogicalType;
+
+    #[test]
+    fn numbers_count_by_the_room_they_take() {
+        let field = |logical| Field {
+            name: "n".to_owned(),
+            logical,
+            native: String::new(),
+            nullable: true,
+            traits: Traits::default(),
+        };
+        let list = LogicalType::Array(Box::new(LogicalType::Numeric));
+        let mut decoder = Decoder::new(&[field(LogicalType::Numeric), field(list)], Vec::new(), 0, false);
+        // One digit, 9, of weight 32767: four zeros follow for each of the weights below.
+        let number = [0, 1, 0x7f, 0xff, 0, 0, 0, 0, 0, 9];
+        let array = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 6, 164, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 10];
+        let stream = [b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x02".as_slice(), &[0, 0, 0, 10], &number];
+        let stream = [&stream.concat()[..], &[0, 0, 0, 34], &array, &number, &[0xff, 0xff]].concat();
+        let mut tuples = Tuples::new(2);
+        tuples.feed::<Malformed>(&stream, |fields, length| decoder.push(fields, length)).unwrap();
+        tuples.finish().unwrap();
+        assert!(decoder.bytes >= 2 * 131_069, "{}", decoder.bytes);
     }
 }

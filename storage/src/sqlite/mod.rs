@@ -17,6 +17,8 @@ mod decode;
 mod documented;
 mod encode;
 mod error;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod foreign;
 mod indexes;
 mod numbering;
 mod objects;

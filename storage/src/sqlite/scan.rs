@@ -195,8 +195,11 @@ impl Reader<'_> {
     fn take(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
         for (index, field) in self.scan.fields.iter().enumerate() {
             let value = row.get_ref(index)?;
-            self.bytes += CELL_BYTES + variable_bytes(value);
-            if let Err(reason) = decode(&field.logical, value, &mut self.builder.columns[index]) {
+            let column = &mut self.builder.columns[index];
+            let before = column.text_bytes();
+            let decoded = decode(&field.logical, value, column);
+            self.bytes += CELL_BYTES + variable_bytes(value).max(column.text_bytes() - before);
+            if let Err(reason) = decoded {
                 let reason = format!("{} found where {} is wanted: {reason}", class(value), field.logical);
                 let fault = Fault { key: self.key(row)?, column: field.name.clone(), reason };
                 self.builder.fail_row(fault);

@@ -31,6 +31,10 @@ const DOUBLE_DIGITS: u32 = 15;
 /// Digits after the point, either way, up to which such a number stays far from a double's limits.
 const DOUBLE_SCALE_MAX: u32 = 30;
 
+/// Digits that `DECIMAL(p,s)` may declare in all, and after the point, either way: those PostgreSQL allows. SQLite itself
+/// has no limit, and a value is written with all digits after the point.
+const DECIMAL_DIGITS_MAX: u32 = 1000;
+
 /// What SQLite does to a value stored in a column. SQLite manual, "Datatypes in SQLite", 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Affinity {
@@ -125,8 +129,9 @@ fn decimal_type(digits: &[i64]) -> Option<LogicalType> {
         [precision] => (*precision, 0),
         [precision, scale, ..] => (*precision, *scale),
     };
-    let precision = u32::try_from(precision).ok().filter(|precision| *precision > 0)?;
-    Some(LogicalType::Decimal { precision, scale: i32::try_from(scale).ok()? })
+    let precision = u32::try_from(precision).ok().filter(|precision| (1..=DECIMAL_DIGITS_MAX).contains(precision))?;
+    let scale = i32::try_from(scale).ok().filter(|scale| scale.unsigned_abs() <= DECIMAL_DIGITS_MAX)?;
+    Some(LogicalType::Decimal { precision, scale })
 }
 
 /// The declared type of a column Sensei creates for `logical`.
@@ -210,6 +215,9 @@ mod tests {
             ("decimal( 10 , -2 )", decimal(10, -2)),
             ("DECIMAL(8)", decimal(8, 0)),
             ("DECIMAL(0,0)", None),
+            ("DECIMAL(1000,-1000)", decimal(1000, -1000)),
+            ("DECIMAL(10,2000000000)", None),
+            ("DECIMAL(2000000000)", None),
             ("NUMERIC", Some(LogicalType::Numeric)),
             ("double precision", Some(LogicalType::Float64)),
             ("FLOAT4", Some(LogicalType::Float64)),

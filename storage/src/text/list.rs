@@ -4,6 +4,7 @@ use arrow_array::Array;
 use serde_json::value::RawValue;
 
 use super::{Reason, Value};
+use crate::column::{ARRAY_BYTES_MAX, ARRAY_TOO_LONG};
 use crate::types::LogicalType;
 
 pub(super) fn render(element: &LogicalType, values: &dyn Array, out: &mut String) {
@@ -29,7 +30,15 @@ pub(super) fn render(element: &LogicalType, values: &dyn Array, out: &mut String
 /// The elements; a string is the element's text, a bare number or boolean stands for itself except in text.
 pub(super) fn read(element: &LogicalType, text: &str) -> Result<Vec<Option<Value>>, Reason> {
     let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| "not a JSON array")?;
-    elements.into_iter().map(|raw| read_element(element, raw.get())).collect()
+    let mut bytes = 0;
+    let read = elements.into_iter().map(|raw| {
+        let read = read_element(element, raw.get())?;
+        if let Some(Value::Text(text)) = &read {
+            bytes += text.len();
+        }
+        if bytes > ARRAY_BYTES_MAX { Err(ARRAY_TOO_LONG) } else { Ok(read) }
+    });
+    read.collect()
 }
 
 fn read_element(element: &LogicalType, raw: &str) -> Result<Option<Value>, Reason> {

@@ -2,4 +2,6 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sensei_fuzz::read_file("sqlite", ".db", bytes));
+use sensei_storage::CsvOptions;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sensei_fuzz::read_file("sqlite", ".db", CsvOptions::default(), bytes));

@@ -246,6 +246,17 @@ async fn large_tables_come_in_batches_of_the_asked_size() {
 }
 
 #[tokio::test]
+async fn numbers_count_by_the_room_they_take() {
+    let fixture = Fixture::new(&format!(
+        "CREATE TABLE t(n NUMERIC_TEXT); {SERIES} INSERT INTO t SELECT '1e131071' FROM n LIMIT 40"
+    ));
+    let snapshot = fixture.open(Access::Read).snapshot(1).await.unwrap();
+    let scan = Scan { batch_bytes: 1 << 18, ..scan(&fixture.table("t").await, Range::Whole) };
+    let batches = collect(snapshot.scan(scan).await.unwrap()).await;
+    assert!(batches.iter().all(|batch| batch.rows.num_rows() <= 2), "two numbers fill a batch");
+}
+
+#[tokio::test]
 async fn bad_files_get_clear_errors() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");

@@ -1,0 +1,21 @@
+//! COPY's bytes from anywhere, cut into tuples and decoded as if a server had sent them.
+
+use super::binary::{Malformed, Tuples};
+use super::scan::Decoder;
+use crate::testing::{Input, foreign};
+
+/// Reads the rest of `input` as one COPY stream, after the columns and how the stream is cut into chunks.
+pub(crate) fn read(mut input: Input<'_>) {
+    let fields = input.fields();
+    let chunk_bytes = 1 + usize::from(input.byte());
+    let mut decoder = Decoder::new(&fields, vec![(0, fields[0].clone())], 0, false);
+    let mut tuples = Tuples::new(fields.len());
+    for chunk in input.rest().chunks(chunk_bytes) {
+        if tuples.feed::<Malformed>(chunk, |fields, length| decoder.push(fields, length)).is_err() {
+            return;
+        }
+    }
+    let _ = tuples.finish();
+    let batch = decoder.rows.finish().expect("columns of one length");
+    foreign::tell(&fields, &batch.rows);
+}
