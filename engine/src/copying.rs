@@ -81,6 +81,12 @@ impl<'a> Copying<'a> {
         }
     }
 
+    /// What grants the splits. Once it is closed nothing more is begun, and [`Copying::run`] fails when what is open is
+    /// finished.
+    pub fn splits(&self) -> Arc<LocalEnumerator> {
+        self.enumerator.clone()
+    }
+
     /// Runs until every split is finished.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::pin::pin;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use sensei_planner::{ReadyQueue, Stage};
@@ -13,6 +14,7 @@ use sensei_storage::{NextNumber, Object, Verdict};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::copying::{Copied, Copying};
+use crate::enumerator::Enumerator;
 use crate::failure::{Failure, Result};
 use crate::inspect::{self, Disturbance};
 use crate::interrupt;
@@ -122,14 +124,17 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Copies all tables. A table that is complete gets its keys and indexes while others are still copied.
+    /// Copies all tables. A table that is complete gets its keys and indexes while others are still copied; if they cannot
+    /// be added, what is open is finished and nothing more begun.
     async fn copy(&mut self) -> Result<()> {
         let indexer = Indexer::new(self.job);
         let turns = Semaphore::new(INDEXES_WHILE_COPYING_MAX);
         let (loaded, complete) = mpsc::unbounded_channel();
         let tables = self.job.plan.tables.len();
+        let copying = Copying::new(self.job, loaded);
+        let splits = copying.splits();
         let copying = async {
-            let copied = Copying::new(self.job, loaded).run().await;
+            let copied = copying.run().await;
             turns.add_permits(indexer.at_once().saturating_sub(INDEXES_WHILE_COPYING_MAX));
             copied
         };
@@ -142,7 +147,22 @@ impl<'a> Walk<'a> {
         };
         let complete = stream::unfold(complete, async |mut complete| Some((complete.recv().await?, complete)));
         let indexing = complete.map(in_turn).buffer_unordered(tables.max(1)).try_collect();
-        (self.walked.copied, self.indexed) = tokio::try_join!(copying, indexing)?;
+        let (mut copying, mut indexing) = (pin!(copying), pin!(indexing));
+        tokio::select! {
+            copied = &mut copying => {
+                self.walked.copied = copied?;
+                self.indexed = unless_interrupted(indexing).await?;
+            }
+            // Before the copying is over this ends by a failure only.
+            indexed = &mut indexing => {
+                if indexed.is_err() {
+                    splits.close();
+                }
+                let copied = copying.await;
+                self.indexed = indexed?;
+                self.walked.copied = copied?;
+            }
+        }
         Ok(())
     }
 

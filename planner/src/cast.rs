@@ -27,7 +27,7 @@ pub(crate) fn cast(from: &LogicalType, to: &LogicalType) -> Cast {
         }
         (Boolean, Int16 | Int32 | Int64) => Cast::Allowed,
         (Array(_), Json | Jsonb) => Cast::Allowed,
-        (Array(from), Array(to)) if matches!((&**from, &**to), (Text { .. }, Text { .. })) => Cast::Allowed,
+        (Array(from), Array(to)) if is_text_of(from, to) => Cast::Allowed,
         (_, Text { .. }) | (Text { .. }, _) => Cast::Allowed,
         (Int16 | Int32 | Int64, Int16 | Int32 | Int64) => Cast::Allowed,
         (Int16 | Int32 | Int64 | Decimal { .. } | Numeric, Decimal { .. } | Numeric) => Cast::Allowed,
@@ -42,6 +42,11 @@ pub(crate) fn cast(from: &LogicalType, to: &LogicalType) -> Cast {
         (TimestampTz, Timestamp) => Cast::Ambiguous("instants are written as UTC, without a zone"),
         _ => Cast::Refused,
     }
+}
+
+/// Whether elements are in memory already as the texts that `to` wants, or are texts that may be too long for it.
+fn is_text_of(from: &LogicalType, to: &LogicalType) -> bool {
+    matches!((from, to), (Text { .. }, Text { .. }) | (Bits { .. } | Opaque { .. }, Text { max_chars: None }))
 }
 
 /// Whether different values stay different, so that a key stays a key.
@@ -62,12 +67,13 @@ mod tests {
         assert!(matches!(cast(&Json, &Jsonb), Cast::Lossy(_)));
     }
 
-    /// SQLite reads back every text as one without a limit.
+    /// SQLite reads back every text, and what it holds as text, as one without a limit.
     #[test]
-    fn limits_of_texts_in_arrays_are_checked_row_by_row() {
+    fn arrays_of_what_is_held_as_text_become_arrays_of_text() {
         let texts = |max_chars| Array(Box::new(Text { max_chars }));
         assert_eq!(cast(&texts(Some(11)), &texts(None)), Cast::Allowed);
         assert_eq!(cast(&texts(None), &texts(Some(11))), Cast::Allowed);
+        assert_eq!(cast(&Array(Box::new(Bits { length: Some(62) })), &texts(None)), Cast::Allowed);
     }
 
     #[test]

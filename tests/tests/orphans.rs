@@ -256,7 +256,7 @@ fn a_certificate_that_hides_orphans_is_not_valid() {
         "ALTERED: referential was changed",
         "ALTERED: verdict was changed",
         "CONTRADICTION: referential: orders to customers: a verdict that does not follow from the orphans",
-        "CONTRADICTION: verdict: does not follow from",
+        "CONTRADICTION: verdict: does not follow from the perspectives",
     ] {
         assert!(text.contains(finding), "{finding} is not in\n{text}");
     }

@@ -434,6 +434,8 @@ fn ways_of_single_systems_are_known() {
     target.system = Sqlite;
     target.tables[0].name = "CUSTOMER".to_owned();
     target.tables[0].columns[0].native = "INTEGER".to_owned();
+    target.tables[0].columns[0].traits.identity =
+        Some(Identity { kind: IdentityKind::RowId, next: Some(3), increment: 1 });
     assert_eq!(shown(&compare(&plan, &source, &target)), "", "a lone integer key is SQLite's rowid");
     let mut plan = carries_all(&source);
     plan.tables[1].target.foreign_keys[0].on_delete = "RESTRICT".to_owned();

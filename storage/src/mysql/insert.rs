@@ -100,7 +100,7 @@ impl Insert {
     }
 
     fn pending_rows(&self) -> usize {
-        if self.width == 0 { 0 } else { self.pending.len() / self.width }
+        self.pending.len().checked_div(self.width).unwrap_or(0)
     }
 
     fn add(&mut self, rows: &RecordBatch, row: usize) -> Result<()> {

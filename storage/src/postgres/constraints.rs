@@ -124,8 +124,10 @@ impl Postgres {
                 return Err(Error::Exists { what: object, why: "it is not the planned one".to_owned() });
             }
         }
-        session.run(&object, &add_check(&qualified(&self.schema, name), check)).await?;
-        session.run(&object, "COMMIT").await
+        match session.run(&object, &add_check(&qualified(&self.schema, name), check)).await {
+            Ok(()) => session.run(&object, "COMMIT").await,
+            Err(error) => Err(self.with_count(session, &object, error, &self.counting_broken(name, check)).await),
+        }
     }
 }
 

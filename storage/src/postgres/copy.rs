@@ -4,7 +4,7 @@
 use std::pin::Pin;
 
 use arrow_array::{Array, RecordBatch};
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use tokio_postgres::CopyInSink;
 
 use super::binary;
@@ -16,6 +16,9 @@ use super::text::TextEncoder;
 use super::types::{Access, Meaning, same_form};
 use crate::catalog::{Field, TargetTable};
 use crate::error::{Error, Result};
+
+/// Bytes of a value that are copied at once: as many as go into one message.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// What is settled once per table and COPY.
 pub(super) struct Layout {
@@ -112,15 +115,96 @@ impl Layout {
     }
 }
 
-impl RowEncoder<'_> {
-    /// Appends one row.
+impl<'a> RowEncoder<'a> {
+    /// Appends one row, whatever its size.
     ///
     /// # Errors
     /// `RefusedRow`, naming the column, for a value PostgreSQL cannot hold.
     pub(super) fn put_row(&self, row: usize, out: &mut BytesMut) -> Result<()> {
+        self.start_row(out);
+        for column in 0..self.column_count() {
+            let rest = self.put_cell(row, column, out)?;
+            rest.pieces().for_each(|piece| rest.put(piece, out));
+        }
+        self.end_row(out);
+        Ok(())
+    }
+
+    /// How many columns are written.
+    pub(super) fn column_count(&self) -> usize {
         match self {
-            RowEncoder::Binary(encoder) => encoder.put_row(row, out),
-            RowEncoder::Text(encoder) => encoder.put_row(row, out),
+            RowEncoder::Binary(encoder) => encoder.column_count(),
+            RowEncoder::Text(encoder) => encoder.column_count(),
         }
     }
+
+    /// Appends what comes before a row's first column.
+    pub(super) fn start_row(&self, out: &mut BytesMut) {
+        if let RowEncoder::Binary(encoder) = self {
+            out.put_i16(encoder.column_count() as i16);
+        }
+    }
+
+    /// Appends one column of a row. What it leaves of a large value is to be appended next, piece by piece.
+    ///
+    /// # Errors
+    /// As of [`RowEncoder::put_row`].
+    pub(super) fn put_cell(&self, row: usize, column: usize, out: &mut BytesMut) -> Result<Rest<'a>> {
+        match self {
+            RowEncoder::Binary(encoder) => encoder.put_cell(row, column, out),
+            RowEncoder::Text(encoder) => encoder.put_cell(row, column, out),
+        }
+    }
+
+    /// Appends what comes after a row's last column.
+    pub(super) fn end_row(&self, out: &mut BytesMut) {
+        if let RowEncoder::Text(_) = self {
+            out.put_u8(b'\n');
+        }
+    }
+}
+
+/// What is left of a value that is too large to be copied at once, and how its bytes are written.
+#[derive(Clone, Copy)]
+pub(super) struct Rest<'a> {
+    bytes: &'a [u8],
+    put: fn(&[u8], &mut BytesMut),
+}
+
+impl<'a> Rest<'a> {
+    /// The value was appended whole.
+    pub(super) const NOTHING: Rest<'static> = Rest { bytes: &[], put: put_as_it_is };
+
+    /// Whether a value is sent in pieces.
+    pub(super) fn is_large(bytes: &[u8]) -> bool {
+        bytes.len() > PIECE_BYTES
+    }
+
+    /// All of `bytes`.
+    pub(super) fn as_it_is(bytes: &'a [u8]) -> Rest<'a> {
+        Rest { bytes, put: put_as_it_is }
+    }
+
+    /// Appends a value by `put`, or leaves all of a large one.
+    pub(super) fn of(bytes: &'a [u8], put: fn(&[u8], &mut BytesMut), out: &mut BytesMut) -> Rest<'a> {
+        if Rest::is_large(bytes) {
+            return Rest { bytes, put };
+        }
+        put(bytes, out);
+        Rest::NOTHING
+    }
+
+    /// The bytes in pieces.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.bytes.chunks(PIECE_BYTES)
+    }
+
+    /// Appends one piece.
+    pub(super) fn put(&self, piece: &[u8], out: &mut BytesMut) {
+        (self.put)(piece, out);
+    }
+}
+
+fn put_as_it_is(bytes: &[u8], out: &mut BytesMut) {
+    out.put_slice(bytes);
 }

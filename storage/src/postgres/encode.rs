@@ -8,6 +8,7 @@ use arrow_array::types::{
 use arrow_array::{Array, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray, PrimitiveArray, StringArray};
 use bytes::{BufMut, BytesMut};
 
+use super::copy::Rest;
 use super::decode::{DAY_MICROS, EPOCH_DAYS, EPOCH_MICROS, JSONB_VERSION};
 use super::numeric;
 use crate::catalog::Field;
@@ -51,21 +52,26 @@ impl<'a> Encoder<'a> {
         Encoder { columns: columns.into_iter().zip(elements).map(cells).collect(), table }
     }
 
-    /// Appends one tuple.
+    /// How many columns a tuple has: at most 1600.
+    pub(super) fn column_count(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Appends one field, or its length and says what is left of it.
     ///
     /// # Errors
     /// `RefusedRow`, naming the column, for a value PostgreSQL cannot hold.
-    pub(super) fn put_row(&self, row: usize, out: &mut BytesMut) -> Result<()> {
-        // A table has at most 1600 columns.
-        out.put_i16(self.columns.len() as i16);
-        for (field, cells) in &self.columns {
-            cells.put(row, out).map_err(|why| Error::RefusedRow {
-                what: format!("table \"{}\"", self.table),
-                column: Some(field.name.clone()),
-                why: why.to_owned(),
-            })?;
-        }
-        Ok(())
+    pub(super) fn put_cell(&self, row: usize, column: usize, out: &mut BytesMut) -> Result<Rest<'a>> {
+        let (field, cells) = &self.columns[column];
+        let put = match cells.large(row) {
+            Some((prefix, bytes)) => put_length(prefix, bytes, out).map(|()| Rest::as_it_is(bytes)),
+            None => cells.put(row, out).map(|()| Rest::NOTHING),
+        };
+        put.map_err(|why| Error::RefusedRow {
+            what: format!("table \"{}\"", self.table),
+            column: Some(field.name.clone()),
+            why: why.to_owned(),
+        })
     }
 }
 
@@ -94,6 +100,17 @@ impl<'a> Cells<'a> {
                 Cells::List(list, Box::new(Cells::new(of, list.values().as_ref(), 0)), element)
             }
         }
+    }
+
+    /// A value that is large, with what stands before it.
+    fn large(&self, row: usize) -> Option<(&'static [u8], &'a [u8])> {
+        let (prefix, bytes): (&[u8], &[u8]) = match self {
+            Cells::Text(a) => (&[], a.value(row).as_bytes()),
+            Cells::Jsonb(a) => (&[JSONB_VERSION], a.value(row).as_bytes()),
+            Cells::Bytes(a) => (&[], a.value(row)),
+            _ => return None,
+        };
+        Rest::is_large(bytes).then_some((prefix, bytes))
     }
 
     /// Appends length and bytes of one value.
@@ -167,9 +184,14 @@ fn put_fixed(bytes: &[u8], out: &mut BytesMut) {
     out.put_slice(bytes);
 }
 
-fn put_bytes(prefix: &[u8], bytes: &[u8], out: &mut BytesMut) -> Result<(), &'static str> {
+fn put_length(prefix: &[u8], bytes: &[u8], out: &mut BytesMut) -> Result<(), &'static str> {
     out.put_i32(i32::try_from(prefix.len() + bytes.len()).map_err(|_| TOO_LONG)?);
     out.put_slice(prefix);
+    Ok(())
+}
+
+fn put_bytes(prefix: &[u8], bytes: &[u8], out: &mut BytesMut) -> Result<(), &'static str> {
+    put_length(prefix, bytes, out)?;
     out.put_slice(bytes);
     Ok(())
 }

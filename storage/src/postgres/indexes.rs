@@ -24,10 +24,14 @@ impl Postgres {
         let there = catalog::indexes_of(session, &self.schema, name).await;
         let there = there.map_err(|error| session.failure(&object, error))?;
         match there.into_iter().find(|there| there.name == index.name) {
-            None => {
-                session.run(&object, &statement(&qualified(&self.schema, name))?).await?;
-                session.run(&object, "COMMIT").await
-            }
+            None => match session.run(&object, &statement(&qualified(&self.schema, name))?).await {
+                Ok(()) => session.run(&object, "COMMIT").await,
+                Err(error) if index.unique => {
+                    let counting = self.counting_doubled(name, &terms(index), index);
+                    Err(self.with_count(session, &object, error, &counting).await)
+                }
+                Err(error) => Err(error),
+            },
             Some(there) => {
                 let twin = self.twin(session, name).await?;
                 session.run(&object, &statement(&twin.table)?).await?;
@@ -84,10 +88,7 @@ fn part(object: &str, index: &Index, planned: &IndexPart) -> Result<String> {
                 .to_owned(),
         });
     }
-    let mut text = match &planned.of {
-        IndexTerm::Column(column) => identifier(column),
-        IndexTerm::Expression(expression) => format!("({expression})"),
-    };
+    let mut text = term(planned);
     for (word, value) in [(" COLLATE ", &planned.collation), (" ", &planned.operator_class)] {
         text.extend(value.iter().flat_map(|value| [word, value]));
     }
@@ -98,4 +99,20 @@ fn part(object: &str, index: &Index, planned: &IndexPart) -> Result<String> {
         None => "",
     });
     Ok(text)
+}
+
+fn term(part: &IndexPart) -> String {
+    match &part.of {
+        IndexTerm::Column(column) => identifier(column),
+        IndexTerm::Expression(expression) => format!("({expression})"),
+    }
+}
+
+/// What an index's keys are made of, each with its collation.
+fn terms(index: &Index) -> Vec<String> {
+    let collated = |part: &IndexPart| match &part.collation {
+        Some(collation) => format!("{} COLLATE {collation}", term(part)),
+        None => term(part),
+    };
+    index.parts.iter().map(collated).collect()
 }

@@ -6,6 +6,7 @@
 mod address;
 mod binary;
 mod bookkeeping;
+mod broken;
 mod catalog;
 mod connection;
 mod constraints;

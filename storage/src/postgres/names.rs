@@ -8,15 +8,19 @@ use crate::types::LogicalType;
 /// Bytes of an identifier at most: `NAMEDATALEN` - 1 of every ordinary build.
 pub const IDENTIFIER_BYTES_MAX: usize = 63;
 
-/// Types whose values only PostgreSQL computes with, by the names it prints.
-const OWN: [&str; 45] = [
+/// Types whose values only PostgreSQL computes with, by the names it prints, and those of the extensions that come with
+/// the server.
+const OWN: [&str; 57] = [
     "\"char\"",
+    "aclitem",
     "box",
     "cid",
     "cidr",
     "circle",
+    "cube",
     "datemultirange",
     "daterange",
+    "hstore",
     "inet",
     "int2vector",
     "int4multirange",
@@ -25,7 +29,10 @@ const OWN: [&str; 45] = [
     "int8range",
     "jsonpath",
     "line",
+    "lquery",
     "lseg",
+    "ltree",
+    "ltxtquery",
     "macaddr",
     "macaddr8",
     "nummultirange",
@@ -48,28 +55,19 @@ const OWN: [&str; 45] = [
     "regprocedure",
     "regrole",
     "regtype",
+    "seg",
     "tid",
+    "timetz",
     "tsmultirange",
     "tsquery",
     "tsrange",
     "tstzmultirange",
     "tstzrange",
     "tsvector",
-];
-/// Others, and types of the extensions that come with the server.
-const OWN_TOO: [&str; 12] = [
     "txid_snapshot",
     "xid",
     "xid8",
     "xml",
-    "aclitem",
-    "cube",
-    "hstore",
-    "lquery",
-    "ltree",
-    "ltxtquery",
-    "seg",
-    "timetz",
 ];
 
 /// What a type text means; `None` if it is not one of PostgreSQL's own supported types.
@@ -106,7 +104,7 @@ pub fn logical_type(native: &str) -> Option<LogicalType> {
         ("bit", [length]) => Some(LogicalType::Bits { length: Some(u32::try_from(*length).ok()?) }),
         ("bit varying" | "varbit", [] | [_]) => Some(LogicalType::Bits { length: None }),
         ("time with time zone", [] | [0..=6]) | ("timetz", [0..=6]) => Some(opaque(&native)),
-        (name, []) if OWN.contains(&name) || OWN_TOO.contains(&name) => Some(opaque(&native)),
+        (name, []) if OWN.contains(&name) => Some(opaque(&native)),
         (name, []) => plain(name),
         (name, [digits]) if (0..=6).contains(digits) => plain(name).filter(has_fraction_digits),
         _ => None,

@@ -9,6 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{IntervalMonthDayNanoType, Time64MicrosecondType};
 use bytes::{BufMut, BytesMut};
 
+use super::copy::Rest;
 use super::decode::DAY_MICROS;
 use super::encode::{SPLIT_MICROSECOND, TIME_RANGE};
 use super::types::Access;
@@ -38,48 +39,49 @@ impl<'a> TextEncoder<'a> {
         TextEncoder { columns: columns.into_iter().zip(shapes).map(column).collect(), table }
     }
 
-    /// Appends one line.
+    /// How many columns a line has.
+    pub(super) fn column_count(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Appends one field with the tab before it, and says what is left of it.
     ///
     /// # Errors
     /// `RefusedRow`, naming the column, for a value PostgreSQL cannot hold.
-    pub(super) fn put_row(&self, row: usize, out: &mut BytesMut) -> Result<()> {
-        for (index, column) in self.columns.iter().enumerate() {
-            if index > 0 {
-                out.put_u8(b'\t');
-            }
-            column.put(row, out).map_err(|why| Error::RefusedRow {
-                what: format!("table \"{}\"", self.table),
-                column: Some(column.field.name.clone()),
-                why: why.to_owned(),
-            })?;
+    pub(super) fn put_cell(&self, row: usize, column: usize, out: &mut BytesMut) -> Result<Rest<'a>> {
+        if column > 0 {
+            out.put_u8(b'\t');
         }
-        out.put_u8(b'\n');
-        Ok(())
+        let column = &self.columns[column];
+        column.put(row, out).map_err(|why| Error::RefusedRow {
+            what: format!("table \"{}\"", self.table),
+            column: Some(column.field.name.clone()),
+            why: why.to_owned(),
+        })
     }
 }
 
-impl Column<'_> {
-    fn put(&self, row: usize, out: &mut BytesMut) -> Result<(), &'static str> {
+impl<'a> Column<'a> {
+    fn put(&self, row: usize, out: &mut BytesMut) -> Result<Rest<'a>, &'static str> {
         if self.array.is_null(row) {
             out.put_slice(b"\\N");
-            return Ok(());
+            return Ok(Rest::NOTHING);
         }
         match &self.field.logical {
-            // What may be long is not copied more often than it must be.
             LogicalType::Bytes | LogicalType::Geometry => {
                 out.put_slice(if self.shape { b"" } else { b"\\\\x" });
-                put_hex(self.array.as_binary::<i32>().value(row), out);
+                Ok(Rest::of(self.array.as_binary::<i32>().value(row), put_hex, out))
             }
             LogicalType::Text { .. } | LogicalType::Json | LogicalType::Jsonb | LogicalType::Opaque { .. } => {
-                put_escaped(self.array.as_string::<i32>().value(row), out);
+                Ok(Rest::of(self.array.as_string::<i32>().value(row).as_bytes(), put_escaped, out))
             }
             logical => {
                 let mut text = String::new();
                 render(logical, self.array, row, &mut text)?;
-                put_escaped(&text, out);
+                put_escaped(text.as_bytes(), out);
+                Ok(Rest::NOTHING)
             }
         }
-        Ok(())
     }
 }
 
@@ -147,8 +149,7 @@ fn render_list(element: &LogicalType, values: &dyn Array, out: &mut String) -> R
 }
 
 /// Appends text with the characters that mean something to COPY escaped.
-fn put_escaped(text: &str, out: &mut BytesMut) {
-    let mut rest = text.as_bytes();
+fn put_escaped(mut rest: &[u8], out: &mut BytesMut) {
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\\' | b'\n' | b'\r' | b'\t')) {
         out.put_slice(&rest[..at]);
         out.put_slice(match rest[at] {

@@ -228,7 +228,15 @@ impl Writer for PostgresWriter {
         let (table, layout) = (self.write.table.clone(), self.layout.clone());
         let encoder = layout.encoder(&table, rows)?;
         for row in 0..rows.num_rows() {
-            encoder.put_row(row, &mut self.buffer)?;
+            encoder.start_row(&mut self.buffer);
+            for column in 0..encoder.column_count() {
+                let rest = encoder.put_cell(row, column, &mut self.buffer)?;
+                for piece in rest.pieces() {
+                    self.send().await?;
+                    rest.put(piece, &mut self.buffer);
+                }
+            }
+            encoder.end_row(&mut self.buffer);
             if self.buffer.len() >= CHUNK_BYTES {
                 self.send().await?;
             }

@@ -8,15 +8,16 @@ use crate::types::LogicalType;
 pub fn documented_types() -> Vec<DocumentedType> {
     let of = |native| DocumentedType::new(native, logical_type(native));
     vec![
-        of("BOOLEAN").note("and BOOL, BIT"),
-        of("INTEGER").note("and whatever else has INT in its name: widths are not enforced; also LONG, YEAR, SERIAL"),
+        of("BOOLEAN").note("and BIT"),
+        of("INTEGER")
+            .note("and whatever else has INT in its name, LONG, YEAR, SERIAL, COUNTER: widths are not enforced"),
         of("INT16"),
         of("INT32"),
         of("FLOAT32"),
         of("REAL").note("and FLOAT, DOUBLE"),
         of("DECIMAL(10,2)").note("and NUMERIC(p,s), NUMBER(p,s), DEC(p,s), FIXED(p,s)"),
-        of("NUMERIC").note("and DECIMAL, MONEY, CURRENCY"),
-        of("VARCHAR(40)").note("and whatever else has CHAR, CLOB or TEXT in its name; lengths are not enforced"),
+        of("NUMERIC").note("and MONEY, SMALLMONEY, CURRENCY"),
+        of("VARCHAR(40)").note("and whatever else has CHAR, CLOB or TEXT in its name, XML; lengths are not enforced"),
         of("TEXT"),
         of("BLOB").note("and BINARY, VARBINARY, BYTEA, IMAGE"),
         of("DATE"),

@@ -45,7 +45,7 @@ pub(super) fn definition(what: impl Into<String>, error: rusqlite::Error) -> Err
         None if matches!(error, rusqlite::Error::MultipleStatement) => {
             Error::Invalid { what, why: "it is more than one statement".to_owned() }
         }
-        None => classify(what, error),
+        None => classify(what, error).of_all_rows(),
     }
 }
 

@@ -232,13 +232,43 @@ fn create(connection: &mut Connection, table: &TargetTable, index: &Index) -> Re
         let why = "something else has its name, and SQLite has one space of names per file".to_owned();
         return Err(Error::Exists { what: title(index), why });
     }
-    transaction.execute_batch(&statement).map_err(|error| definition(title(index), error))?;
+    if let Err(error) = transaction.execute_batch(&statement) {
+        return Err(with_count(&transaction, table, index, definition(title(index), error)));
+    }
     let found = schema::declared(&transaction, &table.name).map_err(sql)?.table;
     if !found.indexes.iter().any(|made| made.name == index.name && same(&found, made, index)) {
         let why = "SQLite reads it as another index than was asked for".to_owned();
         return Err(Error::Invalid { what: title(index), why });
     }
     transaction.commit().map_err(sql)
+}
+
+/// `error`, and how many keys several rows have if it says that some do.
+fn with_count(connection: &Connection, table: &TargetTable, index: &Index, error: Error) -> Error {
+    // GROUP BY takes no order.
+    let unordered = |one: &IndexPart| part(table, index, &IndexPart { descending: false, ..one.clone() });
+    let keys = index.parts.iter().map(unordered).collect::<Result<Vec<_>>>();
+    let (Error::Refused { what, why }, Ok(keys)) = (&error, keys) else { return error };
+    let terms = index.parts.iter().map(|part| match &part.of {
+        IndexTerm::Column(name) => quoted(name),
+        IndexTerm::Expression(text) => format!("({text})"),
+    });
+    let not_null = terms.map(|term| format!("{term} IS NOT NULL"));
+    let predicate = index.predicate.iter().map(|predicate| format!("({predicate})"));
+    let condition = predicate.chain(not_null).collect::<Vec<_>>().join(" AND ");
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM main.{} WHERE {condition} GROUP BY {} HAVING count(*) > 1)",
+        quoted(&table.name),
+        keys.join(", ")
+    );
+    match connection.query_row(&sql, (), |row| row.get::<_, i64>(0)) {
+        Ok(count) => {
+            let why = format!("{why}; keys that several rows have: {count}");
+            Error::Refused { what: what.clone(), why }
+        }
+        // Whatever keeps it from counting is worth less than the refusal.
+        Err(_) => error,
+    }
 }
 
 fn statement(table: &TargetTable, index: &Index) -> Result<String> {

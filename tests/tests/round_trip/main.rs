@@ -1,5 +1,5 @@
-//! Random tables of random rows of every supported type go from one PostgreSQL server to another, on the straight way
-//! and through SQLite; what the servers say of the rows is the oracle, not what Sensei says.
+//! Random tables of random rows of every supported type go from one PostgreSQL server to another, on the straight way,
+//! through SQLite and through Parquet; what the servers say of the rows is the oracle, not what Sensei says.
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -103,6 +103,7 @@ impl<'s> Round<'s> {
 }
 
 /// Rounds until the time is over.
+#[expect(clippy::print_stdout, reason = "it tells how much was tried")]
 fn rounds(test: &str, way: Way, go: impl Fn(&Round<'_>, &mut Random)) {
     let mut random = Random::announced(test);
     let servers = [Server::shared(), &Server::start()];
@@ -127,15 +128,26 @@ fn what_one_server_says_another_says_after_the_move() {
     });
 }
 
+/// Moves a round's tables to a file or folder of `system`, and from there to the target.
+fn there_and_back(round: &Round<'_>, system: &str, random: &mut Random) {
+    let [from, to] = [round.source, round.target].map(|server| server.url(&round.database));
+    let there = round.moves(&from, &format!("{system}:stay"), random);
+    let back = round.moves(&format!("{system}:{}", there.path("stay").display()), &to, random);
+    let sent = round.compare();
+    round.lose_one(&sent, &back);
+}
+
 #[test]
 fn what_one_server_says_another_says_after_a_stay_in_sqlite() {
     rounds("what_one_server_says_another_says_after_a_stay_in_sqlite", Way::ThroughSqlite, |round, random| {
-        let [from, to] = [round.source, round.target].map(|server| server.url(&round.database));
-        let there = round.moves(&from, "sqlite:stay.db", random);
-        let stay = format!("sqlite:{}", there.path("stay.db").display());
-        let back = round.moves(&stay, &to, random);
-        let sent = round.compare();
-        round.lose_one(&sent, &back);
+        there_and_back(round, "sqlite", random);
+    });
+}
+
+#[test]
+fn what_one_server_says_another_says_after_a_stay_in_parquet() {
+    rounds("what_one_server_says_another_says_after_a_stay_in_parquet", Way::ThroughParquet, |round, random| {
+        there_and_back(round, "parquet", random);
     });
 }
 

@@ -12,6 +12,8 @@ pub enum Way {
     Direct,
     /// Through SQLite, which has no NaN; arrays have one dimension there, and bounds from 1.
     ThroughSqlite,
+    /// Through Parquet files, whose decimals are no NaN; arrays as in SQLite.
+    ThroughParquet,
 }
 
 /// A random table: its columns, the first of which make up the key.

@@ -135,16 +135,21 @@ impl Kind {
     pub fn value_for(&self, way: Way, random: &mut Random) -> String {
         let value = self.value(random);
         match self {
-            Kind::Array(element) if way == Way::ThroughSqlite && element.knows_nan() => {
-                format!("array_replace({value}, 'NaN', 0)")
-            }
-            _ if way == Way::ThroughSqlite && self.knows_nan() => format!("coalesce(nullif({value}, 'NaN'), 0)"),
+            Kind::Array(element) if !element.may_be_nan(way) => format!("array_replace({value}, 'NaN', 0)"),
+            // A key that SQLite numbers by itself must have a number left.
+            Kind::BigInt if way == Way::ThroughSqlite => format!("least({value}, 9223372036854775806)"),
+            _ if !self.may_be_nan(way) => format!("coalesce(nullif({value}, 'NaN'), 0)"),
             _ => value,
         }
     }
 
-    fn knows_nan(&self) -> bool {
-        matches!(self, Kind::Real | Kind::Double | Kind::Decimal { .. })
+    /// False for numbers whose NaN is held nowhere on the way; true also for what has none.
+    fn may_be_nan(&self, way: Way) -> bool {
+        match self {
+            Kind::Real | Kind::Double => way != Way::ThroughSqlite,
+            Kind::Decimal { .. } => way == Way::Direct,
+            _ => true,
+        }
     }
 
     /// An SQL expression that tells everything of a value of `column`, whatever type it has there now.
@@ -153,7 +158,7 @@ impl Kind {
             (Way::Direct, _) => column.to_owned(),
             (_, Kind::Char(length)) => format!("rpad({column}::text, {length})"),
             // SQLite has one zero.
-            (_, Kind::Real | Kind::Double) => format!("{column} + 0"),
+            (Way::ThroughSqlite, Kind::Real | Kind::Double) => format!("{column} + 0"),
             (_, Kind::Own(Own::Money)) => format!("{column}::numeric"),
             (_, Kind::Array(element)) if matches!(**element, Kind::Own(Own::Money)) => format!("{column}::numeric[]"),
             _ => column.to_owned(),

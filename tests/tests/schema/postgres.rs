@@ -1,7 +1,5 @@
 //! Into PostgreSQL, out of PostgreSQL and out of SQLite.
 
-use std::time::Instant;
-
 use sensei_tests::Random;
 use sensei_tests::postgres::Server;
 use serde_json::json;
@@ -113,12 +111,34 @@ fn rows_that_break_a_check_stop_the_job_until_they_are_corrected() {
     let refused = sensei.run(&RUN).expect(3).hides("77123").json();
     let message = refused["error"]["message"].as_str().unwrap();
     assert_eq!(refused["error"]["code"], "S305");
-    assert!(message.contains("\"positive\"") && message.contains("table \"t\""), "{message}");
+    assert!(
+        message.contains("\"positive\"")
+            && message.contains("table \"t\"")
+            && message.contains("rows that break it: 2"),
+        "{message}"
+    );
     assert_eq!(server.psql("broken", "SELECT count(*) FROM t"), "3", "nothing is dropped");
     sensei.sqlite("source.db", "UPDATE t SET a = 7 WHERE a <= 0");
     let report = equivalent(sensei.run(&RUN));
     assert_eq!(report["recopied_splits"], 1, "{report}");
     assert_eq!(server.psql("broken", "SELECT sum(a) FROM t"), "19");
+}
+
+#[test]
+fn equal_keys_are_counted() {
+    let server = Server::shared();
+    server.create_database("doubled");
+    let sensei = folder("sqlite:source.db", &server.url("doubled"));
+    sensei.sqlite(
+        "source.db",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b INTEGER); CREATE INDEX once ON t(a DESC, b);
+         INSERT INTO t VALUES (1, 'hush', 1), (2, 'hush', 1), (3, 'x', 1), (4, 'x', 1), (5, 'y', NULL), (6, 'y', NULL);
+         PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET sql = 'CREATE UNIQUE INDEX once ON t(a DESC, b)' WHERE name = 'once';",
+    );
+    let refused = sensei.run(&RUN).expect(3).hides("hush").json();
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains("\"once\"") && message.contains("keys that several rows have: 2"), "{message}");
 }
 
 #[test]
@@ -161,9 +181,9 @@ fn a_run_killed_in_any_stage_goes_on() {
         server.create_database(name);
         folder(&server.url("killed"), &server.url(name))
     };
-    let start = Instant::now();
-    equivalent(copy("killed_whole").run(&RUN));
-    let whole = start.elapsed();
+    let outcome = copy("killed_whole").run(&RUN);
+    let whole = outcome.elapsed;
+    equivalent(outcome);
     let (mut killed, mut resumed) = (0, 0);
     for round in 0..12 {
         let sensei = copy(&format!("killed_{round}"));

@@ -17,7 +17,7 @@ pub(super) fn column(column: &NativeColumn, flavor: Flavor, next: Option<i64>, i
         stored: extra.contains("stored generated") || extra.contains("persistent"),
     });
     let identity =
-        extra.contains("auto_increment").then(|| Identity { kind: IdentityKind::ByDefault, next, increment });
+        extra.contains("auto_increment").then_some(Identity { kind: IdentityKind::ByDefault, next, increment });
     let traits = Traits {
         default: if generation.is_some() { None } else { default(column, flavor) },
         generation,

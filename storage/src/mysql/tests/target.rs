@@ -363,8 +363,8 @@ async fn preparation_happens_once() {
     let existing = (*db.target("dst").await).clone();
     let text = Field {
         name: "a `b`".into(),
-        logical: LogicalType::TEXT,
-        native: "longtext".into(),
+        logical: LogicalType::Text { max_chars: Some(767) },
+        native: "varchar(767)".into(),
         nullable: false,
         traits: Traits::default(),
     };
@@ -386,7 +386,7 @@ async fn preparation_happens_once() {
         db.mysql.prepare("job", &tables, again).await.expect("nothing to do");
         assert_eq!(db.number("SELECT count(*) FROM dst").await, 1);
     }
-    assert_eq!(db.table("New").await.columns[0].native, "varchar(767)", "text that is a key has an end");
+    assert_eq!(db.table("New").await.columns[0].native, "varchar(767)");
     db.mysql.add_primary_key(&created).await.expect("there already");
     let missing = TargetTable { name: "gone".into(), create: false, ..created.clone() };
     let error = db.mysql.prepare("job", &[missing], OnExisting::Fail).await.expect_err("not there");
@@ -406,8 +406,12 @@ async fn tables_are_emptied_together_but_not_from_under_others() {
          INSERT INTO p VALUES (1); INSERT INTO c VALUES (1, 1)",
     );
     let (p, c) = ((*db.target("p").await).clone(), (*db.target("c").await).clone());
-    let error =
-        db.mysql.prepare("job", &[p.clone()], OnExisting::Truncate).await.expect_err("it has children").to_string();
+    let error = db
+        .mysql
+        .prepare("job", std::slice::from_ref(&p), OnExisting::Truncate)
+        .await
+        .expect_err("it has children")
+        .to_string();
     assert!(error.contains("\"p\"") && error.contains("\"c\" refers to it"), "{error}");
     db.mysql.prepare("job", &[p, c], OnExisting::Truncate).await.expect("both");
     assert_eq!(db.number("SELECT (SELECT count(*) FROM p) + (SELECT count(*) FROM c)").await, 0);

@@ -195,7 +195,7 @@ async fn the_catalog_tells_everything() {
             CONSTRAINT kin FOREIGN KEY (y, x) REFERENCES parent (b, a) ON DELETE CASCADE) AUTO_INCREMENT = 42;
          CREATE TABLE parts (k int, d date, PRIMARY KEY (k)) PARTITION BY RANGE (k) SUBPARTITION BY HASH (k) SUBPARTITIONS 2
             (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE);
-         CREATE TABLE marked (id int PRIMARY KEY, sensei_row bigint unsigned NULL INVISIBLE, KEY sensei_row (sensei_row));
+         CREATE TABLE marked (id int PRIMARY KEY, sensei_row bigint unsigned NULL INVISIBLE COMMENT 'Sensei: rows of a job under way', KEY sensei_row (sensei_row));
          CREATE VIEW b_view AS SELECT 1 AS one; CREATE VIEW a_view AS SELECT * FROM b_view;",
     );
     db.run(

@@ -210,6 +210,52 @@ async fn what_is_there_and_not_the_same_is_refused() {
 }
 
 #[tokio::test]
+async fn extensions_come_along_into_a_database_without_them() {
+    let source = Database::new(
+        "CREATE EXTENSION hstore; CREATE EXTENSION pg_trgm; CREATE EXTENSION citext;
+         CREATE TABLE t (id serial PRIMARY KEY, h hstore DEFAULT 'a=>1', c citext UNIQUE, w text);
+         CREATE INDEX by_trigram ON t USING gist (w gist_trgm_ops(siglen = 32)); CREATE INDEX by_tags ON t USING gin (h);
+         CREATE VIEW v AS SELECT h -> 'a' AS a FROM t; INSERT INTO t (c, w) VALUES ('A', 'x'), ('b', 'y')",
+    )
+    .await;
+    let other = Database::new("").await;
+    let target = Postgres::open(&other.server.url(&other.name), "fresh", 4).expect("a good URL");
+    let catalog = carry(&source.postgres, &target).await;
+    assert_eq!(content(&source.postgres).await, content(&target).await);
+    must_be_equal(catalog, &target).await;
+}
+
+/// Who may read the tables and nothing else still learns all but what sequences would give next.
+#[tokio::test]
+async fn the_catalog_needs_no_more_than_the_tables_do() {
+    let (db, source) = nasty().await;
+    let reader = format!("reader_{}", db.name);
+    let schema = super::super::sql::identifier(NASTY_SCHEMA);
+    db.run(&format!(
+        "CREATE ROLE {reader} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {reader};
+         GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader}"
+    ))
+    .await;
+    let url = db.server.url(&db.name).replace("postgres@", &format!("{reader}@"));
+    let limited = Postgres::open(&url, NASTY_SCHEMA, 2).expect("a good URL");
+    let (all, seen) = (source.catalog().await.expect("a catalog"), limited.catalog().await.expect("a catalog"));
+    let definitions = |catalog: &Catalog| -> Vec<_> {
+        catalog.objects.iter().map(|object| (object.name.clone(), object.definition.clone())).collect()
+    };
+    assert_eq!(definitions(&seen), definitions(&all));
+    assert!(next_known(&all) > 0);
+    assert_eq!(next_known(&seen), 0);
+    assert!(seen.not_carried.contains(&"ownership by role \"postgres\"".to_owned()), "{:?}", seen.not_carried);
+}
+
+fn next_known(catalog: &Catalog) -> usize {
+    let columns = catalog.tables.iter().flat_map(|table| &table.columns);
+    let known =
+        columns.filter(|column| column.traits.identity.as_ref().is_some_and(|identity| identity.next.is_some()));
+    known.count() + catalog.objects.iter().filter(|object| object.next.is_some()).count()
+}
+
+#[tokio::test]
 async fn sequences_give_what_they_are_told_to() {
     let db = Database::new(
         "CREATE SEQUENCE up MAXVALUE 10; CREATE SEQUENCE down INCREMENT -2; CREATE SEQUENCE round MAXVALUE 3 CYCLE;

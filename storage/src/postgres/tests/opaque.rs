@@ -159,6 +159,26 @@ fn fields_with_generated(table: &Table) -> Vec<Field> {
     table.columns.iter().map(field).collect()
 }
 
+/// Values that are sent in pieces, in both formats, around the size from which they are.
+#[tokio::test]
+async fn large_values_arrive_whole() {
+    let db = Database::new(
+        "CREATE TABLE large (id int, b bytea, t text, j jsonb, x json);
+         INSERT INTO large SELECT n, decode(repeat(md5(n::text), n / 16), 'hex') || '\\x5c', repeat(E'\\\\\\t\\n\u{fc}', n / 5),
+            to_jsonb(repeat('\\x', n / 4)), to_json(repeat('y\u{20ac}', n / 4))
+         FROM unnest(ARRAY[262128, 262144, 262160, 1000000]) n;
+         CREATE TABLE pieces (LIKE large); CREATE TABLE text (LIKE large, i inet)",
+    )
+    .await;
+    let own = own_forms(&db.table("large").await);
+    move_rows(&db, "large", "pieces", &own).await;
+    same_rows(&db, "large", "pieces").await;
+    db.run("ALTER TABLE large ADD i inet DEFAULT '10.0.0.1'").await;
+    let own = own_forms(&db.table("large").await);
+    move_split(&db, "large", "text", &own, 1).await;
+    same_rows(&db, "large", "text").await;
+}
+
 /// PostGIS may not be installed where the tests run; what its types mean is then checked by name only.
 #[tokio::test]
 async fn shapes_travel_as_ewkb() {

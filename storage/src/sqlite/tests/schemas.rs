@@ -293,7 +293,7 @@ async fn an_index_that_is_there_must_be_equal_and_rows_must_obey() {
     let error = add(plain("t", vec![part("b")])).await.unwrap_err();
     assert!(matches!(error, Error::Exists { .. }), "{error}");
     let error = add(Index { unique: true, ..plain("u", vec![part("a")]) }).await.unwrap_err();
-    assert!(matches!(error, Error::RefusedRow { .. }), "{error}");
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
     let error = add(plain("m", vec![part("missing")])).await.unwrap_err();
     assert!(matches!(error, Error::Invalid { .. }), "a column that is not there is no string: {error}");
     for unsupported in [
