@@ -22,6 +22,7 @@ mod geometry;
 mod indexes;
 mod insert;
 mod keys;
+mod locator;
 mod mend;
 mod names;
 mod objects;

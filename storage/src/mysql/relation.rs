@@ -93,7 +93,8 @@ impl Relation {
         Ok(relations.into_values().collect())
     }
 
-    fn empty(database: &str, name: &str, engine: String) -> Relation {
+    /// A table without columns yet.
+    pub(super) fn empty(database: &str, name: &str, engine: String) -> Relation {
         Relation { database: database.to_owned(), name: name.to_owned(), engine, columns: Vec::new(), marked: false }
     }
 

@@ -10,13 +10,13 @@ use crate::{RUN, equivalent, folder, same};
 const TOLD: [&str; 2] = ["run", "plan.yaml"];
 
 /// Copies whose run is killed.
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 6;
 
 /// A run is killed at most so often before it may end.
 const KILLS_MAX: usize = 3;
 
 /// Copies that lose a server.
-const LOSSES: usize = 6;
+const LOSSES: usize = 5;
 
 /// What a server has written reaches the system at each commit: enough for a process that is killed, if not for a machine.
 const DURABLE: &[&str] = &["--innodb-flush-log-at-trx-commit=2"];
@@ -130,7 +130,7 @@ fn a_server_that_dies_is_waited_for_or_named() {
         }
         check((&source, &target), &name, sensei.run(&RUN));
     }
-    assert!(survived < LOSSES / 2, "no run noticed that its server was killed");
+    assert!(survived < LOSSES.div_ceil(2), "no run noticed that its server was killed");
 }
 
 #[test]
