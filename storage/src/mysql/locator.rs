@@ -72,19 +72,10 @@ fn content(columns: &[NativeColumn]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mysql::relation::Details;
 
     #[test]
     fn a_row_without_a_key_is_told_by_every_bit_of_it() {
-        let column = |name: &str, logical| NativeColumn {
-            name: name.to_owned(),
-            native: String::new(),
-            parsed: None,
-            logical: Some(logical),
-            nullable: true,
-            details: Details::default(),
-        };
-        let columns = [column("a`b", LogicalType::TEXT), column("f", LogicalType::Float32)];
+        let columns = [NativeColumn::of("a`b", "text"), NativeColumn::of("f", "float")];
         let told = content(&columns);
         assert_eq!(told, "SHA2(CONCAT(IFNULL(SHA2(`a``b`, 256), '-'), IFNULL(SHA2(`f` + 0e0, 256), '-')), 256)");
         let relation = Relation::empty("d", "t", "InnoDB".to_owned());
