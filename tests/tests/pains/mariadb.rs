@@ -76,7 +76,9 @@ fn pain_05_zero_and_invalid_dates_are_never_guessed_on_mariadb() {
     assert_eq!((counts(&report, "day"), named(&rejects(&job))), ([9, 1, 8, 8], vec!["id=4 d"]));
     assert_eq!(touched(&job, &report).iter().sum::<u64>(), 5);
     assert_eq!(
-        pair.target("SELECT id, d, at, stamp AT TIME ZONE 'UTC' FROM day WHERE d IS NOT NULL OR at IS NOT NULL ORDER BY id"),
+        pair.target(
+            "SELECT id, d, at, stamp AT TIME ZONE 'UTC' FROM day WHERE d IS NOT NULL OR at IS NOT NULL ORDER BY id"
+        ),
         "1|2024-02-29|2024-02-29 23:59:59.999999|2024-02-29 12:00:00.000001\n\
          9|0001-01-01|9999-12-31 00:00:00|1970-01-01 00:00:01"
     );
@@ -141,7 +143,10 @@ fn pain_08_width_and_overflow_on_mariadb() {
         "1|∅|0|0|1|bigint|smallint\n9223372036854775808|-9223372036854775808|2147483648|128|0|bigint|smallint\n\
          18446744073709551614|9223372036854775807|4294967295|255|16777215|bigint|smallint"
     );
-    assert_eq!(pair.target("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid = 'thing'::regclass"), "1");
+    assert_eq!(
+        pair.target("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid = 'thing'::regclass"),
+        "1"
+    );
     pair.target("DROP TABLE thing, owner; CREATE TABLE owner (id numeric(20) PRIMARY KEY, n integer, small smallint, m integer)");
     let more = "tables: { include: [owner] }\nrejects: { max: 2 }";
     let checked = pair.plan(more).run(&["check", "plan.yaml"]);

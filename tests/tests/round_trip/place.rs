@@ -33,6 +33,14 @@ impl<'s> Place<'s> {
         }
     }
 
+    /// The same file once more.
+    pub fn copy_of(file: &Place<'_>) -> Place<'s> {
+        let Place::Sqlite(folder) = file else { panic!("a server is not copied") };
+        let copy = Sensei::new();
+        std::fs::copy(folder.path("source.db"), copy.path("source.db")).unwrap();
+        Place::Sqlite(copy)
+    }
+
     pub fn url(&self) -> String {
         match self {
             Place::Postgres(server, database) => server.url(database),

@@ -67,9 +67,9 @@ pub trait Kind: Sized {
 pub struct Shape<K> {
     pub name: String,
     pub columns: Vec<K>,
+    pub options: &'static str,
+    pub key: usize,
     way: Way,
-    key: usize,
-    options: &'static str,
 }
 
 impl<K: Kind> Shape<K> {
@@ -78,7 +78,7 @@ impl<K: Kind> Shape<K> {
         let able = columns.iter().take_while(|kind| kind.orders()).count();
         let key = random.below(able.min(3) + 1);
         let options = K::options(&columns, key > 0, random);
-        Shape { name: format!("table {index}"), columns, way, key, options }
+        Shape { name: format!("table {index}"), columns, options, key, way }
     }
 
     /// A column's name.

@@ -30,6 +30,23 @@ pub enum Sqlite {
 }
 
 impl Sqlite {
+    /// A value that SQLite takes and that is none of the declared type.
+    fn misfit(&self) -> &'static str {
+        match self {
+            Sqlite::Integer(_) => "1.5",
+            Sqlite::Real | Sqlite::Numeric => "'much'",
+            Sqlite::Decimal { .. } => "x'00'",
+            Sqlite::Text(_) => "x'6162ff'",
+            Sqlite::Blob => "'text'",
+            Sqlite::Boolean => "2",
+            Sqlite::Date => "'2024-02-30'",
+            Sqlite::Time => "'25:00:00'",
+            Sqlite::DateTime => "7",
+            Sqlite::Uuid => "'no'",
+            Sqlite::Json => "'{'",
+        }
+    }
+
     fn is_strict(&self) -> bool {
         matches!(self, Sqlite::Integer("INTEGER" | "INT") | Sqlite::Real | Sqlite::Text("TEXT") | Sqlite::Blob)
     }
@@ -146,6 +163,20 @@ impl Kind for Sqlite {
     fn row(cells: &[String]) -> String {
         cells.join(" || '|' || ")
     }
+}
+
+/// Rows of which one value is none of its column's type, for tables that let anyone write such and have no key in the way.
+pub fn misfits(shapes: &[Shape<Sqlite>], random: &mut Random) -> Vec<String> {
+    let open = shapes.iter().filter(|shape| shape.key == 0 && !shape.options.contains("STRICT"));
+    let rows = open.flat_map(|shape| std::iter::repeat_n(shape, random.below(4)).collect::<Vec<_>>());
+    let rows: Vec<&Shape<Sqlite>> = rows.collect();
+    let mut row = |shape: &Shape<Sqlite>| {
+        let wrong = random.below(shape.columns.len());
+        let cell = |(index, kind): (usize, &Sqlite)| if index == wrong { kind.misfit() } else { "NULL" };
+        let cells: Vec<String> = shape.columns.iter().enumerate().map(cell).map(str::to_owned).collect();
+        shape.insert_cells(&cells)
+    };
+    rows.into_iter().map(&mut row).collect()
 }
 
 /// Insists that the target holds what it would hold if the file's values had been given to it as texts.
