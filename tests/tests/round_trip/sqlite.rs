@@ -186,7 +186,7 @@ pub fn arrived_as_written(shapes: &[Shape<Sqlite>], file: &Place<'_>, target: &P
         let (there, like) = (target.quoted(&shape.name), target.quoted("given"));
         let opening = match target {
             Place::Mysql(..) => {
-                format!("SET sql_mode = 'STRICT_ALL_TABLES'; CREATE TABLE {like} LIKE {there};")
+                format!("SET sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO'; CREATE TABLE {like} LIKE {there};")
             }
             _ => format!("CREATE TABLE {like} (LIKE {there});"),
         };
@@ -200,14 +200,22 @@ pub fn arrived_as_written(shapes: &[Shape<Sqlite>], file: &Place<'_>, target: &P
             Place::Mysql(..) => {
                 let told = target.tell(&format!("CHECKSUM TABLE {there}, {like}"));
                 let sums: Vec<&str> = told.lines().filter_map(|line| line.split('\t').nth(1)).collect();
-                usize::from(sums.len() != 2 || sums[0] != sums[1]).to_string()
+                let rows = format!(
+                    "(TABLE {there} EXCEPT ALL TABLE {like}) UNION ALL (TABLE {like} EXCEPT ALL TABLE {there})"
+                );
+                let rows = rows.replace("TABLE", "SELECT * FROM");
+                if sums.len() == 2 && sums[0] == sums[1] {
+                    String::new()
+                } else {
+                    format!("{told}\n{}", target.tell(&rows))
+                }
             }
             _ => target.tell(&format!(
-                "SELECT count(*) FROM ((SELECT x::text FROM {there} x EXCEPT ALL SELECT x::text FROM {like} x) UNION ALL
-                 (SELECT x::text FROM {like} x EXCEPT ALL SELECT x::text FROM {there} x)) AS differing"
+                "(SELECT x::text FROM {there} x EXCEPT ALL SELECT x::text FROM {like} x) UNION ALL \
+                 (SELECT x::text FROM {like} x EXCEPT ALL SELECT x::text FROM {there} x)"
             )),
         };
-        assert_eq!(differing, "0", "{}", shape.create());
+        assert_eq!(differing, "", "{}", shape.create());
         target.load(&format!("DROP TABLE {like}"));
     }
 }
