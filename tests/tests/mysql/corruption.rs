@@ -17,7 +17,7 @@ const SOURCE: &str = r#"
         c_dt datetime(6), c_ts timestamp(6) NULL, c_time time(6), c_year year, c_enum enum('sad','ok','happy',''),
         c_set set('x','y','z'), c_json json, c_shape geometry, c_uuid uuid, c_inet inet6) CHARACTER SET utf8mb4;
     INSERT INTO every SELECT seq, seq % 2, seq % 250, seq * 1001, seq * 30000000000, 18446744073709551000 - seq,
-        seq / 7, seq / 7, seq / 7, seq, CONCAT('c', seq), CONCAT('Word ', seq), CONCAT('née ', seq),
+        seq / 7, seq / 7, SQRT(seq + 0.5), seq, CONCAT('c', seq), CONCAT('Word ', seq), CONCAT('née ', seq),
         CONCAT('näte 🦀 ', seq, ' end'), UNHEX(LEFT(MD5(seq), 16)), UNHEX(MD5(seq)), DATE('2000-01-01') + INTERVAL seq DAY,
         TIMESTAMP('2000-01-01') + INTERVAL seq * 1001 MICROSECOND, TIMESTAMP('2001-01-01') + INTERVAL seq * 1001 MICROSECOND,
         SEC_TO_TIME(seq * 1000), 1950 + seq % 200, 1 + seq % 4, seq % 8,

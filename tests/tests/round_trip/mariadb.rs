@@ -18,6 +18,9 @@ const CHARSETS: &[(&str, &str)] = &[
     ("ascii", "aZ0 \n'\\~"),
 ];
 
+/// Days that no calendar has, as the server keeps them.
+const NO_DAYS: &[&str] = &["'0000-00-00'", "'2024-00-15'", "'2024-02-30'", "'2024-02-00'", "'0000-01-01'"];
+
 /// A type of MariaDB.
 #[derive(Clone, Debug)]
 pub enum Mariadb {
@@ -140,9 +143,9 @@ impl Kind for Mariadb {
             Mariadb::Binary(length) | Mariadb::VarBinary(length) => bytes(random, *length),
             Mariadb::LongBlob if random.once_in(100) => "REPEAT(X'00ff5c27', 50000)".to_owned(),
             Mariadb::LongBlob => bytes(random, 60),
-            Mariadb::Date if direct && random.once_in(5) => no_day(random).to_owned(),
+            Mariadb::Date if direct && random.once_in(5) => random.pick(NO_DAYS).to_string(),
             Mariadb::Date => format!("DATE('0001-01-01') + INTERVAL {} DAY", random.below(3_652_059)),
-            Mariadb::DateTime(_) if direct && random.once_in(5) => no_day(random).to_owned(),
+            Mariadb::DateTime(_) if direct && random.once_in(5) => random.pick(NO_DAYS).to_string(),
             Mariadb::DateTime(_) => {
                 let microseconds = random.bits() % 315_537_897_599_000_000;
                 format!("TIMESTAMP('0001-01-01') + INTERVAL {microseconds} MICROSECOND")
@@ -259,11 +262,6 @@ fn finite(random: &mut Random, most: f64, of: fn(u64) -> f64) -> String {
         value if value.is_finite() => format!("{value:e}"),
         _ => "1e-1".to_owned(),
     }
-}
-
-/// Days that no calendar has, as the server keeps them.
-fn no_day(random: &mut Random) -> &'static str {
-    *random.pick(&["'0000-00-00'", "'2024-00-15'", "'2024-02-30'", "'2024-02-00'", "'0000-01-01'"])
 }
 
 /// Up to the server's 838 hours.

@@ -8,6 +8,10 @@ use crate::place::Place;
 use crate::shape::{Kind, Shape, Way};
 use crate::value::{digits, integer, text, uuid};
 
+/// Names of types for whole numbers, and for texts.
+const INTEGERS: &[&str] = &["INTEGER", "INT", "BIGINT", "MEDIUMINT"];
+const TEXTS: &[&str] = &["TEXT", "VARCHAR(20)", "NCHAR(55)"];
+
 /// A declared type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sqlite {
@@ -61,11 +65,11 @@ impl Kind for Sqlite {
     fn random(_: Way, random: &mut Random) -> Sqlite {
         let precision = 1 + random.below(15);
         let kinds = [
-            Sqlite::Integer(*random.pick(&["INTEGER", "INT", "BIGINT", "MEDIUMINT"])),
+            Sqlite::Integer(INTEGERS[random.below(INTEGERS.len())]),
             Sqlite::Real,
             Sqlite::Decimal { precision, scale: random.below(precision + 1) },
             Sqlite::Numeric,
-            Sqlite::Text(*random.pick(&["TEXT", "VARCHAR(20)", "NCHAR(55)"])),
+            Sqlite::Text(TEXTS[random.below(TEXTS.len())]),
             Sqlite::Blob,
             Sqlite::Boolean,
             Sqlite::Date,
