@@ -97,8 +97,16 @@ fn lower_table(plan: &Plan, table: &TablePlan, masks: &MaskKeys, key: [u8; 32]) 
         target: Arc::new(table.target.clone()),
         projection,
         hasher: hasher(plan, table, key),
-        locate_source: table.source_key.is_empty() && plan.source.system != System::Parquet,
+        locate_source: table.source_key.is_empty()
+            && plan.source.system != System::Parquet
+            && has_addresses(plan.source.system),
     })
+}
+
+/// Whether rows without a key have an address that people may be shown: MySQL knows a row by its values alone, which may
+/// be masked.
+pub fn has_addresses(system: System) -> bool {
+    system != System::Mysql
 }
 
 /// A key that is masked, alone or within an expression, must not appear in rejects in the clear.

@@ -115,9 +115,7 @@ impl Scope<'_, '_> {
                         (to, lossy)
                     }
                     _ => {
-                        // A system holds what it gave itself.
-                        let same = self.context.source.system == self.context.target.system;
-                        let held = if same { None } else { self.context.dialect.holding(&from) };
+                        let held = self.holding(&from);
                         held_by = held.as_ref().map(|(_, rule)| (*rule).to_owned());
                         (held.map_or_else(|| from.clone(), |(to, _)| to), None)
                     }
@@ -135,8 +133,15 @@ impl Scope<'_, '_> {
                 )
             }
             Target::Existing(column) => {
-                let lossy = self.fits(of, column, &from, settled, &origin, declared.as_ref(), mask)?;
                 let logical = as_written(column, &from).ok_or_else(|| unsupported_target(of, column))?;
+                // A column like the one that Sensei would have created, or did create.
+                let unruled = declared.is_none() && mask.is_none() && !self.pads(column);
+                let held = self.holding(&from).filter(|(to, _)| unruled && *to == logical);
+                held_by = held.map(|(_, rule)| rule.to_owned());
+                let lossy = match &held_by {
+                    Some(_) => None,
+                    None => self.fits(of, column, &from, settled, &origin, declared.as_ref(), mask)?,
+                };
                 let (name, native) = (column.name.clone(), column.native.clone());
                 // Computed on both sides: never written, and compared like any other.
                 let generation = column.traits.generation.clone();
@@ -148,6 +153,12 @@ impl Scope<'_, '_> {
         let lossy = cleaning.map(|cleaning| cleaning.rule().to_owned()).or(lossy);
         let (sql, uses, from) = (origin.sql, origin.uses, origin.logical);
         Ok(ColumnDraft { sql, uses, from, mask, cleaning, rule: held_by, lossy, field })
+    }
+
+    /// As what the target keeps values of a type that it does not have, by which rule. A system holds what it gave itself.
+    fn holding(&self, from: &LogicalType) -> Option<(LogicalType, &'static str)> {
+        let same = self.context.source.system == self.context.target.system;
+        if same { None } else { self.context.dialect.holding(from) }
     }
 
     fn declared(

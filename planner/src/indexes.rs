@@ -188,7 +188,7 @@ impl Carrying<'_, '_> {
             carried.prefix = part.prefix;
             return Ok(carried);
         }
-        self.indexable(&field.logical, name)?;
+        unindexable(self.context.target.system, &field.logical, name)?;
         if self.context.target.system == System::Mysql {
             carried.prefix = self.prefix(index, part, field, name, notes)?;
         } else if let Some(chars) = part.prefix {
@@ -229,20 +229,6 @@ impl Carrying<'_, '_> {
         }
         notes.push(format!("only the first {max} of column \"{name}\" are indexed"));
         Ok(Some(max))
-    }
-
-    fn indexable(&self, logical: &LogicalType, name: &str) -> Result<(), String> {
-        let target = self.context.target.system;
-        let none = match logical {
-            LogicalType::Json | LogicalType::Jsonb => target != System::Sqlite,
-            LogicalType::Geometry | LogicalType::Opaque { .. } => true,
-            LogicalType::Array(_) => target == System::Mysql,
-            _ => false,
-        };
-        match none {
-            true => Err(format!("{} has no such index on column \"{name}\", which is {logical}", title(target))),
-            false => Ok(()),
-        }
     }
 
     fn expression(&self, sql: &str) -> Result<IndexPart, String> {
@@ -287,4 +273,18 @@ fn sorted<'s>(names: impl Iterator<Item = &'s str>) -> Vec<String> {
     let mut names: Vec<String> = names.map(str::to_owned).collect();
     names.sort();
     names
+}
+
+/// Why a system has no index on a column of this type; nothing if it has. Text that is too long is another matter.
+pub(crate) fn unindexable(target: System, logical: &LogicalType, name: &str) -> Result<(), String> {
+    let none = match logical {
+        LogicalType::Json | LogicalType::Jsonb => target != System::Sqlite,
+        LogicalType::Geometry | LogicalType::Opaque { .. } => true,
+        LogicalType::Array(_) => target == System::Mysql,
+        _ => false,
+    };
+    match none {
+        true => Err(format!("{} has no such index on column \"{name}\", which is {logical}", title(target))),
+        false => Ok(()),
+    }
 }

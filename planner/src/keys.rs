@@ -7,7 +7,7 @@ use sensei_storage::{Field, ForeignKey, LogicalType, System, Table, Timing};
 use crate::cast::keeps_apart;
 use crate::dialect::same_name;
 use crate::file::RelationFile;
-use crate::indexes::makes_unique;
+use crate::indexes::{makes_unique, unindexable};
 use crate::naming::NameBook;
 use crate::plan::{ColumnPlan, OnOrphans, RelationPlan, TablePlan};
 use crate::secret::Secret;
@@ -98,7 +98,7 @@ fn primary(context: &Context<'_>, draft: &mut TableDraft<'_>) {
     match carried {
         Ok(columns) => {
             draft.plan.identity.clone_from(&columns);
-            match too_long(context, draft, &columns) {
+            match not_indexed(context, draft, &columns) {
                 None => draft.plan.target.primary_key = columns,
                 Some(why) => draft.notes.push(format!("primary key of \"{}\": {why}", draft.table.name)),
             }
@@ -107,9 +107,18 @@ fn primary(context: &Context<'_>, draft: &mut TableDraft<'_>) {
     }
 }
 
-/// Why the target cannot index one of the key's columns, which are texts of any length to it.
+/// Why the target cannot index one of the key's columns: by its type, or because it is a text of any length there.
+fn not_indexed(context: &Context<'_>, draft: &TableDraft<'_>, key: &[String]) -> Option<String> {
+    if context.source.system == context.target.system {
+        return None;
+    }
+    let mut fields = draft.plan.target.fields.iter().filter(|field| key.contains(&field.name));
+    let why = |field: &Field| unindexable(context.target.system, &field.logical, &field.name).err();
+    fields.find_map(why).or_else(|| too_long(context, draft, key))
+}
+
 fn too_long(context: &Context<'_>, draft: &TableDraft<'_>, key: &[String]) -> Option<String> {
-    let max = context.abilities.indexed_chars_max.filter(|_| context.source.system != context.target.system)?;
+    let max = context.abilities.indexed_chars_max?;
     let long = |field: &&Field| match field.logical {
         LogicalType::Text { max_chars } => max_chars.is_none_or(|chars| chars > max),
         LogicalType::Bytes | LogicalType::Numeric => true,

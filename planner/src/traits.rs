@@ -71,11 +71,17 @@ fn masked(draft: &mut TableDraft<'_>, column: &Column) {
 fn plain(context: &Context<'_>, draft: &mut TableDraft<'_>, column: &Column, index: usize) {
     let field = &mut draft.plan.target.fields[index];
     if known::is_kept(context, column, field, &draft.plan.columns[index]) {
-        field.traits.charset.clone_from(&column.traits.charset);
-        // MySQL and MariaDB have some collations under different names.
+        // MySQL and MariaDB have some collations under different names, and so have old and new servers.
         let version = context.target.version.as_str();
-        let collation = column.traits.collation.as_deref();
-        field.traits.collation = collation.map(|collation| mysql::collation_in(version, collation).to_owned());
+        let (charset, collation) = match context.target.system {
+            System::Mysql => {
+                let charset = column.traits.charset.as_deref().map(|charset| mysql::charset_in(version, charset));
+                let collation = column.traits.collation.as_deref();
+                (charset, collation.map(|collation| mysql::collation_in(version, collation)))
+            }
+            _ => (column.traits.charset.clone(), column.traits.collation.clone()),
+        };
+        (field.traits.charset, field.traits.collation) = (charset, collation);
         field.traits.attributes.clone_from(&column.traits.attributes);
     } else if let Some(why) = coarser_than(context.source.system, column, context.target.system) {
         note(draft, "collation", column, &why);

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`Sensei`] runs the binary in a folder of its own, [`postgres::Server`] and [`mysql::Server`]
 //! are a PostgreSQL and a MariaDB on private sockets, [`s3::Server`] an S3 API on loopback, [`corpora`] finds databases that others wrote, [`tpch`]
-//! makes large tables, [`Random`] makes choices that a seed repeats.
+//! makes large tables, [`Random`] makes choices that a seed repeats, and a [`Finding`] is what a comparison says of a row.
 //!
 //! **Invariant:** nothing here outlives the process that started it, even when that process is killed, and nothing
 //! waits without a [`Deadline`].
@@ -10,6 +10,7 @@
 mod account;
 pub mod corpora;
 mod deadline;
+mod finding;
 mod keeper;
 pub mod mysql;
 pub mod postgres;
@@ -20,5 +21,6 @@ mod sensei;
 pub mod tpch;
 
 pub use deadline::Deadline;
+pub use finding::{Finding, read_report};
 pub use random::Random;
 pub use sensei::{Outcome, Running, Sensei};

@@ -7,6 +7,7 @@ use sensei_planner::{Plan, RelationPlan, TablePlan};
 use sensei_storage::{Field, LOCATOR, Range, Scan, text};
 
 use crate::limits::KEY_BATCH_BYTES;
+use crate::lower::has_addresses;
 
 /// One table's part in a relation: what is read of it, the key's columns first.
 pub(super) struct Side<'a> {
@@ -29,7 +30,7 @@ impl<'a> Side<'a> {
                 side.fields.len() - 1
             }));
         }
-        side.locator = side.identity.is_empty();
+        side.locator = side.identity.is_empty() && has_addresses(plan.target.system);
         side
     }
 
@@ -61,9 +62,9 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// Names a row: by its key, or where the table has none by its address.
+    /// Names a row: by its key, or where the table has none by its address, if the system has such.
     pub fn name(&self, rows: &RecordBatch, row: usize) -> String {
-        if self.locator {
+        if self.identity.is_empty() {
             let address = rows.column_by_name(LOCATOR).map(|column| column.as_string::<i32>());
             let address = address.filter(|address| address.is_valid(row)).map(|address| address.value(row));
             return address.unwrap_or("(no key)").to_owned();

@@ -255,3 +255,24 @@ impl Link for Wire {
         drop(self.conn);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_set_what_their_server_knows() {
+        let of = |version| settings(&Server::new(version, 1 << 24, 0));
+        let expires = "information_schema_stats_expiry = 0";
+        let hides = "show_gipk_in_create_table_and_information_schema = OFF";
+        for (version, known, unknown) in [
+            ("5.7.44-log", vec!["max_execution_time"], vec![expires, hides, "max_statement_time"]),
+            ("8.0.29", vec![expires], vec![hides]),
+            ("8.4.3", vec![expires, hides], vec!["max_statement_time"]),
+            ("10.11.6-MariaDB", vec!["max_statement_time"], vec![expires, hides, "max_execution_time"]),
+        ] {
+            assert!(known.iter().all(|name| of(version).contains(name)), "{version}");
+            assert!(!unknown.iter().any(|name| of(version).contains(name)), "{version}");
+        }
+    }
+}

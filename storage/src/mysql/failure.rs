@@ -59,7 +59,12 @@ fn by_server(at: &str, object: &str, error: &ServerError, why: String) -> Error 
     let source = || Some(Box::new(error.clone()) as crate::error::Cause);
     match error.code {
         1045 | 1129 | 1130 | 1251 | 1524 | 1698 | 1820 | 1862 | 3118 | 3159 | 4151 => Error::Login { what: at, why },
-        1044 | 1142 | 1143 | 1227 | 1290 | 1370 | 1419 | 1792 | 1836 => {
+        // The only one of them in which the server does not say which.
+        1044 => {
+            let why = format!("{why}; `sensei check` names the privileges that are missing");
+            Error::Privilege { action: format!("use {object} at {at}"), why }
+        }
+        1142 | 1143 | 1227 | 1290 | 1370 | 1419 | 1792 | 1836 => {
             Error::Privilege { action: format!("use {object} at {at}"), why }
         }
         1049 => Error::Missing { what: format!("the database of {at}") },

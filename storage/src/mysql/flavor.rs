@@ -61,6 +61,13 @@ impl Server {
         Server { flavor, version: Version::parse(text), text: text.to_owned(), packet_bytes_max, table_names }
     }
 
+    /// The server that a catalog's `version` tells of, such as `MySQL 8.0.36`; packets and names are left open.
+    pub(super) fn of_catalog(version: &str) -> Server {
+        let text = version.split_once(' ').map_or(version, |(_, text)| text);
+        let flavor = if version.contains("MariaDB") { Flavor::Mariadb } else { Flavor::Mysql };
+        Server { flavor, ..Server::new(text, 0, 0) }
+    }
+
     /// # Errors
     /// `Unsupported` for a server that is too old.
     pub(super) fn supported(self, at: &str) -> Result<Server> {
@@ -129,6 +136,8 @@ mod tests {
         assert!(server("8.0.36-28").is_mysql(8, 0, 36) && !server("8.0.36").is_mysql(8, 0, 37));
         assert!(server("8.4.0").hides_columns() && !server("8.0.22").hides_columns());
         assert!(server("10.3.39-MariaDB").supported("x").is_ok());
+        assert!(Server::of_catalog("MariaDB 11.4.2").is_mariadb(11, 4, 2));
+        assert!(Server::of_catalog("MySQL 8.0.36-28").is_mysql(8, 0, 36));
         let error = server("5.6.51-log").supported("mysql://h/d").expect_err("too old").to_string();
         assert!(error.contains("5.6.51") && error.contains("5.7"), "{error}");
     }

@@ -1,4 +1,7 @@
 //! Shapes: between MySQL's own form (number of the reference system, then WKB) and EWKB. Looks at headers only.
+//!
+//! The columns themselves are read and written, not by `ST_AsBinary`: MySQL 8 stores longitude before latitude as EWKB has
+//! it, and turns them round in its functions where the reference system (4326 is one) says so.
 
 /// Little-endian, in the first byte of WKB.
 const LITTLE_ENDIAN: u8 = 1;

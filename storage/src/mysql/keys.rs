@@ -70,12 +70,6 @@ impl Key {
     }
 }
 
-/// The columns by whose values a row of the table is found; empty in a table without such a key.
-pub(super) async fn address(session: &mut Session, relation: &Relation) -> Result<Vec<String>> {
-    let key = Key::of(session, relation).await?;
-    Ok(key.filter(|key| key.whole).map(|key| key.columns).unwrap_or_default())
-}
-
 /// Whether comparing with a literal follows the index: labels are sorted by number and compared as text.
 fn orders_as_it_compares(column: &NativeColumn) -> bool {
     let labels = matches!(column.type_name(), "enum" | "set" | "year");

@@ -1,18 +1,21 @@
-//! Replaces single rows by their unique key, all or nothing.
+//! Replaces single rows, all or nothing.
+
+use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
 use mysql_async::prelude::Queryable;
 
+use super::answer::Answer;
 use super::connection::Session;
 use super::insert::Insert;
+use super::locator::Locator;
 use super::relation::Relation;
-use super::sql::equals;
 use super::writer::end_loading;
-use super::{Mysql, keys, triggers};
+use super::{Mysql, triggers};
 use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
 
-/// Rows deleted by one statement at most.
+/// Kinds of rows deleted by one statement at most.
 const ROWS_PER_DELETE_MAX: usize = 200;
 
 impl Mysql {
@@ -37,33 +40,45 @@ impl Mysql {
     }
 }
 
-/// Deletes exactly the rows at `locators`, each the texts of a unique key as a JSON array.
+/// Deletes exactly the rows at `locators`. One that is named more than once stands for as many rows.
 async fn delete(session: &mut Session, relation: &Relation, locators: &[String]) -> Result<()> {
-    let columns = keys::address(session, relation).await?;
-    let mut deleted = 0;
-    for some in locators.chunks(ROWS_PER_DELETE_MAX) {
-        let rows = some.iter().map(|locator| row(relation, &columns, locator)).collect::<Result<Vec<_>>>()?;
-        let sql = format!("DELETE FROM {} WHERE {}", relation.clause(), rows.join(" OR "));
-        let done = session.conn().query_drop(sql).await;
-        done.map_err(|error| session.failure_of_rows(&relation.label(), error))?;
-        deleted += session.conn().affected_rows();
+    let by = Locator::of(session, relation).await?;
+    let mut wanted: BTreeMap<&String, u64> = BTreeMap::new();
+    for locator in locators {
+        *wanted.entry(locator).or_default() += 1;
     }
-    match deleted == locators.len() as u64 {
+    let wanted: Vec<(&String, u64)> = wanted.into_iter().collect();
+    for some in wanted.chunks(ROWS_PER_DELETE_MAX) {
+        let conditions = some.iter().map(|(locator, _)| by.condition(relation, locator));
+        let conditions = conditions.collect::<Result<Vec<_>>>()?;
+        let together = conditions.join(" OR ");
+        let rows = some.iter().map(|(_, rows)| rows).sum();
+        if count(session, relation, &together).await? == rows {
+            delete_where(session, relation, &together, rows).await?;
+            continue;
+        }
+        // Of some equal rows, others stay.
+        for (condition, (_, rows)) in conditions.iter().zip(some) {
+            delete_where(session, relation, &format!("{condition} LIMIT {rows}"), *rows).await?;
+        }
+    }
+    Ok(())
+}
+
+/// How many rows there are, which are kept from changing.
+async fn count(session: &mut Session, relation: &Relation, condition: &str) -> Result<u64> {
+    let sql = format!("SELECT COUNT(*) FROM {} WHERE {condition} FOR UPDATE", relation.clause());
+    let row = session.first(&relation.label(), &sql).await?;
+    Ok(row.and_then(|row| row.number(0)).unwrap_or(0))
+}
+
+/// # Errors
+/// `Changed` if there are not as many `rows`.
+async fn delete_where(session: &mut Session, relation: &Relation, condition: &str, rows: u64) -> Result<()> {
+    let done = session.conn().query_drop(format!("DELETE FROM {} WHERE {condition}", relation.clause())).await;
+    done.map_err(|error| session.failure_of_rows(&relation.label(), error))?;
+    match session.conn().affected_rows() == rows {
         true => Ok(()),
         false => Err(Error::Changed { what: relation.label() }),
     }
-}
-
-/// The condition that finds the row at `locator`.
-fn row(relation: &Relation, columns: &[String], locator: &str) -> Result<String> {
-    let texts: Vec<String> = serde_json::from_str(locator).map_err(|_| foreign(relation))?;
-    if columns.is_empty() || texts.len() != columns.len() {
-        return Err(foreign(relation));
-    }
-    let parts = columns.iter().zip(&texts).map(|(column, text)| equals(relation, column, text));
-    Ok(format!("({})", parts.collect::<Result<Vec<_>>>()?.join(" AND ")))
-}
-
-fn foreign(relation: &Relation) -> Error {
-    Error::Changed { what: format!("the unique key of {}", relation.label()) }
 }

@@ -24,6 +24,7 @@ mod geometry;
 mod indexes;
 mod insert;
 mod keys;
+mod locator;
 mod mend;
 mod names;
 mod objects;
@@ -64,7 +65,7 @@ use crate::setting::{Role, Setting};
 use crate::source::{Snapshot, Source};
 
 pub use self::documented::{documented_types, refuses};
-pub use self::names::{IDENTIFIER_CHARS_MAX, collation_in, identifier_problem, logical_type};
+pub use self::names::{IDENTIFIER_CHARS_MAX, charset_in, collation_in, identifier_problem, logical_type};
 pub use self::types::{holding, native_type};
 
 /// One database of a MySQL or MariaDB server, as source or target.

@@ -1,5 +1,6 @@
 //! MySQL's own names: of types, as its DDL writes them, and which names of tables and columns it allows.
 
+use super::flavor::{Flavor, Server};
 use crate::types::LogicalType;
 
 /// Characters of an identifier at most.
@@ -29,8 +30,9 @@ pub fn identifier_problem(name: &str) -> Option<String> {
 }
 
 /// Collations of one server that the other has under another name. They agree on all but characters that came later.
-const COUNTERPARTS: [(&str, &str); 3] = [
+const COUNTERPARTS: [(&str, &str); 4] = [
     ("utf8mb4_0900_ai_ci", "utf8mb4_uca1400_nopad_ai_ci"),
+    ("utf8mb4_0900_as_ci", "utf8mb4_uca1400_nopad_as_ci"),
     ("utf8mb4_0900_as_cs", "utf8mb4_uca1400_nopad_as_cs"),
     ("utf8mb4_0900_bin", "utf8mb4_nopad_bin"),
 ];
@@ -41,14 +43,46 @@ const COUNTERPARTS: [(&str, &str); 3] = [
 /// use sensei_storage::mysql;
 /// assert_eq!(mysql::collation_in("MariaDB 11.4.2", "utf8mb4_0900_bin"), "utf8mb4_nopad_bin");
 /// assert_eq!(mysql::collation_in("MariaDB 11.4.2", "latin1_swedish_ci"), "latin1_swedish_ci");
+/// assert_eq!(mysql::collation_in("MySQL 8.4.0", "utf8_general_ci"), "utf8mb3_general_ci");
 /// ```
-pub fn collation_in<'a>(version: &str, collation: &'a str) -> &'a str {
-    let is_mariadb = version.contains("MariaDB");
-    let other = |(mysql, mariadb): &(&'static str, &'static str)| match is_mariadb {
-        true => (collation == *mysql).then_some(*mariadb),
-        false => (collation == *mariadb).then_some(*mysql),
+///
+/// # Source
+/// Release notes of MySQL 8.0.30 and MariaDB 10.6.1: from these on `utf8_…` is called `utf8mb3_…`.
+pub fn collation_in(version: &str, collation: &str) -> String {
+    let server = Server::of_catalog(version);
+    let other = |(mysql, mariadb): &(&'static str, &'static str)| match server.flavor {
+        Flavor::Mariadb => (collation == *mysql).then_some(*mariadb),
+        Flavor::Mysql => (collation == *mariadb).then_some(*mysql),
     };
-    COUNTERPARTS.iter().find_map(other).unwrap_or(collation)
+    match COUNTERPARTS.iter().find_map(other) {
+        Some(counterpart) => counterpart.to_owned(),
+        None => three_bytes(collation, server.is_mysql(8, 0, 30) || server.is_mariadb(10, 6, 1)),
+    }
+}
+
+/// What a server of this version, in its catalog's words, calls a character set.
+///
+/// ```
+/// use sensei_storage::mysql;
+/// assert_eq!(mysql::charset_in("MySQL 5.7.44-log", "utf8mb3"), "utf8");
+/// assert_eq!(mysql::charset_in("MariaDB 10.11.6-MariaDB", "utf8"), "utf8mb3");
+/// ```
+///
+/// # Source
+/// Release notes of MySQL 8.0.28 and MariaDB 10.6.1.
+pub fn charset_in(version: &str, charset: &str) -> String {
+    let server = Server::of_catalog(version);
+    three_bytes(charset, server.is_mysql(8, 0, 28) || server.is_mariadb(10, 6, 1))
+}
+
+/// UTF-8 of at most three bytes, which older servers call `utf8` and newer ones `utf8mb3`.
+fn three_bytes(name: &str, is_newer: bool) -> String {
+    let suffix = ["utf8mb3", "utf8"].iter().find_map(|old| name.strip_prefix(old));
+    match suffix.filter(|suffix| suffix.is_empty() || suffix.starts_with('_')) {
+        Some(suffix) if is_newer => format!("utf8mb3{suffix}"),
+        Some(suffix) => format!("utf8{suffix}"),
+        None => name.to_owned(),
+    }
 }
 
 /// A type text, taken apart: `int(10) unsigned zerofill` is `int` with the parameter 10, unsigned.

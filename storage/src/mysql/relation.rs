@@ -93,7 +93,8 @@ impl Relation {
         Ok(relations.into_values().collect())
     }
 
-    fn empty(database: &str, name: &str, engine: String) -> Relation {
+    /// A table without columns yet.
+    pub(super) fn empty(database: &str, name: &str, engine: String) -> Relation {
         Relation { database: database.to_owned(), name: name.to_owned(), engine, columns: Vec::new(), marked: false }
     }
 
@@ -190,6 +191,15 @@ impl Relation {
 }
 
 impl NativeColumn {
+    /// A column of this type that may be NULL, of which nothing else is known.
+    #[cfg(test)]
+    pub(super) fn of(name: &str, native: &str) -> NativeColumn {
+        let parsed = NativeType::parse(native);
+        let logical = parsed.as_ref().and_then(types::logical);
+        let (name, native) = (name.to_owned(), native.to_owned());
+        NativeColumn { name, native, parsed, logical, nullable: true, details: Details::default() }
+    }
+
     /// A column from a row of the catalog.
     fn read(row: &Row, name: String, is_json: bool) -> NativeColumn {
         let mut native = if is_json { "json".to_owned() } else { row.words(2) };

@@ -7,8 +7,10 @@ use futures::{StreamExt, stream};
 use mysql_async::prelude::Queryable;
 use mysql_async::{BinaryProtocol, Params, QueryResult, Row, Value};
 
+use super::answer::Answer;
 use super::connection::Session;
 use super::decode::{Form, Unfit, decode, size};
+use super::locator::Locator;
 use super::relation::Relation;
 use super::snapshot::Readers;
 use super::sql::identifier;
@@ -49,12 +51,12 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Prepares to read `scan` from `relation`, whose rows are addressed by `address`, the columns of a unique key.
+    /// Prepares to read `scan` from `relation`; `locator` tells its rows apart, if that is asked for.
     ///
     /// # Errors
     /// `Missing` for a column that is not there, `Invalid` for one that is not what was planned.
-    pub(super) fn new(relation: &Relation, scan: &Scan, address: &[String], hint: &str) -> Result<Query> {
-        let address = if scan.locator { address } else { &[] };
+    pub(super) fn new(relation: &Relation, scan: &Scan, locator: Option<&Locator>, hint: &str) -> Result<Query> {
+        let address = locator.map(Locator::columns).unwrap_or_default();
         let mut wanted: Vec<Field> = scan.fields.clone();
         for name in scan.key.iter().chain(address) {
             if wanted.iter().all(|field| field.name != *name) {
@@ -62,6 +64,9 @@ impl Query {
             }
         }
         let mut columns = wanted.iter().map(|field| relation.expression(field)).collect::<Result<Vec<_>>>()?;
+        if let Some(Locator::Content(digest)) = locator {
+            columns.push(digest.clone());
+        }
         if columns.is_empty() {
             // A row without columns is still a row.
             columns.push("NULL".to_owned());
@@ -74,8 +79,10 @@ impl Query {
             forms: scan.fields.iter().map(|field| Form::of(&field.logical)).collect(),
             names: scan.fields.iter().map(|field| field.name.clone()).collect(),
             key: scan.key.iter().filter_map(place).collect(),
-            address: address.iter().filter_map(place).collect(),
-            locator: scan.locator,
+            address: locator.map(|locator| match locator {
+                Locator::Key(columns) => Address::Key(columns.iter().filter_map(place).collect()),
+                Locator::Content(_) => Address::Content(wanted.len()),
+            }),
             rows: RowsBuilder::new(&scan.fields, scan.locator),
             bytes: 0,
         };
@@ -192,15 +199,36 @@ impl Drop for Reader {
     }
 }
 
+/// What a row's locator is made of.
+enum Address {
+    /// Position and type of each column of a unique key.
+    Key(Vec<(usize, Field)>),
+    /// Position of the row's digest.
+    Content(usize),
+}
+
+impl Address {
+    /// `None` where a value of the key does not decode.
+    fn of(&self, row: &Row) -> Option<String> {
+        match self {
+            Address::Key(columns) => {
+                let part = |(index, field): &(usize, Field)| cell_text(row, *index, field);
+                let parts = columns.iter().map(part).collect::<Option<Vec<_>>>()?;
+                Some(serde_json::Value::from(parts).to_string())
+            }
+            Address::Content(index) => row.text(*index),
+        }
+    }
+}
+
 /// Turns rows of the protocol into rows.
 struct Decoder {
     forms: Vec<Form>,
     names: Vec<String>,
     /// Position in the row and type of each key column.
     key: Vec<(usize, Field)>,
-    /// The same for the columns that address a row.
-    address: Vec<(usize, Field)>,
-    locator: bool,
+    /// Where a row's locator is, if one is asked for.
+    address: Option<Address>,
     rows: RowsBuilder,
     /// Bytes since the last batch, about those of the arrays.
     bytes: usize,
@@ -208,8 +236,8 @@ struct Decoder {
 
 impl Decoder {
     fn push(&mut self, row: &Row) -> Result<(), &'static str> {
-        if self.locator {
-            let address = self.address(row);
+        if let Some(address) = &self.address {
+            let address = address.of(row);
             match self.rows.columns.last_mut() {
                 Some(ColumnBuilder::Text(column)) => column.append_option(address),
                 _ => return Err("a row has no place for its address"),
@@ -239,14 +267,6 @@ impl Decoder {
         let part = |(index, field): &(usize, Field)| Some(format!("{}={}", field.name, cell_text(row, *index, field)?));
         let parts = self.key.iter().map(part).collect::<Option<Vec<_>>>()?;
         (!parts.is_empty()).then(|| parts.join(", "))
-    }
-
-    /// The row's address: the canonical texts of its unique key as a JSON array. `None` in a table without such a key,
-    /// and where a value of it does not decode.
-    fn address(&self, row: &Row) -> Option<String> {
-        let part = |(index, field): &(usize, Field)| cell_text(row, *index, field);
-        let parts = self.address.iter().map(part).collect::<Option<Vec<_>>>()?;
-        (!parts.is_empty()).then(|| serde_json::Value::from(parts).to_string())
     }
 }
 

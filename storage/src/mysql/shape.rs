@@ -46,7 +46,7 @@ fn binary_collation(server: &Server) -> &'static str {
 /// The definition of one column.
 pub(super) fn column(server: &Server, planned: &TargetTable, field: &Field) -> Result<String> {
     let traits = &field.traits;
-    let mut sql = format!("{} {}", identifier(&field.name), field.native);
+    let mut sql = format!("{} {}", identifier(&field.name), native(server, &field.native));
     if let Some(collation) = traits.collation.as_ref().filter(|_| !field.native.starts_with("json")) {
         let charset = traits.charset.as_ref().map(|charset| format!(" CHARACTER SET {}", identifier(charset)));
         sql.push_str(&format!("{} COLLATE {}", charset.unwrap_or_default(), identifier(collation)));
@@ -73,6 +73,14 @@ pub(super) fn column(server: &Server, planned: &TargetTable, field: &Field) -> R
         sql.push_str(&format!(" COMMENT {}", literal(comment)));
     }
     Ok(sql)
+}
+
+/// The type as this server writes it: a column's reference system has another name in MariaDB.
+fn native(server: &Server, native: &str) -> String {
+    match (server.flavor, native.rsplit_once(" srid ")) {
+        (Flavor::Mariadb, Some((shape, system))) => format!("{shape} REF_SYSTEM_ID = {system}"),
+        _ => native.to_owned(),
+    }
 }
 
 /// Expressions stand in parentheses; constants and the clock need none, and would become expressions in them.

@@ -60,3 +60,16 @@ fn a_column_is_defined_with_all_it_has() {
         assert_eq!(default_clause(default), clause);
     }
 }
+
+#[test]
+fn a_reference_system_and_a_collation_have_the_names_of_each_server() {
+    let mysql = Server::new("8.0.36", 1 << 24, 0);
+    let table = TargetTable { name: "t".to_owned(), ..TargetTable::default() };
+    let place = field("place", "point srid 4326", Traits::default());
+    let define = |server: &Server| column(server, &table, &place).expect("defined");
+    assert_eq!(define(&mysql), "`place` point srid 4326 NOT NULL");
+    assert_eq!(define(&mariadb()), "`place` point REF_SYSTEM_ID = 4326 NOT NULL");
+    let created = |server: &Server| create_table(server, "d", &table).expect("a statement");
+    assert!(created(&mysql).contains("COLLATE utf8mb4_0900_bin"), "{}", created(&mysql));
+    assert!(created(&mariadb()).contains("COLLATE utf8mb4_nopad_bin"), "{}", created(&mariadb()));
+}

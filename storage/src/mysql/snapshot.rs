@@ -8,11 +8,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::connection::{Pool, Session};
 use super::failure::is_interrupted;
+use super::locator::Locator;
+use super::pieces;
 use super::relation::Relation;
 use super::scan::{After, Query};
 use super::sql::condition;
 use super::standstill::{Position, Standstill};
-use super::{keys, pieces};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan, Snapshot};
@@ -202,8 +203,8 @@ impl MysqlSnapshot {
     async fn prepare(&self, session: &mut Session, scan: &Scan) -> Result<(Query, String)> {
         let relation = Relation::of(session, self.pool.database(), &scan.table).await?;
         relation.must_hold_still()?;
-        let address = keys::address(session, &relation).await?;
-        let query = Query::new(&relation, scan, &address, "")?;
+        let locator = if scan.locator { Some(Locator::of(session, &relation).await?) } else { None };
+        let query = Query::new(&relation, scan, locator.as_ref(), "")?;
         let text = query.text(condition(&relation, &scan.range)?.as_deref());
         Ok((query, text))
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::answer::Answer;
 use super::connection::{Pool, Session};
 use super::failure::{has_code, is_denied};
-use super::flavor::Flavor;
+use super::flavor::{Flavor, Server};
 use super::sql::{literal, qualified};
 use crate::error::{Error, Result};
 
@@ -82,13 +82,17 @@ async fn lockable(session: &mut Session, database: &str) -> Result<Vec<String>> 
 
 /// Where the log stands, as far as the account may see it. Not knowing is no failure: it names the snapshot, no more.
 async fn position(session: &mut Session) -> Option<Position> {
-    let status = if session.server.is_mysql(8, 2, 0) { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" };
-    let row = session.first(OBJECT, status).await.ok()??;
+    let row = session.first(OBJECT, status_statement(&session.server)).await.ok()??;
     let transactions = match session.server.flavor {
         Flavor::Mysql => row.words(4),
         Flavor::Mariadb => session.first(OBJECT, "SELECT @@gtid_binlog_pos").await.ok()??.words(0),
     };
     Some(Position { log: format!("{}:{}", row.words(0), row.words(1)), transactions })
+}
+
+/// What tells the log's position. MySQL 8.4 has only the newer words, MariaDB only the older ones.
+fn status_statement(server: &Server) -> &'static str {
+    if server.is_mysql(8, 2, 0) { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" }
 }
 
 fn denied(readers: usize) -> Error {
@@ -119,5 +123,22 @@ impl fmt::Display for Position {
             true => Ok(()),
             false => write!(f, " transactions {}", self.transactions.replace(['\n', ' '], "")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_position_is_asked_for_in_words_that_the_server_knows() {
+        for (version, words) in
+            [("8.4.0", "BINARY LOG"), ("8.1.0", "MASTER"), ("5.7.44", "MASTER"), ("11.4.2-MariaDB", "MASTER")]
+        {
+            let statement = status_statement(&Server::new(version, 1 << 24, 0));
+            assert_eq!(statement, format!("SHOW {words} STATUS"), "{version}");
+        }
+        let position = Position { log: "binlog.7:42".to_owned(), transactions: "a:1-3,\nb:1".to_owned() };
+        assert_eq!(position.to_string(), "log binlog.7:42 transactions a:1-3,b:1");
     }
 }

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use super::answer::Answer;
 use super::bookkeeping;
 use super::connection::Session;
+use super::locator::Locator;
 use super::rowmark::{self, MARK};
 use super::scan::{After, Query, by_index};
 use super::sql::{identifier, qualified};
-use super::{Mysql, keys, privileges, shape, table};
+use super::{Mysql, privileges, shape, table};
 use crate::catalog::{Object, TargetTable};
 use crate::error::{Error, Result};
 use crate::source::{Batches, Scan};
@@ -92,8 +93,8 @@ impl Target for Mysql {
     async fn read_back(&self, scan: Scan, commit: Commit) -> Result<Batches> {
         let mut session = self.serving_session().await?;
         let relation = self.relation(&mut session, &scan.table).await?;
-        let address = if scan.locator { keys::address(&mut session, &relation).await? } else { Vec::new() };
-        let query = Query::new(&relation, &scan, &address, &by_index(MARK))?;
+        let locator = if scan.locator { Some(Locator::of(&mut session, &relation).await?) } else { None };
+        let query = Query::new(&relation, &scan, locator.as_ref(), &by_index(MARK))?;
         let text = query.text(Some(&rowmark::condition(&commit)?));
         query.stream(session, &scan, &text, After::Park, ()).await
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::connection::{Session, Tag};
+use super::sql::identifier;
 use super::{Postgres, catalog};
 use crate::catalog::{Object, ObjectKind};
 use crate::error::{Error, Result};
@@ -39,7 +40,7 @@ impl Postgres {
             return Err(Error::Unsupported { what: label(object), why });
         };
         match there {
-            Some(there) if there.definition == object.definition => Ok(()),
+            Some(there) if is_same(there, object) => Ok(()),
             Some(_) if object.kind != ObjectKind::Extension => {
                 let why = "it is not the source's; drop it, or leave it out of the plan".to_owned();
                 Err(Error::Exists { what: label(object), why })
@@ -60,10 +61,45 @@ impl Postgres {
     }
 }
 
+/// Whether two objects of one name are one. Enumerations made of another system's have their name in quotes, which
+/// PostgreSQL's own statement has only where they are needed.
+fn is_same(there: &Object, planned: &Object) -> bool {
+    there.definition == planned.definition || labels(there).is_some_and(|found| labels(planned) == Some(found))
+}
+
+/// The list of an enumeration's labels, as its statement has it.
+fn labels(object: &Object) -> Option<&str> {
+    let rest =
+        object.definition.as_deref().filter(|_| object.kind == ObjectKind::Enum)?.strip_prefix("CREATE TYPE ")?;
+    let named = rest.strip_prefix(&identifier(&object.name)).or_else(|| rest.strip_prefix(&object.name))?;
+    named.strip_prefix(" AS ENUM ")
+}
+
 fn key(object: &Object) -> Key {
     (object.kind, object.table.clone(), object.name.clone())
 }
 
 fn label(object: &Object) -> String {
     format!("{} \"{}\"", object.kind, object.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_enumeration_is_its_labels_however_its_name_is_quoted() {
+        let of = |name: &str, definition: &str| Object {
+            kind: ObjectKind::Enum,
+            name: name.to_owned(),
+            table: None,
+            definition: Some(definition.to_owned()),
+            next: None,
+        };
+        let found = of("mood", "CREATE TYPE mood AS ENUM ('a', 'b')");
+        assert!(is_same(&found, &of("mood", "CREATE TYPE \"mood\" AS ENUM ('a', 'b')")));
+        assert!(!is_same(&found, &of("mood", "CREATE TYPE \"mood\" AS ENUM ('b', 'a')")));
+        let told = "CREATE TYPE \"mood\" AS ENUM ('a', 'b'); COMMENT ON TYPE mood IS 'x'";
+        assert!(!is_same(&found, &of("mood", told)));
+    }
 }

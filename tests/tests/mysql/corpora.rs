@@ -6,7 +6,7 @@ use sensei_tests::corpora;
 use sensei_tests::mysql;
 use sensei_tests::postgres;
 
-use crate::{folder, moved};
+use crate::{folder, moved, same, tables};
 
 fn read(file: &Path) -> String {
     std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
@@ -21,29 +21,6 @@ fn without_database(script: &str) -> String {
             .any(|word| line.starts_with(word))
     };
     script.lines().filter(|line| !own(line)).collect::<Vec<_>>().join("\n")
-}
-
-/// Ordinary tables in name order.
-fn tables(server: &mysql::Server, database: &str) -> Vec<String> {
-    let sql = format!(
-        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{database}' AND TABLE_TYPE = 'BASE TABLE' \
-         ORDER BY TABLE_NAME"
-    );
-    server.sql("", &sql).lines().map(str::to_owned).collect()
-}
-
-/// Insists that two databases have the same tables with the same bytes in them.
-fn same(one: &mysql::Server, other: &mysql::Server, [original, copy]: [&str; 2]) {
-    let names = tables(one, original);
-    assert_eq!(names, tables(other, copy));
-    for name in names {
-        let sum = |server: &mysql::Server, database: &str| {
-            let told = server.sql(database, &format!("CHECKSUM TABLE `{name}`"));
-            told.split('\t').nth(1).map(str::to_owned)
-        };
-        let (before, after) = (sum(one, original), sum(other, copy));
-        assert!(before.is_some() && before == after, "{name}: {before:?} {after:?}");
-    }
 }
 
 #[test]

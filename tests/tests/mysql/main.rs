@@ -10,7 +10,7 @@ mod routes;
 
 use std::time::Duration;
 
-use sensei_tests::{Outcome, Sensei};
+use sensei_tests::{Outcome, Sensei, mysql};
 use serde_json::{Value, json};
 
 const RUN: [&str; 4] = ["run", "plan.yaml", "--output", "json"];
@@ -34,8 +34,7 @@ fn moved(sensei: &Sensei) -> u64 {
     let rows = equivalent(sensei.run(&RUN));
     let outcome = sensei.run(&VERIFY);
     let verified = outcome.json();
-    let found = (&verified["verdict"], structure(&verified));
-    assert_eq!(found, (&json!("equivalent"), Vec::new()), "{}", outcome.stderr);
+    all_is_well(&outcome, &verified);
     rows
 }
 
@@ -43,8 +42,7 @@ fn moved(sensei: &Sensei) -> u64 {
 #[track_caller]
 fn equivalent(outcome: Outcome) -> u64 {
     let report = outcome.json();
-    let found = (&report["verdict"], structure(&report));
-    assert_eq!(found, (&json!("equivalent"), Vec::new()), "{}", outcome.stderr);
+    all_is_well(&outcome, &report);
     let mut rows = 0;
     for table in report["tables"].as_array().unwrap() {
         assert_eq!(table["rows_read"], table["rows_verified"], "{table}");
@@ -54,10 +52,39 @@ fn equivalent(outcome: Outcome) -> u64 {
     rows
 }
 
+#[track_caller]
+fn all_is_well(outcome: &Outcome, report: &Value) {
+    let found = (&report["verdict"], structure(report));
+    assert_eq!(found, (&json!("equivalent"), Vec::new()), "{} {}", outcome.stderr, report["error"]);
+}
+
 /// The differences of a report's schema, each on a line.
 fn structure(report: &Value) -> Vec<String> {
     let text = |difference: &Value| {
         format!("{} {}", difference["object"].as_str().unwrap(), difference["what"].as_str().unwrap())
     };
     report["structural"]["differences"].as_array().map(|found| found.iter().map(text).collect()).unwrap_or_default()
+}
+
+/// Ordinary tables in name order.
+fn tables(server: &mysql::Server, database: &str) -> Vec<String> {
+    let sql = format!(
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{database}' AND TABLE_TYPE = 'BASE TABLE' \
+         ORDER BY TABLE_NAME"
+    );
+    server.sql("", &sql).lines().map(str::to_owned).collect()
+}
+
+/// Insists that two databases have the same tables with the same bytes in them.
+fn same(one: &mysql::Server, other: &mysql::Server, [original, copy]: [&str; 2]) {
+    let names = tables(one, original);
+    assert_eq!(names, tables(other, copy));
+    for name in names {
+        let sum = |server: &mysql::Server, database: &str| {
+            let told = server.sql(database, &format!("CHECKSUM TABLE `{name}`"));
+            told.split('\t').nth(1).map(str::to_owned)
+        };
+        let (before, after) = (sum(one, original), sum(other, copy));
+        assert!(before.is_some() && before == after, "{name}: {before:?} {after:?}");
+    }
 }

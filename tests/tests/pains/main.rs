@@ -9,6 +9,7 @@
 mod ground;
 mod keys;
 mod loss;
+mod mariadb;
 mod midway;
 mod schema;
 mod size;

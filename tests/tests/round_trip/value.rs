@@ -1,9 +1,9 @@
-//! Random column types that many systems have and random values of them, extremes often, written as PostgreSQL's SQL.
+//! Random column types of PostgreSQL that many systems have and random values of them, extremes often, written as SQL.
 
 use sensei_tests::Random;
 
-use crate::own::Own;
-use crate::shape::Way;
+use crate::own::{self, Own};
+use crate::shape::{Kind, Way};
 
 /// Microseconds that timestamps lie from 2000-01-01: a little less than an Arrow timestamp holds from 1970.
 const MICROSECONDS_MAX: i64 = 9_220_000_000_000_000_000 - 946_684_800_000_000;
@@ -13,7 +13,7 @@ const LONG_ONCE_IN: usize = 400;
 
 /// A column's type.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub enum Postgres {
     Boolean,
     SmallInt,
     Integer,
@@ -40,156 +40,191 @@ pub enum Kind {
     Enum,
     Own(Own),
     /// Of one dimension from 1.
-    Array(Box<Kind>),
+    Array(Box<Postgres>),
     /// Of several dimensions, from anywhere.
-    Grid(Box<Kind>),
+    Grid(Box<Postgres>),
 }
 
-impl Kind {
-    pub fn random(way: Way, random: &mut Random) -> Kind {
+impl Kind for Postgres {
+    const QUOTE: char = '"';
+    const PREAMBLE: &'static str = own::TYPES;
+    const OR_LEAVE: &'static str = " ON CONFLICT DO NOTHING";
+    const BYTEWISE: &'static str = "COLLATE \"C\"";
+
+    fn random(way: Way, random: &mut Random) -> Postgres {
         match random.below(10) {
-            0 | 1 => Kind::Array(Box::new(Kind::scalar(random))),
-            2 if way == Way::Direct => Kind::Grid(Box::new(Kind::scalar(random))),
-            _ => Kind::scalar(random),
+            0 | 1 => Postgres::Array(Box::new(Postgres::scalar(way, random))),
+            2 if way == Way::Direct => Postgres::Grid(Box::new(Postgres::scalar(way, random))),
+            _ => Postgres::scalar(way, random),
         }
     }
 
-    fn scalar(random: &mut Random) -> Kind {
-        if random.once_in(3) {
-            return Kind::Own(Own::random(random));
-        }
-        let precision_max = if random.once_in(5) { 1000 } else { 40 };
-        let precision = 1 + random.below(precision_max);
-        let length = 1 + random.below(40);
-        let scale = random.below(precision + 1);
-        let kinds = [
-            Kind::Boolean,
-            Kind::SmallInt,
-            Kind::Integer,
-            Kind::BigInt,
-            Kind::Numeric,
-            Kind::Decimal { precision, scale },
-            Kind::Real,
-            Kind::Double,
-            Kind::Text,
-            Kind::VarChar(length),
-            Kind::Char(length),
-            Kind::Bytes,
-            Kind::Date,
-            Kind::Time,
-            Kind::Timestamp,
-            Kind::TimestampTz,
-            Kind::Interval,
-            Kind::Uuid,
-            Kind::Json,
-            Kind::Jsonb,
-            Kind::Enum,
-        ];
-        random.pick(&kinds).clone()
-    }
-
-    /// Whether it can be part of a key, whose values an index must hold.
-    pub fn orders(&self) -> bool {
+    fn orders(&self) -> bool {
         match self {
-            Kind::Json | Kind::Jsonb | Kind::Text | Kind::Bytes => false,
-            Kind::Own(own) => own.orders(),
-            Kind::Array(element) | Kind::Grid(element) => element.orders(),
+            Postgres::Json | Postgres::Jsonb | Postgres::Text | Postgres::Bytes => false,
+            Postgres::Own(own) => own.orders(),
+            Postgres::Array(element) | Postgres::Grid(element) => element.orders(),
             _ => true,
         }
     }
 
-    /// Whether NULL is no value of it.
-    pub fn is_filled(&self) -> bool {
-        matches!(self, Kind::Own(own) if own.is_filled())
+    fn is_filled(&self) -> bool {
+        matches!(self, Postgres::Own(own) if own.is_filled())
     }
 
-    pub fn sql(&self) -> String {
+    fn sql(&self) -> String {
         match self {
-            Kind::Boolean => "boolean".to_owned(),
-            Kind::SmallInt => "smallint".to_owned(),
-            Kind::Integer => "integer".to_owned(),
-            Kind::BigInt => "bigint".to_owned(),
-            Kind::Numeric => "numeric".to_owned(),
-            Kind::Decimal { precision, scale } => format!("numeric({precision},{scale})"),
-            Kind::Real => "real".to_owned(),
-            Kind::Double => "double precision".to_owned(),
-            Kind::Text => "text".to_owned(),
-            Kind::VarChar(length) => format!("varchar({length})"),
-            Kind::Char(length) => format!("char({length})"),
-            Kind::Bytes => "bytea".to_owned(),
-            Kind::Date => "date".to_owned(),
-            Kind::Time => "time".to_owned(),
-            Kind::Timestamp => "timestamp".to_owned(),
-            Kind::TimestampTz => "timestamptz".to_owned(),
-            Kind::Interval => "interval".to_owned(),
-            Kind::Uuid => "uuid".to_owned(),
-            Kind::Json => "json".to_owned(),
-            Kind::Jsonb => "jsonb".to_owned(),
-            Kind::Enum => "mood".to_owned(),
-            Kind::Own(own) => own.sql(),
-            Kind::Array(element) | Kind::Grid(element) => format!("{}[]", element.sql()),
+            Postgres::Boolean => "boolean".to_owned(),
+            Postgres::SmallInt => "smallint".to_owned(),
+            Postgres::Integer => "integer".to_owned(),
+            Postgres::BigInt => "bigint".to_owned(),
+            Postgres::Numeric => "numeric".to_owned(),
+            Postgres::Decimal { precision, scale } => format!("numeric({precision},{scale})"),
+            Postgres::Real => "real".to_owned(),
+            Postgres::Double => "double precision".to_owned(),
+            Postgres::Text => "text".to_owned(),
+            Postgres::VarChar(length) => format!("varchar({length})"),
+            Postgres::Char(length) => format!("char({length})"),
+            Postgres::Bytes => "bytea".to_owned(),
+            Postgres::Date => "date".to_owned(),
+            Postgres::Time => "time".to_owned(),
+            Postgres::Timestamp => "timestamp".to_owned(),
+            Postgres::TimestampTz => "timestamptz".to_owned(),
+            Postgres::Interval => "interval".to_owned(),
+            Postgres::Uuid => "uuid".to_owned(),
+            Postgres::Json => "json".to_owned(),
+            Postgres::Jsonb => "jsonb".to_owned(),
+            Postgres::Enum => "mood".to_owned(),
+            Postgres::Own(own) => own.sql(),
+            Postgres::Array(element) | Postgres::Grid(element) => format!("{}[]", element.sql()),
         }
     }
 
-    /// An SQL expression of this type that a table on its way may hold.
-    pub fn value_for(&self, way: Way, random: &mut Random) -> String {
+    fn value_for(&self, way: Way, random: &mut Random) -> String {
         let value = self.value(random);
         match self {
-            Kind::Array(element) if !element.may_be_nan(way) => format!("array_replace({value}, 'NaN', 0)"),
+            _ if way == Way::ToMysql => self.held_by_mysql(value),
+            Postgres::Array(element) if !element.may_be_nan(way) => format!("array_replace({value}, 'NaN', 0)"),
             // A key that SQLite numbers by itself must have a number left.
-            Kind::BigInt if way == Way::ThroughSqlite => format!("least({value}, 9223372036854775806)"),
+            Postgres::BigInt if way == Way::ThroughSqlite => format!("least({value}, 9223372036854775806)"),
             _ if !self.may_be_nan(way) => format!("coalesce(nullif({value}, 'NaN'), 0)"),
             _ => value,
         }
     }
 
+    fn told(&self, way: Way, column: &str) -> String {
+        match (way, self) {
+            (Way::Direct, _) => column.to_owned(),
+            // MariaDB's decimals have one scale, and it has one zero.
+            (Way::ToMysql, Postgres::Real | Postgres::Double) => format!("{column} + 0"),
+            (Way::ToMysql, Postgres::Numeric) => format!("trim_scale({column})"),
+            (Way::ToMysql, _) => column.to_owned(),
+            (_, Postgres::Char(length)) => format!("rpad({column}::text, {length})"),
+            // SQLite has one zero.
+            (Way::ThroughSqlite, Postgres::Real | Postgres::Double) => format!("{column} + 0"),
+            (_, Postgres::Own(Own::Money)) => format!("{column}::numeric"),
+            (_, Postgres::Array(element)) if matches!(**element, Postgres::Own(Own::Money)) => {
+                format!("{column}::numeric[]")
+            }
+            _ => column.to_owned(),
+        }
+    }
+
+    fn row(cells: &[String]) -> String {
+        format!("row({})::text", cells.join(", "))
+    }
+}
+
+impl Postgres {
+    fn scalar(way: Way, random: &mut Random) -> Postgres {
+        if random.once_in(3) {
+            return Postgres::Own(Own::random(random));
+        }
+        let precision_max = match way {
+            Way::ToMysql => 65,
+            _ if random.once_in(5) => 1000,
+            _ => 40,
+        };
+        let precision = 1 + random.below(precision_max);
+        let length = 1 + random.below(40);
+        let scale = random.below(precision.min(if way == Way::ToMysql { 30 } else { 1000 }) + 1);
+        let kinds = [
+            Postgres::Boolean,
+            Postgres::SmallInt,
+            Postgres::Integer,
+            Postgres::BigInt,
+            Postgres::Numeric,
+            Postgres::Decimal { precision, scale },
+            Postgres::Real,
+            Postgres::Double,
+            Postgres::Text,
+            Postgres::VarChar(length),
+            Postgres::Char(length),
+            Postgres::Bytes,
+            Postgres::Date,
+            Postgres::Time,
+            Postgres::Timestamp,
+            Postgres::TimestampTz,
+            Postgres::Interval,
+            Postgres::Uuid,
+            Postgres::Json,
+            Postgres::Jsonb,
+            Postgres::Enum,
+        ];
+        random.pick(&kinds).clone()
+    }
+
     /// False for numbers whose NaN is held nowhere on the way; true also for what has none.
     fn may_be_nan(&self, way: Way) -> bool {
         match self {
-            Kind::Real | Kind::Double => way != Way::ThroughSqlite,
-            Kind::Decimal { .. } => way == Way::Direct,
+            Postgres::Real | Postgres::Double => way != Way::ThroughSqlite,
+            Postgres::Decimal { .. } => way == Way::Direct,
             _ => true,
         }
     }
 
-    /// An SQL expression that tells everything of a value of `column`, whatever type it has there now.
-    pub fn told(&self, way: Way, column: &str) -> String {
-        match (way, self) {
-            (Way::Direct, _) => column.to_owned(),
-            (_, Kind::Char(length)) => format!("rpad({column}::text, {length})"),
-            // SQLite has one zero.
-            (Way::ThroughSqlite, Kind::Real | Kind::Double) => format!("{column} + 0"),
-            (_, Kind::Own(Own::Money)) => format!("{column}::numeric"),
-            (_, Kind::Array(element)) if matches!(**element, Kind::Own(Own::Money)) => format!("{column}::numeric[]"),
-            _ => column.to_owned(),
+    /// The nearest value that MariaDB has.
+    fn held_by_mysql(&self, value: String) -> String {
+        let between = |least: &str, most: &str| format!("greatest(least({value}, {most}), {least})");
+        match self {
+            Postgres::Real => between("'-3.4e38'::real", "'3.4e38'::real"),
+            Postgres::Double => between("'-1.7e308'::float8", "'1.7e308'::float8"),
+            Postgres::Numeric => format!("round({}, 30)", between("-1e34", "1e34")),
+            Postgres::Decimal { .. } => format!("coalesce(nullif({value}, 'NaN'), 0)"),
+            Postgres::Date => between("date '0001-01-01'", "date '9999-12-31'"),
+            Postgres::Timestamp => between("timestamp '0001-01-01'", "timestamp '9999-12-31 23:59:59.999999'"),
+            Postgres::TimestampTz => {
+                between("timestamptz '0001-01-01 00:00+00'", "timestamptz '9999-12-31 23:59:59.999999+00'")
+            }
+            _ => value,
         }
     }
 
     /// An SQL expression of this type.
     pub fn value(&self, random: &mut Random) -> String {
         let text = match self {
-            Kind::Boolean => random.pick(&["t", "f"]).to_string(),
-            Kind::SmallInt => integer(random, 16),
-            Kind::Integer => integer(random, 32),
-            Kind::BigInt => integer(random, 64),
-            Kind::Numeric => numeric(random),
-            Kind::Decimal { precision, scale } => decimal(random, *precision, *scale),
-            Kind::Real => real(random),
-            Kind::Double => double(random),
-            Kind::Text => text(random, 30),
-            Kind::VarChar(length) | Kind::Char(length) => text(random, *length).chars().take(*length).collect(),
-            Kind::Bytes => bytes(random),
-            Kind::Date => date(random),
-            Kind::Time => return format!("(time '00:00' + interval '{} us')", random.below(86_400_000_000)),
-            Kind::Timestamp => return timestamp(random, "timestamp"),
-            Kind::TimestampTz => return timestamp(random, "timestamptz"),
-            Kind::Interval => interval(random),
-            Kind::Uuid => format!("{:016x}{:016x}", random.bits(), random.bits()),
-            Kind::Json | Kind::Jsonb => json(random, 3),
-            Kind::Enum => random.pick(&["sad", "so so", "très 'content'", ""]).to_string(),
-            Kind::Own(own) => return own.value(random),
-            Kind::Array(element) => return array(random, element),
-            Kind::Grid(element) => return grid(random, element),
+            Postgres::Boolean => random.pick(&["t", "f"]).to_string(),
+            Postgres::SmallInt => integer(random, 16),
+            Postgres::Integer => integer(random, 32),
+            Postgres::BigInt => integer(random, 64),
+            Postgres::Numeric => numeric(random),
+            Postgres::Decimal { precision, scale } => decimal(random, *precision, *scale),
+            Postgres::Real => real(random),
+            Postgres::Double => double(random),
+            Postgres::Text => text(random, 30),
+            Postgres::VarChar(length) | Postgres::Char(length) => text(random, *length).chars().take(*length).collect(),
+            Postgres::Bytes => bytes(random),
+            Postgres::Date => date(random),
+            Postgres::Time => return format!("(time '00:00' + interval '{} us')", random.below(86_400_000_000)),
+            Postgres::Timestamp => return timestamp(random, "timestamp"),
+            Postgres::TimestampTz => return timestamp(random, "timestamptz"),
+            Postgres::Interval => interval(random),
+            Postgres::Uuid => uuid(random),
+            Postgres::Json | Postgres::Jsonb => json(random, 3),
+            Postgres::Enum => random.pick(&["sad", "so so", "très 'content'", ""]).to_string(),
+            Postgres::Own(own) => return own.value(random),
+            Postgres::Array(element) => return array(random, element),
+            Postgres::Grid(element) => return grid(random, element),
         };
         format!("'{}'::{}", text.replace('\'', "''"), self.sql())
     }
@@ -204,6 +239,13 @@ pub fn integer(random: &mut Random, width: u32) -> String {
         2 => "0".to_owned(),
         _ => ((random.bits() as i64) >> shift).to_string(),
     }
+}
+
+/// With a version and a variant, as MariaDB wants them.
+pub fn uuid(random: &mut Random) -> String {
+    let (one, other) = (random.bits(), random.bits());
+    let (first, second, fourth) = (one >> 32, one >> 16 & 0xffff, 0x8000 | other >> 50);
+    format!("{first:08x}-{second:04x}-4{:03x}-{fourth:04x}-{:012x}", one & 0xfff, other & 0xffff_ffff_ffff)
 }
 
 pub fn digits(random: &mut Random, count: usize) -> String {
@@ -354,18 +396,18 @@ fn json(random: &mut Random, depth: usize) -> String {
     format!("{space}{value}{space}")
 }
 
-fn item(random: &mut Random, element: &Kind) -> String {
+fn item(random: &mut Random, element: &Postgres) -> String {
     if !element.is_filled() && random.once_in(5) { "NULL".to_owned() } else { element.value(random) }
 }
 
-fn array(random: &mut Random, element: &Kind) -> String {
+fn array(random: &mut Random, element: &Postgres) -> String {
     let count = random.below(5);
     let items: Vec<String> = (0..count).map(|_| item(random, element)).collect();
     format!("ARRAY[{}]::{}[]", items.join(", "), element.sql())
 }
 
 /// Two or three dimensions, sometimes with bounds that do not begin at 1.
-fn grid(random: &mut Random, element: &Kind) -> String {
+fn grid(random: &mut Random, element: &Postgres) -> String {
     let (width, height) = (1 + random.below(3), 1 + random.below(3));
     let line = |random: &mut Random| {
         let items: Vec<String> = (0..width).map(|_| item(random, element)).collect();

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sensei_tests::Random;
 use sensei_tests::postgres::Server;
+use sensei_tests::{Finding, Random};
 
 use crate::cells::{CHANGES, NOTHINGS, SPECIALS};
-use crate::finding::Finding;
 
 /// Rows of `every` that hold ordinary values, from 1 on.
 const ORDINARY_ROWS: usize = 400;

@@ -4,17 +4,15 @@
 
 mod cells;
 mod corruption;
-mod finding;
 mod parquet;
 mod sqlite;
 mod trigger;
 
 use sensei_tests::postgres::Server;
-use sensei_tests::{Outcome, Random, Sensei};
+use sensei_tests::{Finding, Outcome, Random, Sensei, read_report};
 use serde_json::Value;
 
 use corruption::{Corruption, Workshop};
-use finding::{Finding, read_report};
 
 /// How many corruptions are tried on PostgreSQL; each kind once, then some again elsewhere.
 const CORRUPTIONS: usize = 220;

@@ -95,3 +95,62 @@ pub(super) fn leave_out_type_checks(columns: &[NativeColumn], checks: &mut Vec<C
         of_type.is_none_or(|name| check.expression != json_check(name))
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mysql::relation::Details;
+
+    fn of(native: &str, default: Option<&str>, extra: &str) -> NativeColumn {
+        let details = Details {
+            default: default.map(str::to_owned),
+            extra: extra.to_owned(),
+            ..NativeColumn::of("c", native).details
+        };
+        NativeColumn { details, ..NativeColumn::of("c", native) }
+    }
+
+    #[test]
+    fn both_servers_defaults_become_sql() {
+        for (native, text, extra, expected) in [
+            ("varchar(9)", "it's", "", "'it''s'"),
+            ("varchar(9)", "uuid()", "DEFAULT_GENERATED", "uuid()"),
+            ("varchar(9)", "concat(_utf8mb4\\'a\\',\\'b\\')", "DEFAULT_GENERATED", "concat(_utf8mb4'a','b')"),
+            ("varchar(9)", "CURRENT_TIMESTAMP", "", "'CURRENT_TIMESTAMP'"),
+            (
+                "datetime(6)",
+                "CURRENT_TIMESTAMP(6)",
+                "DEFAULT_GENERATED on update CURRENT_TIMESTAMP(6)",
+                "CURRENT_TIMESTAMP(6)",
+            ),
+            ("timestamp", "CURRENT_TIMESTAMP", "", "CURRENT_TIMESTAMP"),
+            ("timestamp", "2020-01-01 00:00:00", "", "'2020-01-01 00:00:00'"),
+            ("int", "-1", "", "-1"),
+            ("bit(2)", "b'10'", "", "b'10'"),
+            ("json", "json_array()", "DEFAULT_GENERATED", "json_array()"),
+            ("enum('0','1')", "1", "", "'1'"),
+        ] {
+            assert_eq!(default(&of(native, Some(text), extra), Flavor::Mysql).as_deref(), Some(expected), "{native}");
+        }
+        for (text, expected) in [("'it\\'s'", Some("'it\\'s'")), ("uuid()", Some("uuid()")), ("NULL", None)] {
+            assert_eq!(default(&of("varchar(9)", Some(text), ""), Flavor::Mariadb).as_deref(), expected);
+        }
+        assert_eq!(default(&of("int", None, ""), Flavor::Mysql), None);
+    }
+
+    #[test]
+    fn invisible_and_self_numbering_columns_of_mysql_8_are_told() {
+        let mut hidden = of("bigint unsigned", None, "auto_increment INVISIBLE");
+        hidden.nullable = false;
+        let told = column(&hidden, Flavor::Mysql, Some(7), 1);
+        assert_eq!(told.traits.attributes.as_deref(), Some("INVISIBLE"));
+        assert_eq!(told.traits.identity.and_then(|identity| identity.next), Some(7));
+        let moved = of("timestamp", Some("CURRENT_TIMESTAMP"), "DEFAULT_GENERATED on update CURRENT_TIMESTAMP");
+        let told = column(&moved, Flavor::Mysql, None, 1).traits.attributes;
+        assert_eq!(told.as_deref().map(str::to_ascii_uppercase).as_deref(), Some("ON UPDATE CURRENT_TIMESTAMP"));
+        let mut computed = of("int", None, "STORED GENERATED");
+        computed.details.generation = "(`a` + length(_utf8mb4\\'x\\'))".to_owned();
+        let generation = column(&computed, Flavor::Mysql, None, 1).traits.generation.expect("computed");
+        assert_eq!((generation.expression.as_str(), generation.stored), ("(`a` + length(_utf8mb4'x'))", true));
+    }
+}

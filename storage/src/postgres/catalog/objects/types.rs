@@ -25,11 +25,12 @@ pub(super) const EXTENSIONS: &str = "\
     LEFT JOIN pg_catalog.pg_available_extension_versions v ON v.name = x.extname AND v.version = x.extversion \
     WHERE x.extname <> 'plpgsql' AND (n.nspname = $1 OR x.oid IN (SELECT refobjid FROM used))";
 
-/// Enumerations.
+/// Enumerations. Their labels are written as every session reads them, in which a backslash is one.
 pub(super) const ENUMS: &str = "\
     SELECT 'pg_catalog.pg_type'::regclass::oid, t.oid, t.typname::text, NULL::text, \
         pg_catalog.format('CREATE TYPE %I AS ENUM (%s)', t.typname, ( \
-            SELECT pg_catalog.string_agg(pg_catalog.quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) \
+            SELECT pg_catalog.string_agg('''' || pg_catalog.replace(e.enumlabel, '''', '''''') || '''', ', ' \
+                ORDER BY e.enumsortorder) \
             FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)) || \
         coalesce(pg_catalog.format('; COMMENT ON TYPE %I IS ', t.typname) || \
             pg_catalog.quote_literal(pg_catalog.obj_description(t.oid, 'pg_type')), '') \
