@@ -17,6 +17,41 @@ ERP_RULES = """types:
 rejects: { max: 10 }
 """
 
+#: Type, and values of it. A table for each, so that what goes wrong in one hides no other.
+VALUES = [
+    ("tinyint(1)", "0", "1", "2", "-1"),
+    ("int unsigned", "4294967295"),
+    ("bigint unsigned", "18446744073709551615"),
+    ("decimal(65,30)", "99999999999999999999999999999999999.999999999999999999999999999999"),
+    ("float", "123456.1", "1e-30", "16777217"),
+    ("double", "0.1", "1.7976931348623157e308", "5e-324"),
+    ("bit(1)", "b'0'", "b'1'"),
+    ("bit(8)", "b'10000001'"),
+    ("bit(12)", "b'101'"),
+    ("year", "1901", "2155", "0"),
+    ("date", "'2024-02-29'", "'0000-00-00'"),
+    ("date", "'2020-00-00'", "'1999-02-31'"),
+    ("datetime", "'9999-12-31 23:59:59'", "'0000-00-00 00:00:00'"),
+    ("datetime(6)", "'2024-01-01 00:00:00.000001'"),
+    ("timestamp(6) NULL", "'2024-07-01 12:00:00.5'"),
+    ("time", "'23:59:59'"),
+    ("time", "'838:59:59'", "'-12:00:01'"),
+    ("time(6)", "'00:00:00.000001'"),
+    ("enum('', 'a', 'it''s')", "''", "'it''s'"),
+    ("set('a', 'b', 'c')", "'a,c'", "''"),
+    ("varchar(20) CHARACTER SET latin1", "'Größe – 5 €'"),
+    ("varchar(20) CHARACTER SET cp1251", "'Привет'"),
+    ("varchar(20)", "'🚚'", "''", "NULL"),
+    ("varchar(10)", "concat('a', char(0), 'b')"),
+    ("char(5)", "'ab'"),
+    ("text", "'tab\\tline\\nback\\\\slash'"),
+    ("blob", "x'00ff5c'", "''"),
+    ("binary(4)", "x'01'"),
+    ("json", "'{\"a\": [1.0, null, \"ü\"]}'"),
+    ("point", "ST_GeomFromText('POINT(13.4 52.5)')"),
+    ("polygon", "ST_GeomFromText('POLYGON((0 0, 1 0, 1 1, 0 0))')"),
+]
+
 OLD_RULES = "rejects: { max: 10 }\n"
 
 
@@ -97,3 +132,17 @@ TROUBLE = (
 
 #: The same without the byte at which pgloader stops reading the file.
 TROUBLE_IN_UTF8 = b"".join(line for line in TROUBLE.splitlines(keepends=True) if not line.startswith(b"6,"))
+
+
+def each_type():
+    """A table for each entry of [`VALUES`], named after its type."""
+    script = ["SET NAMES utf8mb4; SET sql_mode = 'ALLOW_INVALID_DATES';"]
+    names = set()
+    for native, *values in VALUES:
+        name = re.sub(r"\W+", "_", native.lower()).strip("_")
+        while name in names:
+            name += "_2"
+        names.add(name)
+        rows = ", ".join(f"({number}, {value})" for number, value in enumerate(values, 1))
+        script.append(f"CREATE TABLE `{name}` (id int PRIMARY KEY, v {native}); INSERT INTO `{name}` VALUES {rows};")
+    return "\n".join(script)

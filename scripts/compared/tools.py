@@ -11,14 +11,15 @@ SECONDS_MAX = 60
 
 
 class Ended:
-    """`told` is what a person would read of troubles, without summaries of what went well."""
+    """`told`: the messages that a person would read of troubles, without summaries of what went well."""
 
     def __init__(self, code, seconds, told, headline):
         self.code, self.seconds, self.told, self.headline = code, seconds, told, headline
 
     def tells(self, *names):
-        """Whether something that went wrong is named, or a name that contains it as a word."""
-        return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", self.told, re.IGNORECASE) for name in names)
+        """Whether one message has all of these names, each as a word."""
+        word = lambda name, text: re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+        return any(all(word(name, message) for name in names) for message in self.told)
 
 
 def call(arguments, folder):
@@ -51,21 +52,23 @@ def sensei(folder, source, target, rules, schema=""):
     rejected = []
     for path in glob.glob(f"{folder}/rejects/**/*.jsonl", recursive=True):
         rejected += open(path, encoding="utf-8").read().splitlines()
-    lines = [f"{(one := json.loads(line))['table']}.{one['column']}: {one['reason']}, {one['key']}" for line in rejected]
+    lines = [f"{(one := json.loads(line))['table']}.{one['column'] or '*'}: {one['reason']}, {one['key']}" for line in rejected]
     fault = report.get("error", {}).get("message") or error.strip().split("\n")[0]
     headline = f"`{report['verdict']}`" if "verdict" in report else fault
     headline += f", {len(lines)} rows rejected" if lines else ""
-    return Ended(code, seconds, "\n".join([*told, *lines, error]), headline), lines
+    return Ended(code, seconds, [*told, *lines, error], headline), lines
 
 
 def pgloader(folder, *arguments):
     code, seconds, out, error = call(["pgloader", "--root-dir", folder, *arguments], folder)
-    blocks = re.split(r"\n(?=\d{4}-\d\d-\d\dT)", out + error)
-    troubles = [block for block in blocks if re.search(r"\b(WARNING|ERROR|FATAL)\b", block.split("\n")[0])]
-    fatal = [block.split("\n")[0] for block in troubles if " FATAL " in block or "ERROR" in block]
+    # Without the moment of each message, and without the folder of this run.
+    text = (out + error).replace(os.path.dirname(folder), "…")
+    blocks = [re.sub(r"^\d{4}-\d\d-\d\dT\S+ ", "", block) for block in re.split(r"\n(?=\d{4}-\d\d-\d\dT)", text)]
+    troubles = [block for block in blocks if re.match(r"WARNING|ERROR|FATAL", block)]
+    fatal = [block.split("\n")[0] for block in troubles if not block.startswith("WARNING")]
     total = re.search(r"Total import time\s+(\S+)\s+(\d+)", out + error)
     errors = sum(int(found) for found in re.findall(r"^\s*\S+\s+(\d+)\s+\d+\s+[\d.]+ kB", out + error, re.MULTILINE))
     rows = f"{total[2]} rows" if total else "no summary of rows"
     headline = f"{rows}, {errors} errors of rows, {len(troubles)} warnings and errors"
-    headline += f"; first: {re.sub(r'^[0-9T:.Z-]+ ', '', fatal[0])}" if fatal else ""
-    return Ended(code, seconds, "\n".join(troubles), headline), troubles
+    headline += f"; first: {fatal[0]}" if fatal else ""
+    return Ended(code, seconds, troubles, headline), troubles

@@ -27,7 +27,15 @@ fn mysql() -> Catalog {
     numbers(&mut notes, 0, IdentityKind::ByDefault);
     notes.columns[1].traits.labels = vec!["a".to_owned(), "b".to_owned()];
     notes.columns[2].traits.collation = Some("utf8mb4_general_ci".to_owned());
-    for (column, default) in [(1, "'a'"), (2, "''"), (4, "CURRENT_TIMESTAMP(6)"), (5, "b'0'"), (6, "'0000-00-00'"), (7, "b'101'"), (8, "b'101'")] {
+    for (column, default) in [
+        (1, "'a'"),
+        (2, "''"),
+        (4, "CURRENT_TIMESTAMP(6)"),
+        (5, "b'0'"),
+        (6, "'0000-00-00'"),
+        (7, "b'101'"),
+        (8, "b'101'"),
+    ] {
         notes.columns[column].traits.default = Some(default.to_owned());
     }
     notes.columns[4].traits.attributes = Some("ON UPDATE CURRENT_TIMESTAMP(6)".to_owned());

@@ -32,7 +32,9 @@ pub(crate) fn default(
     let target = names.target;
     match constant(&tree) {
         Some(Constant::Null) => Ok(Carried { sql: None, note: None }),
-        Some(Constant::Bits(digits)) => bits(target, &digits, from, to).map(|sql| exactly(as_expression(target, to, sql))),
+        Some(Constant::Bits(digits)) => {
+            bits(target, &digits, from, to).map(|sql| exactly(as_expression(target, to, sql)))
+        }
         Some(constant) => value(target, &constant, to).map(|sql| exactly(as_expression(target, to, sql))),
         None => match moment(&tree).and_then(|moment| now(names, moment, to)).or_else(|| uuid(names, &tree, to)) {
             Some(carried) => Ok(carried),
