@@ -115,11 +115,18 @@ def differing(sides):
         found = [side.found.get(name, (0, 0, {}, 0))[2].get(column) for side in sides]
         source = next(one for one in found if one)
         rows.append([f"`{name}.{column}`", values.shown(source[1]), *(
-            f"{one[0]} differ, such as {values.shown(one[1])} → {values.shown(one[2])}, {told(side.ended, name, column)}" if one else "same" if name in side.found else "no table"
+            f"{one[0]} differ, such as {values.shown(one[1])} → {values.shown(one[2])}, {told(side.ended, name, column)}" if one else same_in(side, name)
             for one, side in zip(found, sides))])
     for name, counts in unpaired:
         rows.append([f"rows of `{name}` without their like", "", *("no table" if count is None else str(count) + (f", {told(side.ended, name)}" if count else "") for count, side in zip(counts, sides))])
     table(rows)
+
+
+def same_in(side, name):
+    if name not in side.found:
+        return "no table"
+    expected, actual, *_ = side.found[name]
+    return "same" if actual == expected else "same in the rows that arrived" if actual else "no row arrived"
 
 
 def told(ended, *names):

@@ -114,6 +114,8 @@ fn an_erp_system_goes_to_mysql_as_it_is_and_to_postgresql_by_rules() {
     ] {
         assert!(to.try_psql("erp", wrong).is_err(), "{wrong}");
     }
+    let emoji = "INSERT INTO \"order\" (year, no, \"Line\", qty, \"when\") VALUES (1, 1, 1, 1, now()) RETURNING emoji, \"group\"";
+    assert_eq!(to.psql("erp", emoji).lines().next(), Some("🚚|a\\b'c\"d"));
     assert_eq!(to.psql("erp", "SELECT obj_description('company'::regclass)"), "companies & sites");
 }
 
