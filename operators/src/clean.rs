@@ -9,7 +9,8 @@ use arrow_array::{ArrayRef, StringArray};
 /// What is done to the values of a column, all of them text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cleaning {
-    /// Dates with a month or day of zero become NULL (MySQL 8.0 Reference Manual, 11.2.1).
+    /// Dates that name no day become NULL: zero, with a zero part, or like 31 February (MySQL 8.0 Reference Manual,
+    /// 11.2.1, and `ALLOW_INVALID_DATES`).
     ZeroDatesToNull {
         /// Whether the others are instants, written in UTC without saying so.
         instants: bool,
@@ -38,7 +39,7 @@ impl Cleaning {
     /// The value and whether anything was lost.
     fn clean(self, text: &str) -> (Option<Cow<'_, str>>, bool) {
         match self {
-            Cleaning::ZeroDatesToNull { .. } if is_zero_date(text) => (None, true),
+            Cleaning::ZeroDatesToNull { .. } if names_no_day(text) => (None, true),
             Cleaning::ZeroDatesToNull { instants: true } => (Some(Cow::Owned(format!("{text}+00"))), false),
             Cleaning::RemoveNul if text.contains('\0') => (Some(Cow::Owned(text.replace('\0', ""))), true),
             _ => (Some(Cow::Borrowed(text)), false),
@@ -46,10 +47,18 @@ impl Cleaning {
     }
 }
 
-/// Whether a date as MySQL writes it, `YYYY-MM-DD` and perhaps a time, has no month or no day.
-fn is_zero_date(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() >= 10 && (&bytes[5..7] == b"00" || &bytes[8..10] == b"00")
+/// Whether a date as MySQL writes it, `YYYY-MM-DD` and perhaps a time, is of no day in the calendar. What is written in
+/// another way is left to whoever reads it.
+fn names_no_day(text: &str) -> bool {
+    let part = |range| text.get(range).and_then(|digits: &str| digits.parse::<u32>().ok());
+    let (Some(year), Some(month), Some(day)) = (part(0..4), part(5..7), part(8..10)) else { return false };
+    let last = match month {
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    !(1..=12).contains(&month) || !(1..=last).contains(&day)
 }
 
 #[cfg(test)]
@@ -63,10 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn zero_and_partial_dates_become_null_and_are_counted() {
+    fn dates_of_no_day_become_null_and_are_counted() {
         let dates = [Some("0000-00-00"), Some("2020-00-01 10:00:00"), Some("2020-02-00"), None, Some("2020-02-01")];
         let (values, changed) = cleaned(Cleaning::ZeroDatesToNull { instants: false }, &dates);
         assert_eq!((values, changed), (vec![None, None, None, None, Some("2020-02-01".to_owned())], 3));
+        let dates = [Some("1999-02-29"), Some("2000-02-29"), Some("1900-02-29 10:00:00"), Some("2021-04-31")];
+        let (values, changed) = cleaned(Cleaning::ZeroDatesToNull { instants: false }, &dates);
+        assert_eq!((values, changed), (vec![None, Some("2000-02-29".to_owned()), None, None], 3));
         let (values, _) = cleaned(Cleaning::ZeroDatesToNull { instants: true }, &[Some("2020-02-01 00:00:00.5")]);
         assert_eq!(values, [Some("2020-02-01 00:00:00.5+00".to_owned())]);
     }

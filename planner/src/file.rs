@@ -171,7 +171,7 @@ pub struct ColumnFile {
     /// type of the target system.
     #[serde(default, rename = "type")]
     pub declared: Option<String>,
-    /// What becomes of dates with a zero month or day (MySQL). Without it they are rejected.
+    /// What becomes of dates that are zero, have a zero part or name no day (MySQL). Without it they are rejected.
     #[serde(default)]
     pub zero_dates: Option<ZeroDates>,
     /// What becomes of characters U+0000 in text. Without it a target that cannot hold them rejects the row.
@@ -182,7 +182,7 @@ pub struct ColumnFile {
     pub mask: Option<MaskFile>,
 }
 
-/// What becomes of dates with a zero month or day.
+/// What becomes of dates that are zero, have a zero part or name a day that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ZeroDates {
@@ -227,7 +227,7 @@ pub struct TypeFile {
     /// Logical type, such as `timestamptz`. May be left out where something else is said.
     #[serde(default)]
     pub to: Option<String>,
-    /// What becomes of dates with a zero month or day (MySQL). Without it they are rejected.
+    /// What becomes of dates that are zero, have a zero part or name no day (MySQL). Without it they are rejected.
     #[serde(default)]
     pub zero_dates: Option<ZeroDates>,
     /// What becomes of characters U+0000 in text. Without it a target that cannot hold them rejects the row.

@@ -40,6 +40,10 @@ impl Labels<'_, '_> {
             }
             return;
         }
+        if is_set(source, column) {
+            let of = format!("members of column \"{}\" of table \"{}\"", column.name, draft.table.name);
+            draft.notes.push(format!("{of}: {} has no sets, the column takes any text", title(target)));
+        }
         let labels = &column.traits.labels;
         if labels.is_empty() || draft.plan.columns[index].from != field.logical {
             return;
@@ -98,6 +102,11 @@ impl Labels<'_, '_> {
             Err(why) => draft.notes.push(format!("{of}: {why}")),
         }
     }
+}
+
+/// Whether a column holds any choice of MySQL's listed members at once.
+fn is_set(source: System, column: &Column) -> bool {
+    source == System::Mysql && column.native.to_ascii_lowercase().starts_with("set(")
 }
 
 /// Types of columns, among the kinds of objects.

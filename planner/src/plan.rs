@@ -181,7 +181,7 @@ pub enum Input {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cleaning {
-    /// Dates with a year, month or day of zero become NULL.
+    /// Dates that are zero, have a zero part or name a day that does not exist become NULL.
     ZeroDatesToNull,
     /// Characters U+0000 are taken out of text.
     RemoveNul,
@@ -191,7 +191,7 @@ impl Cleaning {
     /// What it loses, as a clause.
     pub(crate) fn rule(self) -> &'static str {
         match self {
-            Cleaning::ZeroDatesToNull => "dates with a zero month or day become NULL",
+            Cleaning::ZeroDatesToNull => "dates that are zero, have a zero part or name no day become NULL",
             Cleaning::RemoveNul => "characters U+0000 are removed",
         }
     }

@@ -71,7 +71,8 @@ pub(crate) fn resolve<'a>(
     let mut notes = Vec::new();
     let drafts = scope.columns(rules, problems, &mut notes);
     if drafts.is_empty() && problems.is_empty() {
-        problems.push(Problem::new(Code::Column, format!("table \"{}\" has no column left to carry", table.name)));
+        let what = format!("table \"{}\" has no column left to carry", table.name);
+        problems.push(Problem::new(Code::Column, what).hint("Leave the table out with `tables.exclude`."));
     }
     scope.unfilled(&drafts, problems, &mut notes);
     used.extend(drafts.iter().flat_map(|draft| draft.uses.iter().copied()));

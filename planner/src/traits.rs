@@ -83,8 +83,17 @@ fn plain(context: &Context<'_>, draft: &mut TableDraft<'_>, column: &Column, ind
         };
         (field.traits.charset, field.traits.collation) = (charset, collation);
         field.traits.attributes.clone_from(&column.traits.attributes);
-    } else if let Some(why) = coarser_than(context.source.system, column, context.target.system) {
+        return;
+    }
+    if let Some(why) = coarser_than(context.source.system, column, context.target.system) {
         note(draft, "collation", column, &why);
+    }
+    if let Some(attributes) = &column.traits.attributes {
+        let why = match context.source.system == context.target.system {
+            true => "the column has another type in the target".to_owned(),
+            false => format!("{} has nothing like it", translate::title(context.target.system)),
+        };
+        note(draft, attributes, column, &why);
     }
 }
 
@@ -179,7 +188,7 @@ fn default(context: &Context<'_>, draft: &mut TableDraft<'_>, names: &Names, col
         return;
     }
     let is_kept = known::is_kept(context, column, field, &draft.plan.columns[index]);
-    match translate::default(names, sql, field, is_kept) {
+    match translate::default(names, sql, &draft.plan.columns[index].from, field, is_kept) {
         Ok(carried) => {
             draft.plan.target.fields[index].traits.default = carried.sql;
             if let Some(differs) = carried.note {

@@ -19,14 +19,26 @@ fn mysql() -> Catalog {
             "at datetime(6) = timestamp",
             "done tinyint(1) = boolean",
             "zero date = date",
+            "mask bit(4) = bits(4)",
+            "size int = int32",
+            "flags set('x','y') = text",
         ],
     );
     numbers(&mut notes, 0, IdentityKind::ByDefault);
     notes.columns[1].traits.labels = vec!["a".to_owned(), "b".to_owned()];
     notes.columns[2].traits.collation = Some("utf8mb4_general_ci".to_owned());
-    for (column, default) in [(1, "'a'"), (2, "''"), (4, "CURRENT_TIMESTAMP(6)"), (5, "b'0'"), (6, "'0000-00-00'")] {
+    for (column, default) in [
+        (1, "'a'"),
+        (2, "''"),
+        (4, "CURRENT_TIMESTAMP(6)"),
+        (5, "b'0'"),
+        (6, "'0000-00-00'"),
+        (7, "b'101'"),
+        (8, "b'101'"),
+    ] {
         notes.columns[column].traits.default = Some(default.to_owned());
     }
+    notes.columns[4].traits.attributes = Some("ON UPDATE CURRENT_TIMESTAMP(6)".to_owned());
     let prefixed = |mut index: Index, chars| {
         index.parts[0].prefix = Some(chars);
         index
@@ -60,6 +72,9 @@ fn from_mysql_elsewhere() {
               "at" datetime(6)      ->  "at" timestamp  [default LOCALTIMESTAMP]
               "done" tinyint(1)     ->  "done" boolean  [default FALSE]
               "zero" date           ->  "zero" date
+              "mask" bit(4)         ->  "mask" bits(4)  [default B'0101']
+              "size" int            ->  "size" integer  [default 5]
+              "flags" set('x','y')  ->  "flags" text
               primary key (id)
               index "body" (substr("body", 1, 20))
               unique index "title" (substr("title", 1, 10))
@@ -81,8 +96,10 @@ fn from_mysql_elsewhere() {
               - enum type "notes_kind"
               - enum type "other_kind"
 
-            Not carried (9)
+            Not carried (11)
               - collation of column "title" of table "notes": texts that are equal under "utf8mb4_general_ci" are told apart in the target
+              - ON UPDATE CURRENT_TIMESTAMP(6) of column "at" of table "notes": PostgreSQL has nothing like it
+              - members of column "flags" of table "notes": PostgreSQL has no sets, the column takes any text
               - default of column "at" of table "notes": it gives the time in the zone of the target's session
               - default of column "zero" of table "notes": its value is none that type date has in every system
               - index "body" of table "notes": only the first 20 of column "body" count, by substr()
@@ -108,6 +125,9 @@ fn from_mysql_elsewhere() {
               "at" datetime(6)      ->  "at" timestamp  [default CURRENT_TIMESTAMP]
               "done" tinyint(1)     ->  "done" boolean  [default 0]
               "zero" date           ->  "zero" date
+              "mask" bit(4)         ->  "mask" text  [cast bits(4) to text]  [bits become text of 0 and 1]  [default '0101']
+              "size" int            ->  "size" int32  [default 5]
+              "flags" set('x','y')  ->  "flags" text
               primary key (id)
               index "body" (substr("body", 1, 20))
               unique index "title" (substr("title", 1, 10))
@@ -127,9 +147,11 @@ fn from_mysql_elsewhere() {
 
             Declared losses and assumptions: none
 
-            Not carried (10)
+            Not carried (12)
               - labels of column "kind" of table "notes": a check in SQLite, their order is not carried
               - collation of column "title" of table "notes": texts that are equal under "utf8mb4_general_ci" are told apart in the target
+              - ON UPDATE CURRENT_TIMESTAMP(6) of column "at" of table "notes": SQLite has nothing like it
+              - members of column "flags" of table "notes": SQLite has no sets, the column takes any text
               - default of column "at" of table "notes": it gives the time in UTC, to the second
               - default of column "zero" of table "notes": its value is none that type date has in every system
               - index "body" of table "notes": only the first 20 of column "body" count, by substr()

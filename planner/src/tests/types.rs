@@ -121,21 +121,21 @@ tables:
         Postgresql,
         rules,
         expect![[r#"
-        events -> events
-          read id int64, day mysql:date, at mysql:timestamp, note text, flag boolean, tags int32[], shape geometry, mask bits(3)
-          id int64 -> id int64 "bigint" not null
-          day mysql:date -> day date "date"
-          at mysql:timestamp -> at timestamptz "timestamptz"
-          note text -> note text "text"
-          flag boolean -> flag boolean "boolean"
-          tags int32[] -> tags int32[] "int32[]"
-          shape geometry -> shape bytes "bytes"
-          mask bits(3) -> mask bits(3) "bits(3)"
-          primary key id
-        lossy events.day: dates with a zero month or day become NULL
-        lossy events.at: dates with a zero month or day become NULL
-        lossy events.note: characters U+0000 are removed
-    "#]],
+            events -> events
+              read id int64, day mysql:date, at mysql:timestamp, note text, flag boolean, tags int32[], shape geometry, mask bits(3)
+              id int64 -> id int64 "bigint" not null
+              day mysql:date -> day date "date"
+              at mysql:timestamp -> at timestamptz "timestamptz"
+              note text -> note text "text"
+              flag boolean -> flag boolean "boolean"
+              tags int32[] -> tags int32[] "int32[]"
+              shape geometry -> shape bytes "bytes"
+              mask bits(3) -> mask bits(3) "bits(3)"
+              primary key id
+            lossy events.day: dates that are zero, have a zero part or name no day become NULL
+            lossy events.at: dates that are zero, have a zero part or name no day become NULL
+            lossy events.note: characters U+0000 are removed
+        "#]],
     );
 }
 

@@ -14,11 +14,17 @@ pub(crate) struct Carried {
     pub(crate) note: Option<String>,
 }
 
-/// The default `sql` of a column for the column `to` of the target, whose values are not changed.
+/// The default `sql` of a column that is read as `from`, for the column `to` of the target, whose values are not changed.
 ///
 /// # Errors
 /// Which construct or value it is that the target does not have.
-pub(crate) fn default(names: &Names, sql: &str, to: &Field, is_kept: bool) -> Result<Carried, String> {
+pub(crate) fn default(
+    names: &Names,
+    sql: &str,
+    from: &LogicalType,
+    to: &Field,
+    is_kept: bool,
+) -> Result<Carried, String> {
     if names.is_same_system() && is_kept {
         return rename::rename(names, sql).map(exactly);
     }
@@ -26,6 +32,9 @@ pub(crate) fn default(names: &Names, sql: &str, to: &Field, is_kept: bool) -> Re
     let target = names.target;
     match constant(&tree) {
         Some(Constant::Null) => Ok(Carried { sql: None, note: None }),
+        Some(Constant::Bits(digits)) => {
+            bits(target, &digits, from, to).map(|sql| exactly(as_expression(target, to, sql)))
+        }
         Some(constant) => value(target, &constant, to).map(|sql| exactly(as_expression(target, to, sql))),
         None => match moment(&tree).and_then(|moment| now(names, moment, to)).or_else(|| uuid(names, &tree, to)) {
             Some(carried) => Ok(carried),
@@ -62,6 +71,8 @@ enum Constant {
     Number(String),
     Text(String),
     Bytes(String),
+    /// Binary digits.
+    Bits(String),
 }
 
 /// The literal that `tree` is, inside any casts: what it is cast to is the column's type.
@@ -85,11 +96,35 @@ fn literal_of(value: &Value) -> Option<Constant> {
         Value::Boolean(value) => Constant::Boolean(*value),
         Value::Number(digits, false) => Constant::Number(digits.clone()),
         Value::SingleQuotedString(text) => Constant::Text(text.clone()),
-        // MySQL's `b'0'`.
-        Value::SingleQuotedByteStringLiteral(bits) => Constant::Number(bits.clone()),
+        // `b'0'`.
+        Value::SingleQuotedByteStringLiteral(bits) if bits.bytes().all(|bit| matches!(bit, b'0' | b'1')) => {
+            Constant::Bits(bits.clone())
+        }
         Value::HexStringLiteral(digits) => Constant::Bytes(digits.clone()),
         _ => return None,
     })
+}
+
+/// Binary digits as a value of the target's column: of its width, or the number that they write.
+fn bits(target: System, digits: &str, from: &LogicalType, to: &Field) -> Result<String, String> {
+    let number = u64::from_str_radix(digits, 2).map(|number| number.to_string());
+    // The values of a column of a fixed width have all their digits, and so must its default.
+    let whole = match (from, &to.logical) {
+        (LogicalType::Bits { length: Some(length) }, _) | (_, LogicalType::Bits { length: Some(length) }) => {
+            format!("{digits:0>width$}", width = *length as usize)
+        }
+        _ => digits.to_owned(),
+    };
+    match (&to.logical, target) {
+        (LogicalType::Bits { .. }, System::Postgresql) => Ok(format!("B'{whole}'")),
+        (LogicalType::Bits { .. }, System::Mysql) => Ok(format!("b'{whole}'")),
+        (LogicalType::Text { .. }, _) if matches!(from, LogicalType::Bits { .. }) => literal::text(target, &whole),
+        _ => value(target, &Constant::Number(number.map_err(|_| wrong(to))?), to),
+    }
+}
+
+fn wrong(to: &Field) -> String {
+    format!("its value is none that type {} has in every system", to.logical)
 }
 
 /// The constant as a value of the target's column.
@@ -98,12 +133,12 @@ fn value(target: System, constant: &Constant, to: &Field) -> Result<String, Stri
         Boolean, Bytes, Date, Decimal, Float32, Float64, Int16, Int32, Int64, Json, Jsonb, Numeric, Text, Time,
         Timestamp, Uuid,
     };
-    let wrong = || format!("its value is none that type {} has in every system", to.logical);
+    let wrong = || wrong(to);
     let digits = match constant {
         Constant::Number(text) | Constant::Text(text) => text.as_str(),
         Constant::Boolean(true) => "1",
         Constant::Boolean(false) => "0",
-        Constant::Null | Constant::Bytes(_) => "",
+        Constant::Null | Constant::Bytes(_) | Constant::Bits(_) => "",
     };
     let text = match constant {
         Constant::Text(text) => Some(text.as_str()),

@@ -1,6 +1,7 @@
 //! Reads what a database holds. Knows nothing of rows or snapshots.
 
 mod columns;
+mod defaults;
 mod indexes;
 mod objects;
 mod partitions;
@@ -39,7 +40,10 @@ pub(super) async fn read(session: &mut Session, database: &str) -> Result<Catalo
     if session.first(OBJECT, &sql).await?.is_none() {
         return Err(Error::Missing { what: format!("database \"{database}\"") });
     }
-    let relations = Relation::list(session, database, None).await?;
+    let mut relations = Relation::list(session, database, None).await?;
+    for relation in &mut relations {
+        defaults::mend(session, relation).await?;
+    }
     let facts = facts(session, database).await?;
     let increment = session.first(OBJECT, "SELECT @@auto_increment_increment").await?;
     let increment = increment.and_then(|row| row.text(0)?.parse().ok()).unwrap_or(1);

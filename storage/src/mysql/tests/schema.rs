@@ -218,3 +218,14 @@ async fn keys_that_the_rows_break_are_refused_and_taken_off_again() {
     let error = db.mysql.add_checks(&child).await.expect_err("violated");
     assert!(matches!(&error, Error::Refused { why, .. } if why.contains("\"small\"")), "{error}");
 }
+
+#[tokio::test]
+async fn a_default_beyond_what_the_catalog_can_write_is_read_as_it_is() {
+    let db = Database::new(
+        "CREATE TABLE t (id int PRIMARY KEY, cart varchar(9) CHARACTER SET utf8mb4 DEFAULT '🚚''', \
+         mark varchar(9) CHARACTER SET utf8mb4 DEFAULT '?', old varchar(9) CHARACTER SET latin1 DEFAULT '?')",
+    );
+    let columns = db.table("t").await.columns;
+    let defaults: Vec<_> = columns.iter().filter_map(|column| column.traits.default.as_deref()).collect();
+    assert_eq!(defaults, ["'🚚'''", "'?'", "'?'"]);
+}
