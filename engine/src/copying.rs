@@ -132,7 +132,7 @@ impl<'a> Copying<'a> {
 
     fn lane_context(&self) -> LaneContext {
         LaneContext {
-            job: self.job.name.clone(),
+            job: self.job.name_in_target(),
             generation: self.job.generation,
             snapshot: self.job.snapshot.clone(),
             target: self.job.ends.target.clone(),
@@ -261,7 +261,7 @@ impl<'a> Copying<'a> {
         let table = &self.job.tables[split.table as usize];
         let doing = || format!("taking rows back from table \"{}\"", table.target.name);
         let write = Write {
-            job: self.job.name.clone(),
+            job: self.job.name_in_target(),
             generation: self.job.generation,
             split: split.id,
             table: table.target.clone(),

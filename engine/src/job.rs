@@ -85,9 +85,9 @@ pub async fn run(options: &RunOptions, key: SigningKey) -> Result<JobReport> {
             let prepared = prepare_new(ends, state, key, options.quiet).await?;
             prepared.begin(None).await?.complete(watch).await
         }
-        Found::Finished(_, earlier) | Found::Unfinished(_, earlier) => {
+        Found::Finished(history, earlier) | Found::Unfinished(history, earlier) => {
             let prepared = prepare_new(ends, state, key, options.quiet).await?;
-            prepared.begin(Some(earlier)).await?.complete(watch).await
+            prepared.begin(Some((*history, earlier))).await?.complete(watch).await
         }
     }
 }
@@ -104,7 +104,8 @@ async fn prepare(ends: Ends, state: State, key: SigningKey, plan: Plan, quiet: b
 }
 
 /// Sees to it that no process of an abandoned job, wherever it runs, writes to the target any more.
-async fn abandon(ends: &Ends, job: &str) -> Result<()> {
+async fn abandon(ends: &Ends, (history, job): &(History, String)) -> Result<()> {
+    let job = &history.opening.name_in_target(job);
     let doing = format!("ending the abandoned job {job}");
     ends.target.fence(job, GENERATION_LAST).await.doing(doing.clone())?;
     ends.target.finish(job, &[]).await.doing(doing)
@@ -131,7 +132,7 @@ pub(crate) fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Pla
 
 impl Preparation {
     /// Begins a new job in place of `earlier`, which is given up only once nothing stands in the new one's way.
-    pub async fn begin(self, earlier: Option<String>) -> Result<Job> {
+    pub async fn begin(self, earlier: Option<(History, String)>) -> Result<Job> {
         let Preparation { ends, state, key, plan, snapshot, scope, quiet } = self;
         let digest_key = random::key()?;
         let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
@@ -212,7 +213,7 @@ async fn finish_target(ends: &Ends, plan: &Plan, job: &str, history: &History) -
         let table = history.opening.splits[split.0 as usize].table as usize;
         tables[table].1.push(checkpoint.commit.clone());
     }
-    ends.target.finish(job, &tables).await.doing("completing the target")
+    ends.target.finish(&history.opening.name_in_target(job), &tables).await.doing("completing the target")
 }
 
 /// Under `on_existing: fail` a table with rows is somebody's data.
@@ -281,12 +282,17 @@ impl Job {
         self.certify(outcome?, watch).await
     }
 
+    /// What the target calls the job.
+    pub(crate) fn name_in_target(&self) -> String {
+        self.history.opening.name_in_target(&self.name)
+    }
+
     /// Makes the target's tables ready, and finds out which splits it has lost.
     pub(crate) async fn prepare(&mut self) -> Result<()> {
         let tables: Vec<_> = self.plan.tables.iter().map(|table| table.target.clone()).collect();
         let target = &self.ends.target;
-        target.prepare(&self.name, &tables, self.plan.on_existing).await.doing("preparing the target")?;
-        target.fence(&self.name, self.generation).await.doing("fencing earlier runs off the target")?;
+        target.prepare(&self.name_in_target(), &tables, self.plan.on_existing).await.doing("preparing the target")?;
+        target.fence(&self.name_in_target(), self.generation).await.doing("fencing earlier runs off the target")?;
         self.reopen_lost().await
     }
 
@@ -298,7 +304,7 @@ impl Job {
         if known.is_empty() {
             return Ok(());
         }
-        let still = self.ends.target.committed(&self.name, &known).await.doing("comparing target and journal")?;
+        let still = self.ends.target.committed(&self.name_in_target(), &known).await.doing("comparing target and journal")?;
         let why = "the target no longer has its commit";
         let lost: Vec<SplitId> =
             known.into_iter().map(|(split, _)| split).filter(|split| !still.contains(split)).collect();

@@ -150,16 +150,17 @@ async fn give_up(ends: &Ends, state: &State, key: &SigningKey, known: &Known) ->
     let (mut journal, history) = state.reopen(&known.job, key).await?;
     let generation = journal.begin_generation().await.doing(doing.clone())?;
     let tables: Vec<_> = plan.tables.iter().map(|table| table.target.clone()).collect();
-    ends.target.prepare(&known.job, &tables, plan.on_existing).await.doing(doing.clone())?;
-    ends.target.fence(&known.job, generation).await.doing(doing.clone())?;
+    let job = history.opening.name_in_target(&known.job);
+    ends.target.prepare(&job, &tables, plan.on_existing).await.doing(doing.clone())?;
+    ends.target.fence(&job, generation).await.doing(doing.clone())?;
     for split in &history.opening.splits {
         let table = Arc::new(tables[split.table as usize].clone());
-        let write = Write { job: known.job.clone(), generation, split: split.id, table, replace: true };
+        let write = Write { job: job.clone(), generation, split: split.id, table, replace: true };
         if let Begin::Writer(writer) = ends.target.begin(write).await.doing(doing.clone())? {
             writer.commit(0).await.doing(doing.clone())?;
         }
     }
-    ends.target.finish(&known.job, &[]).await.doing(doing)
+    ends.target.finish(&job, &[]).await.doing(doing)
 }
 
 /// Says what became of the rows.

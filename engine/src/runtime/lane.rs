@@ -17,7 +17,7 @@ use crate::runtime::worker::Event;
 
 /// What every lane of a job shares.
 pub struct LaneContext {
-    /// The job.
+    /// What the target calls the job.
     pub job: String,
     /// The generation this process writes under.
     pub generation: u64,

@@ -26,6 +26,14 @@ pub struct Opening {
     pub started_at: String,
 }
 
+impl Opening {
+    /// What targets call the job. Names of jobs are unique within one state only, and what one job committed must never be
+    /// taken for another's.
+    pub fn name_in_target(&self, job: &str) -> String {
+        format!("{job}-{}", &blake3::hash(self.digest_key.as_bytes()).to_hex()[..8])
+    }
+}
+
 /// An [`Opening`] as epoch 0 records it: large parts by their hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {

@@ -8,7 +8,7 @@ use crate::testing::{Input, foreign};
 pub(crate) fn read(mut input: Input<'_>) {
     let fields = input.fields();
     let chunk_bytes = 1 + usize::from(input.byte());
-    let mut decoder = Decoder::new(&fields, vec![(0, fields[0].clone())], 0, false);
+    let mut decoder = Decoder::new(&fields, vec![(0, fields[0].clone())], 0, None);
     let mut tuples = Tuples::new(fields.len());
     for chunk in input.rest().chunks(chunk_bytes) {
         if tuples.feed::<Malformed>(chunk, |fields, length| decoder.push(fields, length)).is_err() {

@@ -1,5 +1,7 @@
 //! A scan: COPY out of one query, decoded into batches as it arrives. Knows nothing of where the query came from.
 
+use std::collections::VecDeque;
+use std::io::Write as _;
 use std::pin::Pin;
 
 use futures::{StreamExt, stream};
@@ -24,14 +26,12 @@ const BATCH_ROWS_MAX: usize = 1 << 16;
 pub(super) enum After {
     /// The session stays in its snapshot.
     Park(Tag),
-    /// The session leaves its transaction.
-    Commit,
-    /// If fewer rows than this came in all, one more query; then as with `Commit`.
+    /// While fewer rows than these have come in all, the next of other queries; then the session leaves its transaction.
     Unless {
         /// Rows that are expected.
         rows: u64,
-        /// The query for the rest.
-        rest: String,
+        /// Where the others may be.
+        others: VecDeque<String>,
     },
 }
 
@@ -57,10 +57,14 @@ impl Query {
             .collect::<Result<_>>()?;
         let all = || scan.fields.iter().chain(&hidden);
         let mut columns = all().map(|field| relation.expression(field)).collect::<Result<Vec<_>>>()?;
-        columns.extend(scan.locator.then(|| relation.locator().to_owned()));
+        let address = scan.locator.then(|| if relation.partitioned { Address::Text } else { Address::Tuple });
+        columns.extend(address.map(|address| match address {
+            Address::Text => relation.locator().to_owned(),
+            Address::Tuple => "ctid".to_owned(),
+        }));
         let select = format!("SELECT {} FROM {}", columns.join(", "), relation.rows_clause());
         let key = scan.key.iter().filter_map(|name| key_column(all(), name)).collect();
-        let decoder = Decoder::new(&scan.fields, key, hidden.len(), scan.locator);
+        let decoder = Decoder::new(&scan.fields, key, hidden.len(), address);
         Ok(Query { select, decoder })
     }
 
@@ -155,21 +159,17 @@ impl Reader {
         Ok(self.decoder.rows.row_count() > 0)
     }
 
-    /// Starts the second query if rows are wanting.
+    /// Starts the next query if rows are wanting.
     async fn go_on(&mut self) -> Result<bool> {
         let seen = self.rows + self.decoder.rows.row_count() as u64;
-        match std::mem::replace(&mut self.after, After::Commit) {
-            After::Unless { rows, rest } if seen < rows => {
-                self.copy = copy_out(&self.session, &self.object, &rest).await?;
-                self.tuples = Tuples::new(self.decoder.width());
-                Ok(true)
-            }
-            After::Park(tag) => {
-                self.after = After::Park(tag);
-                Ok(false)
-            }
-            _ => Ok(false),
-        }
+        let next = match &mut self.after {
+            After::Unless { rows, others } if seen < *rows => others.pop_front(),
+            _ => None,
+        };
+        let Some(next) = next else { return Ok(false) };
+        self.copy = copy_out(&self.session, &self.object, &next).await?;
+        self.tuples = Tuples::new(self.decoder.width());
+        Ok(true)
     }
 
     fn batch(&mut self) -> Result<crate::batch::Batch> {
@@ -196,6 +196,31 @@ impl Reader {
     }
 }
 
+/// How a row's physical address comes.
+#[derive(Clone, Copy)]
+pub(super) enum Address {
+    /// As text.
+    Text,
+    /// As `ctid` itself: number of the block (32 bits) and of the tuple in it (16 bits). The server takes longer to write it
+    /// as text than to read the row.
+    Tuple,
+}
+
+impl Address {
+    fn text<'a>(self, bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<&'a str> {
+        match self {
+            Address::Text => std::str::from_utf8(bytes).ok(),
+            Address::Tuple => {
+                let (block, tuple) = bytes.split_first_chunk()?;
+                let (block, tuple) = (u32::from_be_bytes(*block), u16::from_be_bytes(tuple.try_into().ok()?));
+                scratch.clear();
+                write!(scratch, "({block},{tuple})").ok()?;
+                std::str::from_utf8(scratch).ok()
+            }
+        }
+    }
+}
+
 /// Turns tuples into rows.
 pub(super) struct Decoder {
     forms: Vec<Form>,
@@ -203,7 +228,7 @@ pub(super) struct Decoder {
     /// Position in the tuple and type of each key column.
     key: Vec<(usize, Field)>,
     hidden: usize,
-    locator: bool,
+    address: Option<Address>,
     pub(super) rows: RowsBuilder,
     scratch: Vec<u8>,
     /// Bytes since the last batch, on the wire or, where they are more there, in the arrays.
@@ -212,30 +237,30 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// For tuples of `fields`, then `hidden` columns that are only looked at for the key, then the locator.
-    pub(super) fn new(fields: &[Field], key: Vec<(usize, Field)>, hidden: usize, locator: bool) -> Decoder {
+    pub(super) fn new(fields: &[Field], key: Vec<(usize, Field)>, hidden: usize, address: Option<Address>) -> Decoder {
         Decoder {
             forms: fields.iter().map(|field| Form::of(&field.logical)).collect(),
             names: fields.iter().map(|field| field.name.clone()).collect(),
             key,
             hidden,
-            locator,
-            rows: RowsBuilder::new(fields, locator),
+            address,
+            rows: RowsBuilder::new(fields, address.is_some()),
             scratch: Vec::new(),
             bytes: 0,
         }
     }
 
     fn width(&self) -> usize {
-        self.forms.len() + self.hidden + usize::from(self.locator)
+        self.forms.len() + self.hidden + usize::from(self.address.is_some())
     }
 
     pub(super) fn push(&mut self, fields: Fields<'_>, length: usize) -> Result<(), Malformed> {
         self.bytes += length;
-        if self.locator {
-            let address = fields.clone().nth(self.width() - 1).flatten();
-            let address = address.and_then(|bytes| std::str::from_utf8(bytes).ok());
-            match (self.rows.columns.last_mut(), address) {
-                (Some(ColumnBuilder::Text(column)), Some(address)) => column.append_value(address),
+        if let Some(address) = self.address {
+            let bytes = fields.clone().nth(self.width() - 1).flatten();
+            let text = bytes.and_then(|bytes| address.text(bytes, &mut self.scratch));
+            match (self.rows.columns.last_mut(), text) {
+                (Some(ColumnBuilder::Text(column)), Some(text)) => column.append_value(text),
                 _ => return Err(Malformed("a row has no address")),
             }
         }
@@ -290,7 +315,7 @@ mod tests {
             traits: Traits::default(),
         };
         let list = LogicalType::Array(Box::new(LogicalType::Numeric));
-        let mut decoder = Decoder::new(&[field(LogicalType::Numeric), field(list)], Vec::new(), 0, false);
+        let mut decoder = Decoder::new(&[field(LogicalType::Numeric), field(list)], Vec::new(), 0, None);
         // One digit, 9, of weight 32767: four zeros follow for each of the weights below.
         let number = [0, 1, 0x7f, 0xff, 0, 0, 0, 0, 0, 9];
         let array = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 6, 164, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 10];

@@ -1,6 +1,6 @@
 //! The [`Target`] side of [`Postgres`]: each method in its own module but the short ones.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
@@ -104,12 +104,10 @@ impl Target for Postgres {
         self.name_generation(&session).await?;
         let relation = self.relation(&session, &scan.table).await?;
         let query = Query::new(&relation, &scan)?;
-        let (hinted, rest) = of_commit(&relation, &commit)?;
-        let rest = query.text(Some(&rest));
-        let (text, after) = match hinted {
-            Some(hinted) => (query.text(Some(&hinted)), After::Unless { rows: commit.rows, rest }),
-            None => (rest, After::Commit),
-        };
+        let mut texts: VecDeque<_> =
+            of_commit(&relation, &commit)?.iter().map(|condition| query.text(Some(condition))).collect();
+        let text = texts.pop_front().ok_or_else(|| Error::internal("reading back", "nothing finds a commit's rows"))?;
+        let after = After::Unless { rows: commit.rows, others: texts };
         session.run(&relation.label(), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         query.stream(session, &scan, &text, after, ()).await
     }
@@ -118,9 +116,10 @@ impl Target for Postgres {
         let session = self.session().await?;
         let relation = self.relation(&session, table).await?;
         let xids: BTreeSet<_> = commits.iter().map(writing_transaction).collect::<Result<_>>()?;
-        let xids: Vec<_> = xids.into_iter().map(i64::from).collect();
+        let xids: Vec<_> = xids.iter().map(u32::to_string).collect();
+        // Compared as what it is: as text or as a number it took longer than all the rest.
         let sql = format!(
-            "SELECT count(*), count(*) FILTER (WHERE xmin::text::bigint = ANY ($1::bigint[])) FROM {}",
+            "SELECT count(*), count(*) FILTER (WHERE xmin = ANY ($1::text[]::xid[])) FROM {}",
             relation.rows_clause()
         );
         let row = session.query_one(&sql, &[&xids]).await;

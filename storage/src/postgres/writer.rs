@@ -97,9 +97,8 @@ fn committed(row: &Row) -> Option<Commit> {
 /// # Errors
 /// `Changed` unless every row is still as it was committed: one that is not would stay beside its replacement.
 async fn delete(session: &Session, relation: &Relation, commit: &Commit) -> Result<()> {
-    let (hinted, rest) = of_commit(relation, commit)?;
     let mut deleted = 0;
-    for condition in hinted.into_iter().chain([rest]) {
+    for condition in of_commit(relation, commit)? {
         if deleted < commit.rows {
             let sql = format!("DELETE FROM {} WHERE {condition}", relation.rows_clause());
             let count = session.execute(&sql, &[]).await;
@@ -112,18 +111,32 @@ async fn delete(session: &Session, relation: &Relation, commit: &Commit) -> Resu
     }
 }
 
-/// The conditions that find a commit's rows: first where the hint says, then everywhere else. Partitions have blocks
-/// of their own, so there the hint is not used.
-pub(super) fn of_commit(relation: &Relation, commit: &Commit) -> Result<(Option<String>, String)> {
+/// Blocks below the hint that are looked through first when rows are wanting there: more than a server adds to a table at
+/// once for several writers, who then fill what others left.
+const BLOCKS_BELOW: u64 = 1024;
+/// By how much each next look is larger, so that few looks reach the first block and near rows cost little.
+const BLOCKS_BELOW_GROWTH: u64 = 4;
+
+/// The conditions that find a commit's rows, to be tried in turn until all are found; together they are the whole table.
+/// First where the hint says, then further and further below it, since a writer also fills room that was left in earlier
+/// blocks, then above. Partitions have blocks of their own, so there the hint is not used.
+pub(super) fn of_commit(relation: &Relation, commit: &Commit) -> Result<Vec<String>> {
     let Token::Postgresql { xid, first_block, end_block } = commit.token else {
         return Err(foreign_token());
     };
     let wrote = format!("xmin = '{xid}'::xid");
     if relation.partitioned {
-        return Ok((None, wrote));
+        return Ok(vec![wrote]);
     }
-    let hint = blocks(first_block, Some(end_block));
-    Ok((Some(format!("{wrote} AND {hint}")), format!("{wrote} AND NOT ({hint})")))
+    let mut ranges = vec![(first_block, Some(end_block))];
+    let (mut below, mut count) = (first_block, BLOCKS_BELOW);
+    while below > 0 {
+        let start = below.saturating_sub(count);
+        ranges.push((start, Some(below)));
+        (below, count) = (start, count * BLOCKS_BELOW_GROWTH);
+    }
+    ranges.push((end_block, None));
+    Ok(ranges.into_iter().map(|(start, end)| format!("{wrote} AND {}", blocks(start, end))).collect())
 }
 
 /// `xmin` of a commit's rows.
