@@ -1,0 +1,34 @@
+//! The harness from end to end: a scenario at a tiny scale, and its page.
+
+use std::process::ExitCode;
+
+use sensei_bench::record::Record;
+use sensei_bench::{Arguments, run};
+
+fn measured(scenario: &str) -> (Record, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = Arguments {
+        only: vec![scenario.to_owned()],
+        rounds: 1,
+        scale: 0.001,
+        large: false,
+        provisional: Some("a test".to_owned()),
+        list: false,
+        render: false,
+        into: folder.path().to_owned(),
+    };
+    assert_eq!(run(arguments), ExitCode::SUCCESS);
+    let record = Record::read_all(&folder.path().join("results")).unwrap().remove(0);
+    let page = std::fs::read_to_string(folder.path().join("RESULTS.md")).unwrap();
+    (record, page)
+}
+
+#[test]
+fn a_copy_is_measured_and_its_page_written() {
+    let (record, page) = measured("pg-verified");
+    assert_eq!(record.entrants.len(), 2);
+    assert!(record.entrants.iter().all(|entrant| entrant.samples.len() == 1 && entrant.samples[0].rows == 6_005));
+    let ours = &record.entrants[0].samples[0];
+    assert!(ours.seconds > 0.0 && ours.peak_kib > Some(1024) && ours.spent.is_some(), "{ours:?}");
+    assert!(page.contains("| 1 | pg-verified | time, sensei / psql COPY, unverified |"), "{page}");
+}
