@@ -143,9 +143,11 @@ impl Ground {
         })
     }
 
-    /// Lineitem as a file: one line per row, fields separated by `separator`.
-    pub fn lineitem_file(&self, scale: f64) -> (PathBuf, u64) {
-        self.text_file(Table::LineItem, scale)
+    /// Writes lineitem as a CSV file with bars and a header; its rows.
+    pub fn lineitem_csv(&self, path: &Path, header: &str) -> u64 {
+        let mut file = BufWriter::new(File::create(path).expect("the temporary folder is writable"));
+        let written = writeln!(file, "{header}").and_then(|()| write_copy(Table::LineItem, self.scale, &mut file));
+        written.and_then(|rows| file.flush().map(|()| rows)).expect("the disk has room")
     }
 
     fn text_file(&self, table: Table, scale: f64) -> (PathBuf, u64) {

@@ -58,6 +58,14 @@ pub fn pgloader() -> Result<Peer, Missing> {
     found("pgloader".into(), &["--version"], "pgloader")
 }
 
+/// A client program of PostgreSQL: of the installation that `pg_config` tells of, else on the path.
+pub fn postgres(name: &str) -> Result<Peer, Missing> {
+    let folder = version("pg_config".as_ref(), &["--bindir"]).map(PathBuf::from);
+    let installed = folder.map(|folder| folder.join(name)).filter(|program| program.is_file());
+    let missing = |_| Missing(format!("{name} is not installed: it comes with PostgreSQL"));
+    found(installed.unwrap_or_else(|| name.into()), &["--version"], name).map_err(missing)
+}
+
 /// The first line of what a program says of its version.
 pub fn version(program: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;

@@ -110,12 +110,15 @@ pub struct Spread {
 }
 
 impl Record {
-    /// Reads all records of a folder, in the order of their numbers.
+    /// Reads all records of a folder, in the order of their numbers; none where there is no folder yet.
     ///
     /// # Errors
     /// If one cannot be read, or is not a record.
     pub fn read_all(folder: &Path) -> io::Result<Vec<Record>> {
         let mut records = Vec::new();
+        if !folder.exists() {
+            return Ok(records);
+        }
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "json") {

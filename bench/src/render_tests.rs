@@ -40,10 +40,35 @@ fn record() -> Record {
 fn a_page_has_medians_ratios_and_commands() {
     let page = page(&[record()]);
     let table = &page[page.find("| # |").unwrap()..];
-    expect![[r##"
+    expect![[r#"
         | # | scenario | what | median | spread | target | met |
         | --- | --- | --- | --- | --- | --- | --- |
-    "##]]
+        | 1 | example | time, ours / peer | 1.50×° | 1.00×–2.00× | ≤ 1.25× | **no** |
+        | 1 | example | peak memory of ours | 100 MiB° | 100 MiB–100 MiB | ≤ 256 MiB | yes |
+
+        Figures marked ° are provisional: see their scenario.
+
+        ## 1: An example
+
+        **Provisional:** a busy machine
+
+        `example`, 3 rounds, scale 0.5, 2026-01-02, commit abc, 2 cores.
+
+        | entrant | rows | median s | min | max | rows/s | peak MiB |
+        | --- | --- | --- | --- | --- | --- | --- |
+        | ours | 1000000 | 3.00 | 2.00 | 4.00 | 333333 | 100 |
+        | peer | 1000000 | 2.00 | 2.00 | 2.00 | 500000 | — |
+
+        ![Where the time goes](charts/example.svg)
+
+        ```text
+        ours --fast
+        peer --fast
+        ```
+
+        - defaults
+        - versions: sensei: 1
+    "#]]
     .assert_eq(table);
 }
 

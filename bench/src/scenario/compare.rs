@@ -4,7 +4,7 @@ use std::process::Command;
 
 use sensei_tests::tpch::Table;
 
-use super::copy::psql;
+use super::copy::client;
 use super::{Case, Running};
 use crate::ground::{Ground, Ours, end};
 use crate::measure::{self, RUN_MAX};
@@ -25,14 +25,15 @@ fn ours<'a>(ground: &'a Ground, database: &str, verdict: &'static str, rows: u64
 }
 
 pub fn md5(ground: &Ground) -> Result<Case<'_>, Missing> {
+    let psql = peers::postgres("psql")?;
     let (database, rows) = ground.tpch(&[Table::LineItem], ground.scale, true);
     ground.tpch_on_target(Table::LineItem, ground.scale);
     restore(ground);
     let ours = ours(ground, &database, "equivalent", rows);
     let command = format!("psql SOURCE -c \"{SUM}\" & psql TARGET -c \"{SUM}\"; wait");
     let peer = Running::new("sum of md5 on both servers at once", &command, move || {
-        let (mut one, mut other) =
-            (psql(&ground.source().url(&database), SUM), psql(&ground.target().url("tpch"), SUM));
+        let mut one = client(&psql, &ground.source().url(&database), SUM);
+        let mut other = client(&psql, &ground.target().url("tpch"), SUM);
         let seconds = measure::pair(&mut one, &mut other, false);
         Sample { seconds, rows, peak_kib: None, spent: None }
     });
@@ -50,12 +51,12 @@ pub fn reladiff(ground: &Ground) -> Result<Case<'_>, Missing> {
     ground.target().psql("tpch", "VACUUM ANALYZE lineitem");
     let differing = ground.target().psql("tpch", "SELECT count(*) FROM lineitem WHERE l_tax >= 1");
     let ours = ours(ground, &database, "different", rows);
-    let command = "reladiff SOURCE lineitem TARGET lineitem -k l_orderkey -k l_linenumber -c % --stats";
+    let command = "reladiff SOURCE lineitem TARGET lineitem -k l_orderkey -k l_linenumber -c % --stats -j 4";
     let urls = [ground.source().tcp_url("postgres", &database), ground.target().tcp_url("postgres", "tpch")];
     let peer = Running::new("reladiff", command, move || {
         let mut command: Command = reladiff.command();
         command.args([&urls[0], "lineitem", &urls[1], "lineitem"]);
-        command.args(["-k", "l_orderkey", "-k", "l_linenumber", "-c", "%", "--stats"]);
+        command.args(["-k", "l_orderkey", "-k", "l_linenumber", "-c", "%", "--stats", "-j", "4"]);
         measure::run(&mut command, RUN_MAX).sample(rows, &[0, 1])
     });
     let note = format!("{differing} rows differ, spread over the whole table");

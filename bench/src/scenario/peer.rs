@@ -1,7 +1,5 @@
 //! Beside other tools.
 
-use std::path::Path;
-
 use sensei_tests::tpch::Table;
 
 use super::{Case, Running, seconds};
@@ -12,6 +10,26 @@ use crate::record::{Measure, Target};
 
 /// TPC-H scale factor of the SQLite file: 4.2 million rows at a scale of 1.
 const SQLITE_SCALE: f64 = 0.7;
+
+/// Columns of lineitem: name, type in a plan, type in DuckDB.
+const CSV_COLUMNS: [(&str, &str, &str); 16] = [
+    ("l_orderkey", "int64", "BIGINT"),
+    ("l_partkey", "int64", "BIGINT"),
+    ("l_suppkey", "int64", "BIGINT"),
+    ("l_linenumber", "int32", "INTEGER"),
+    ("l_quantity", "decimal(15,2)", "DECIMAL(15,2)"),
+    ("l_extendedprice", "decimal(15,2)", "DECIMAL(15,2)"),
+    ("l_discount", "decimal(15,2)", "DECIMAL(15,2)"),
+    ("l_tax", "decimal(15,2)", "DECIMAL(15,2)"),
+    ("l_returnflag", "text", "VARCHAR"),
+    ("l_linestatus", "text", "VARCHAR"),
+    ("l_shipdate", "date", "DATE"),
+    ("l_commitdate", "date", "DATE"),
+    ("l_receiptdate", "date", "DATE"),
+    ("l_shipinstruct", "text", "VARCHAR"),
+    ("l_shipmode", "text", "VARCHAR"),
+    ("l_comment", "text", "VARCHAR"),
+];
 
 pub fn sling(ground: &Ground) -> Result<Case<'_>, Missing> {
     let sling = peers::sling()?;
@@ -91,40 +109,29 @@ fn beside_pgloader<'a>(
 pub fn csv_parquet(ground: &Ground) -> Result<Case<'_>, Missing> {
     let duckdb = peers::duckdb()?;
     let version = duckdb.version.clone();
-    let (text, rows) = ground.lineitem_file(ground.scale);
-    let header: Vec<String> = (1..=16).map(|column| format!("c{column}")).collect();
-    let csv = with_header(ground, &text, &header.join("|"));
+    let csv = ground.folder().join("lineitem.csv");
+    let rows = ground.lineitem_csv(&csv, &CSV_COLUMNS.map(|(name, ..)| name).join("|"));
     let source = format!("{{ url: \"csv:{}\", csv: {{ delimiter: \"|\" }} }}", csv.display());
+    let column = |(name, ours, _): &(&str, &str, &str)| format!("{name}: {{ type: \"{ours}\" }}");
+    let columns = CSV_COLUMNS.iter().map(column).collect::<Vec<_>>().join(", ");
+    let rules = format!("tables: {{ rules: [ {{ table: lineitem, columns: {{ {columns} }} }} ] }}\n");
     let ours = Running::new("sensei", "sensei run plan.yaml   # csv:lineitem.csv to parquet:out", move || {
-        let ours = Ours::new(&source, &end("parquet:out"), "");
-        ours.run("run", "equivalent", rows)
+        Ours::new(&source, &end("parquet:out"), &rules).run("run", "equivalent", rows)
     });
-    let input = csv_path(ground);
-    let command = "duckdb: COPY (FROM read_csv('lineitem.csv', delim = '|', header = true)) TO 'lineitem.parquet'";
+    let column = |(name, _, theirs): &(&str, &str, &str)| format!("'{name}': '{theirs}'");
+    let columns = CSV_COLUMNS.iter().map(column).collect::<Vec<_>>().join(", ");
+    let command =
+        "duckdb: COPY (FROM read_csv('lineitem.csv', delim = '|', header = true, columns = …)) TO 'lineitem.parquet'";
     let peer = Running::new("DuckDB, unverified", command, move || {
         let out = ground.fresh_folder("duckdb").join("lineitem.parquet");
-        let (input, out) = (input.display(), out.display());
-        let copy = format!("COPY (FROM read_csv('{input}', delim = '|', header = true)) TO '{out}' (FORMAT parquet)");
+        let read = format!("read_csv('{}', delim = '|', header = true, columns = {{{columns}}})", csv.display());
+        let copy = format!("COPY (FROM {read}) TO '{}' (FORMAT parquet)", out.display());
         let mut command = duckdb.command();
         command.args(["-c", "import duckdb, sys; duckdb.sql(sys.argv[1])", &copy]);
         measure::run(&mut command, RUN_MAX).sample(rows, &[0])
     });
-    Ok(Case::pair(ours, peer, 1.5)
-        .version("DuckDB", &version)
-        .note("both with all cores; Python's start is in DuckDB's time"))
-}
-
-fn csv_path(ground: &Ground) -> std::path::PathBuf {
-    ground.folder().join("lineitem.csv")
-}
-
-fn with_header(ground: &Ground, text: &Path, header: &str) -> std::path::PathBuf {
-    let path = csv_path(ground);
-    let mut file = std::fs::File::create(&path).expect("the temporary folder is writable");
-    let mut lines = std::fs::File::open(text).expect("the file was just made");
-    let head = std::io::Write::write_all(&mut file, format!("{header}\n").as_bytes());
-    head.and_then(|()| std::io::copy(&mut lines, &mut file)).expect("the disk has room");
-    path
+    let case = Case::pair(ours, peer, 1.5).version("DuckDB", &version);
+    Ok(case.note("both told the same column types, both with all cores; Python's start is in DuckDB's time"))
 }
 
 fn over_tcp<'a>(ground: &'a Ground, source: String, more: &'static str, rows: u64) -> Running<'a> {

@@ -1,12 +1,10 @@
 //! Tables unlike lineitem, each beside a raw copy of the same rows.
 
-use std::process::Command;
-
 use super::copy::{ours, raw_copy};
 use super::{Case, Running};
 use crate::ground::Ground;
 use crate::measure::{self, Stopwatch};
-use crate::peers::Missing;
+use crate::peers::{self, Missing};
 use crate::record::Sample;
 
 /// None may take more than this many times the raw copy.
@@ -19,14 +17,13 @@ fn rows(ground: &Ground, at_one: u64) -> u64 {
     ((at_one as f64 * ground.scale) as u64).max(10)
 }
 
-fn beside_raw_copy<'a>(ground: &'a Ground, name: &str, create: &'static str, fill: &str) -> Case<'a> {
+fn beside_raw_copy<'a>(ground: &'a Ground, name: &str, create: &str, fill: &str) -> Result<Case<'a>, Missing> {
     let rows = ground.made_by(name, &format!("{create}; {fill}"), "t");
     let ours = ours(ground, name.to_owned(), "", rows);
-    Case::pair(ours, raw_copy(ground, name.to_owned(), "t", create, "", rows), RATIO_MAX)
+    Ok(Case::pair(ours, raw_copy(ground, name.to_owned(), "t", create.to_owned(), "", rows)?, RATIO_MAX))
 }
 
 pub fn wide(ground: &Ground) -> Result<Case<'_>, Missing> {
-    // Built from a list of columns, so the text is not a constant: it lives as long as the program, once.
     let columns = |of: fn(usize) -> String| (0..500).map(of).collect::<Vec<_>>().join(", ");
     let kinds =
         columns(|index| format!("c{index} {}", ["integer", "text", "numeric(12,2)", "date", "bigint"][index % 5]));
@@ -37,15 +34,14 @@ pub fn wide(ground: &Ground) -> Result<Case<'_>, Missing> {
         3 => format!("date '2000-01-01' + (i + {index}) % 9000"),
         _ => format!("i::bigint * {index}"),
     });
-    let create: &'static str = Box::leak(format!("CREATE TABLE t ({kinds})").into_boxed_str());
     let fill = format!("INSERT INTO t SELECT {values} FROM generate_series(1, {}) i", rows(ground, 60_000));
-    Ok(beside_raw_copy(ground, "wide", create, &fill))
+    beside_raw_copy(ground, "wide", &format!("CREATE TABLE t ({kinds})"), &fill)
 }
 
 pub fn narrow(ground: &Ground) -> Result<Case<'_>, Missing> {
     let fill =
         format!("INSERT INTO t SELECT i, i * 7 % 1000003 FROM generate_series(1, {}) i", rows(ground, 10_000_000));
-    Ok(beside_raw_copy(ground, "narrow", "CREATE TABLE t (a integer NOT NULL, b integer NOT NULL)", &fill))
+    beside_raw_copy(ground, "narrow", "CREATE TABLE t (a integer NOT NULL, b integer NOT NULL)", &fill)
 }
 
 pub fn skewed(ground: &Ground) -> Result<Case<'_>, Missing> {
@@ -58,7 +54,7 @@ pub fn skewed(ground: &Ground) -> Result<Case<'_>, Missing> {
     );
     let fill = format!("INSERT INTO t SELECT i, {value} FROM generate_series(1, {rows}) i");
     let create = "CREATE TABLE t (id bigint PRIMARY KEY, v text NOT NULL); ALTER TABLE t ALTER v SET STORAGE EXTERNAL";
-    Ok(beside_raw_copy(ground, "skewed", create, &fill))
+    beside_raw_copy(ground, "skewed", create, &fill)
 }
 
 pub fn text_keyed(ground: &Ground) -> Result<Case<'_>, Missing> {
@@ -67,7 +63,8 @@ pub fn text_keyed(ground: &Ground) -> Result<Case<'_>, Missing> {
         rows(ground, 3_000_000)
     );
     let create = "CREATE TABLE t (k text PRIMARY KEY, n bigint, v text)";
-    Ok(beside_raw_copy(ground, "text_keyed", create, &fill).note("the raw copy has the key too, while it is filled"))
+    let case = beside_raw_copy(ground, "text_keyed", create, &fill)?;
+    Ok(case.note("the raw copy has the key from the start"))
 }
 
 pub fn keyless(ground: &Ground) -> Result<Case<'_>, Missing> {
@@ -75,7 +72,7 @@ pub fn keyless(ground: &Ground) -> Result<Case<'_>, Missing> {
         "INSERT INTO t SELECT i % 1000, 'value ' || i % 1000, now()::date FROM generate_series(1, {}) i",
         rows(ground, 5_000_000)
     );
-    Ok(beside_raw_copy(ground, "keyless", "CREATE TABLE t (a integer, b text, c date)", &fill))
+    beside_raw_copy(ground, "keyless", "CREATE TABLE t (a integer, b text, c date)", &fill)
 }
 
 pub fn large_values(ground: &Ground) -> Result<Case<'_>, Missing> {
@@ -83,16 +80,17 @@ pub fn large_values(ground: &Ground) -> Result<Case<'_>, Missing> {
     let value = "(SELECT string_agg(decode(md5((i * n)::text) || md5((i + n)::text), 'hex'), '') \
                  FROM generate_series(1, 312500) n)";
     let fill = format!("INSERT INTO t SELECT i, {value} FROM generate_series(1, {}) i", rows(ground, 60));
-    Ok(beside_raw_copy(ground, "large_values", "CREATE TABLE t (id bigint PRIMARY KEY, v bytea)", &fill))
+    beside_raw_copy(ground, "large_values", "CREATE TABLE t (id bigint PRIMARY KEY, v bytea)", &fill)
 }
 
 pub fn many_tables(ground: &Ground) -> Result<Case<'_>, Missing> {
+    let (pg_dump, psql) = (peers::postgres("pg_dump")?, peers::postgres("psql")?);
     let tables = ((TABLES as f64 * ground.scale.min(1.0)) as usize).max(10);
     let rows = ground.many_tables("many_tables", tables);
     let ours = ours(ground, "many_tables".to_owned(), "", rows);
     let peer = Running::new("pg_dump piped into psql, unverified", "pg_dump SOURCE | psql TARGET", move || {
         ground.fresh_target();
-        let (mut dump, mut load) = (Command::new("pg_dump"), Command::new("psql"));
+        let (mut dump, mut load) = (pg_dump.command(), psql.command());
         dump.arg(ground.source().url("many_tables"));
         load.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", &ground.target().url("copy")]);
         let watch = Stopwatch::start();
