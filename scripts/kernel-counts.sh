@@ -40,6 +40,10 @@ if [ -n "${UPDATE:-}" ]; then
   exit 0
 fi
 
+if [ ! -f "$counts" ]; then
+  echo "kernel counts: $counts is missing; write it with UPDATE=1"
+  exit 1
+fi
 before="$(sed -n 's/^platform //p' "$counts")"
 if [ "$platform" != "$before" ]; then
   echo "kernel counts: not compared, $counts was made on $before and this is $platform; write it anew with UPDATE=1"

@@ -155,10 +155,11 @@ fn common_versions() -> BTreeMap<String, String> {
     versions
 }
 
-/// What the sources are, with `+` where they differ from the commit.
+/// What the sources are, with `+` where they differ from the commit. What measurements write is no source.
 fn commit() -> String {
     let head = told("git", &["rev-parse", "--short=10", "HEAD"]);
-    let changed = told("git", &["status", "--porcelain", "--untracked-files=no", ":(top,exclude)bench/results"]);
+    let written = [":(top,exclude)bench/results", ":(top,exclude)bench/charts", ":(top,exclude)bench/RESULTS.md"];
+    let changed = told("git", &[&["status", "--porcelain", "--untracked-files=no", "--"], &written[..]].concat());
     format!("{head}{}", if changed.is_empty() { "" } else { "+" })
 }
 
