@@ -41,7 +41,8 @@ pub fn growth(ground: &Ground) -> Result<Case<'_>, Missing> {
     scales.extend(ground.large.then_some(10.0));
     let mut case = Case { entrants: Vec::new(), targets: Vec::new(), notes: Vec::new(), versions: Vec::new() };
     for (index, scale) in scales.into_iter().enumerate() {
-        let scale = scale * ground.scale;
+        // Rounded, since it is shown and names a database.
+        let scale = (scale * ground.scale * 1e6).round() / 1e6;
         let (database, rows) = ground.tpch(&[Table::LineItem], scale, false);
         let entrant = copy::ours(ground, database, "", rows);
         case.entrants.push(Running { name: format!("sensei, scale factor {scale}"), ..entrant });
