@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: build setup test lint deny quickstart shop bench
+.PHONY: build setup test lint deny quickstart shop bench bench-kernels
 
 build: ## the sensei binary
 	$(CARGO) build --release --locked --workspace
@@ -32,5 +32,9 @@ shop: ## writes the example shop anew
 	rm -f examples/quickstart/shop.db
 	$(CARGO) run --release --locked --example make-shop -- examples/quickstart/shop.db
 
-bench: ## the measurements
-	$(CARGO) bench --locked -p sensei-bench
+bench: build ## Sensei beside other tools, into bench/RESULTS.md; ARGS='--list' names the scenarios
+	scripts/setup-bench.sh
+	$(CARGO) run --release --locked --example bench -- $(ARGS)
+
+bench-kernels: ## instructions per row of the hot kernels, compared with those on record; UPDATE=1 records them
+	UPDATE=$(UPDATE) scripts/kernel-counts.sh

@@ -1,6 +1,7 @@
 //! The one place that reads clocks.
 #![allow(clippy::disallowed_methods, reason = "this is the place the lint points to")]
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A monotonic start, to measure from.
@@ -17,6 +18,12 @@ impl Stopwatch {
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// Nanoseconds since this was first asked.
+pub fn nanoseconds() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_nanos() as u64
 }
 
 /// Now, as RFC 3339 UTC text with milliseconds.

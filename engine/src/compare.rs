@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use sensei_operators::{BUCKETS_PER_TABLE, Comparer, Finding, InletSender, Pass, Side, SideFeed, Tally, inlet};
+use sensei_operators::{BUCKETS_PER_TABLE, Comparer, Finding, InletSender, Pass, Side, SideFeed, Tally, Times, inlet};
 use sensei_planner::RelationPlan;
 use sensei_storage::{Commit, Fault, Range, Sizing, Snapshot, Target};
 use tokio::sync::{Semaphore, mpsc};
@@ -19,7 +19,7 @@ use crate::limits::{IN_FLIGHT_SHARE, SCANS_PER_SIDE_MAX};
 use crate::localise::{Depth, Located};
 use crate::lower::LoweredTable;
 use crate::progress::Progress;
-use crate::runtime::{LaneBudget, pump};
+use crate::runtime::{Booking, LaneBudget, pump, timed};
 
 /// One scan that takes part in a comparison.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub(crate) struct Comparison {
     pub source_scans: usize,
     pub target_scans: usize,
     pub memory_bytes: u64,
+    /// Where the comparison's time goes.
+    pub times: Arc<Times>,
     /// Whether rows of the actual side carry their address, for repair.
     pub locate: bool,
     /// Show no progress.
@@ -129,6 +131,7 @@ pub(crate) async fn within_splits(job: &Job, copied: &Copied) -> Result<Vec<Diff
         source_scans: job.plan.limits.source_connections as usize,
         target_scans: job.plan.limits.target_connections as usize,
         memory_bytes: job.plan.limits.memory_bytes,
+        times: job.times.clone(),
         locate: false,
         quiet: job.quiet,
     };
@@ -200,6 +203,7 @@ impl Comparison {
         let comparer = Comparer {
             projections: Arc::new(self.tables.iter().map(|table| table.projection.clone()).collect()),
             hashers: Arc::new(self.tables.iter().map(|table| table.hasher.clone()).collect()),
+            times: self.times.clone(),
             pass,
             inlets,
             findings,
@@ -248,6 +252,7 @@ impl Comparison {
                 commits: self.commits.clone(),
                 locate: self.locate,
                 budget: budget.clone(),
+                times: self.times.clone(),
                 sender: senders[index % senders.len()].clone(),
                 moved: moved.clone(),
             };
@@ -268,6 +273,7 @@ struct Scanner {
     commits: Arc<dyn Target>,
     locate: bool,
     budget: LaneBudget,
+    times: Arc<Times>,
     sender: InletSender<SideFeed>,
     moved: mpsc::UnboundedSender<(u32, u64, u64)>,
 }
@@ -279,18 +285,22 @@ impl Scanner {
         let name = if side == Side::Expected { &table.source } else { &table.target.name };
         let doing =
             format!("reading table \"{name}\" of the {}", if side == Side::Expected { "source" } else { "target" });
-        let batches = match part {
-            Part::Source(_, range) => self.source.scan(table.source_scan(range)).await,
-            Part::Target(_, range) => self.target.scan(table.target_range(range, self.locate)).await,
-            Part::Commit(_, commit) => self.commits.read_back(table.target_scan(false), commit).await,
+        let scanning = async {
+            match part {
+                Part::Source(_, range) => self.source.scan(table.source_scan(range)).await,
+                Part::Target(_, range) => self.target.scan(table.target_range(range, self.locate)).await,
+                Part::Commit(_, commit) => self.commits.read_back(table.target_scan(false), commit).await,
+            }
         };
+        let booking = if side == Side::Expected { Booking::SOURCE } else { Booking::READ_BACK };
+        let batches = timed(&self.times, booking, scanning).await.doing(doing.clone())?;
         let send = |batch: sensei_storage::Batch, permit| {
             let (rows, bytes) = (batch.rows.num_rows() as u64, batch.rows.get_array_memory_size() as u64);
             self.sender.send(SideFeed { side, table: index, batch, permit });
             // Nobody listens only when the pass has failed.
             let _ = self.moved.send((index, rows, bytes));
         };
-        pump(batches.doing(doing.clone())?, &self.budget, send).await.doing(doing)
+        pump(batches, &self.budget, &self.times, booking, send).await.doing(doing)
     }
 }
 

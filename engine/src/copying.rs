@@ -137,6 +137,7 @@ impl<'a> Copying<'a> {
             snapshot: self.job.snapshot.clone(),
             target: self.job.ends.target.clone(),
             tables: self.job.tables.clone(),
+            times: self.job.times.clone(),
             read_back: self.job.plan.verify != VerifyMode::Off,
             memory_bytes: self.job.plan.limits.memory_bytes,
             workers: self.job.plan.limits.workers as usize,

@@ -12,6 +12,7 @@ use crate::dialect::TargetDialect;
 use crate::failure::{Doing, Result};
 use crate::job::{Job, journaled_plan};
 use crate::numbering;
+use crate::runtime::{Booking, timed};
 
 /// A target table that does not hold exactly what the job wrote.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +48,8 @@ pub(crate) async fn disturbances(job: &Job, copied: &Copied) -> Result<BTreeMap<
             copied.finished.keys().filter(of_table).map(|split| copied.finished[split].commit.clone()).collect();
         let written: u64 = commits.iter().map(|commit| commit.rows).sum();
         let doing = format!("counting table \"{}\"", table.target.name);
-        let Some(standing) = job.ends.target.standing(&table.target.name, &commits).await.doing(doing)? else {
+        let counting = job.ends.target.standing(&table.target.name, &commits);
+        let Some(standing) = timed(&job.times, Booking::READ_BACK, counting).await.doing(doing)? else {
             continue;
         };
         let alone = job.plan.on_existing != OnExisting::Append;

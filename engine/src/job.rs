@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sensei_operators::Times;
 use sensei_planner::Plan;
 use sensei_storage::evidence::SigningKey;
 use sensei_storage::journal::{self, Event, Generation, History, Interruption, Journal, Operation};
 use sensei_storage::{Error, OnExisting, Sizing, Snapshot, Split, SplitId, System, Verdict, VerifyMode};
 
-use crate::clock::{Stopwatch, now_text};
+use crate::clock::{self, Stopwatch, now_text};
 use crate::context::Ends;
 use crate::failure::{Doing, Failure, Result};
 use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, SPLITS_PER_TABLE_MAX};
 use crate::lower::{LoweredTable, lower};
 use crate::random;
 use crate::rejects::Rejects;
-use crate::report::JobReport;
+use crate::report::{JobReport, Spent};
 use crate::state::{Found, State, identity};
 use crate::walk::{Walked, walk};
 use crate::{certify, compare};
@@ -45,6 +46,8 @@ pub(crate) struct Job {
     pub tables: Arc<Vec<LoweredTable>>,
     pub snapshot: Arc<dyn Snapshot>,
     pub generation: u64,
+    /// Where this run's time goes.
+    pub times: Arc<Times>,
     /// What the job leaves out of its tables, for the certificate; `None` if it is about all of their rows.
     pub scope: Option<String>,
     pub quiet: bool,
@@ -152,7 +155,8 @@ impl Preparation {
         let (journal, history) = state.begin(&plan.name, &key, opening).await?;
         let name = journal.job().to_owned();
         state.audit(&key, &name, operation).await?;
-        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, scope, quiet }
+        let times = Arc::new(Times::new(clock::nanoseconds));
+        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, times, scope, quiet }
             .open_generation()
             .await
     }
@@ -168,7 +172,8 @@ impl Preparation {
         same_files(&plan, snapshot.as_ref(), &history)?;
         state.audit(&key, job, Operation::Resumed).await?;
         let name = job.to_owned();
-        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, scope, quiet }
+        let times = Arc::new(Times::new(clock::nanoseconds));
+        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, times, scope, quiet }
             .open_generation()
             .await
     }
@@ -351,6 +356,7 @@ impl Job {
         );
         let rejected = !copied.rejects.is_empty();
         report.rejects = rejected.then(|| Rejects::new(&self.plan.rejects, &self.name).folder().display().to_string());
+        report.spent = Spent::of(&self.times);
         report.elapsed_seconds = watch.elapsed().as_secs_f64();
         report.certified_earlier = false;
         Ok(report)

@@ -1,6 +1,7 @@
 //! What a run, a comparison or a certificate says at its end: one object for scripts, one page for people.
 
 mod not_carried;
+mod spent;
 mod structure;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use serde::Serialize;
 use crate::difference::{Counted, Differences, Example, Kind};
 use crate::failure::{Doing, Exit, Result};
 use crate::references::Checked;
+
+pub use spent::Spent;
 
 /// The result of `run`, `verify` and `repair`.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +30,8 @@ pub struct JobReport {
     pub relations: Vec<RelationReport>,
     /// Wall time of this command, in seconds.
     pub elapsed_seconds: f64,
+    /// Where that time went; `null` for a run that had nothing to copy.
+    pub spent: Option<Spent>,
     /// Where the certificate is; `null` for comparisons.
     pub certificate: Option<String>,
     /// Whether an earlier run had finished already, so that nothing was done now.
@@ -89,6 +94,7 @@ impl JobReport {
             tables,
             relations: Vec::new(),
             elapsed_seconds: 0.0,
+            spent: None,
             certificate: None,
             certified_earlier: false,
             resumes: 0,
@@ -200,7 +206,9 @@ impl JobReport {
             line(out, format_args!("rejected rows, with reasons: {rejects}"));
         }
         if !self.certified_earlier {
-            line(out, format_args!("took {:.1} s", self.elapsed_seconds));
+            let limit = self.spent.and_then(|spent| spent.sentence(self.elapsed_seconds));
+            let limit = limit.map(|limit| format!("; {limit}")).unwrap_or_default();
+            line(out, format_args!("took {:.1} s{limit}", self.elapsed_seconds));
         }
         if let Some(certificate) = &self.certificate {
             line(out, format_args!("certificate: {certificate}"));

@@ -4,16 +4,19 @@ use std::slice;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use sensei_operators::Times;
 use sensei_storage::{Error, Kind, Object, ObjectKind, Target, VerifyMode};
 
 use crate::failure::{Doing, Failure, Result};
 use crate::job::Job;
 use crate::lower::LoweredTable;
+use crate::runtime::{Booking, timed};
 
 /// Adds keys and indexes, table by table.
 pub(crate) struct Indexer {
     target: Arc<dyn Target>,
     tables: Arc<Vec<LoweredTable>>,
+    times: Arc<Times>,
     at_once: usize,
 }
 
@@ -21,7 +24,8 @@ impl Indexer {
     /// For the tables of `job`.
     pub fn new(job: &Job) -> Indexer {
         let at_once = (job.plan.limits.target_connections as usize).max(1);
-        Indexer { target: job.ends.target.clone(), tables: job.tables.clone(), at_once }
+        let (target, tables, times) = (job.ends.target.clone(), job.tables.clone(), job.times.clone());
+        Indexer { target, tables, times, at_once }
     }
 
     /// Tables that may be indexed at once when nothing else uses the target: one connection each.
@@ -34,6 +38,10 @@ impl Indexer {
     /// # Errors
     /// `Violated` if rows have equal keys where there may be none.
     pub async fn add(&self, table: usize) -> Result<()> {
+        timed(&self.times, Booking::INDEX, self.add_untimed(table)).await
+    }
+
+    async fn add_untimed(&self, table: usize) -> Result<()> {
         let table = &self.tables[table].target;
         let doing = |what: &str| format!("adding {what} of table \"{}\"", table.name);
         let violated = |what: &str, error: Error| Failure::of_constraint(doing(what), error);

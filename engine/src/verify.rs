@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use sensei_operators::Side;
+use sensei_operators::{Side, Times};
 use sensei_planner::Plan;
 use sensei_storage::evidence::{SigningKey, StructuralFacts};
 use sensei_storage::journal::Operation;
 use sensei_storage::{OnExisting, Verdict, VerifyMode};
 
-use crate::clock::Stopwatch;
+use crate::clock::{self, Stopwatch};
 use crate::compare::{Collected, Comparison, Overview, Part, ranges};
 use crate::context::Ends;
 use crate::difference::{Differences, Kind, RowDifference};
@@ -23,7 +23,7 @@ use crate::lower::lower;
 use crate::progress::Progress;
 use crate::random;
 use crate::references::{Checked, Read, References};
-use crate::report::{JobReport, RelationReport, TableReport, counted};
+use crate::report::{JobReport, RelationReport, Spent, TableReport, counted};
 use crate::state::{Found, State};
 
 /// What `sensei verify` and `sensei repair` were asked.
@@ -53,6 +53,7 @@ pub async fn verify(options: &VerifyOptions) -> Result<JobReport> {
     report.verdict = Verdict::overall(facts.iter().map(StructuralFacts::verdict).chain([report.verdict]));
     (report.structural, report.not_carried) = (facts, not_carried);
     report.notes.extend(note);
+    report.spent = Spent::of(&comparison.times);
     report.elapsed_seconds = watch.elapsed().as_secs_f64();
     Ok(report)
 }
@@ -195,6 +196,7 @@ impl Prepared {
             source_scans: limits.source_connections as usize,
             target_scans: limits.target_connections as usize,
             memory_bytes: limits.memory_bytes,
+            times: Arc::new(Times::new(clock::nanoseconds)),
             locate,
             quiet,
         };

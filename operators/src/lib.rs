@@ -23,6 +23,7 @@ mod present;
 mod project;
 mod refusal;
 mod reject;
+mod times;
 
 pub use cast::Cast;
 pub use clean::Cleaning;
@@ -39,3 +40,4 @@ pub use pick::KeyPicker;
 pub use project::{ColumnSpec, Input, Projected, Projection};
 pub use refusal::{Refusal, Refusals};
 pub use reject::{Rejected, RowImage};
+pub use times::{Clock, Step, Times};

@@ -63,6 +63,11 @@ impl Sensei {
         self
     }
 
+    /// The program, for those who start it in a way of their own.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()

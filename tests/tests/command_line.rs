@@ -119,6 +119,13 @@ fn json_has_the_documented_fields() {
         }
         assert!(report["elapsed_seconds"].is_number());
     }
+    for report in [&ran, &verified] {
+        has(&report["spent"], &["source_seconds", "decode_seconds", "transform_seconds", "digest_seconds"]);
+        has(&report["spent"], &["encode_seconds", "target_seconds", "read_back_seconds", "index_seconds"]);
+        has(&report["spent"], &["most", "most_percent"]);
+        assert!(report["spent"]["digest_seconds"].as_f64() > Some(0.0), "{report}");
+    }
+    assert!(again["spent"].is_null(), "nothing was done");
     assert_eq!(
         (&ran["job"], &ran["certified_earlier"], &again["certified_earlier"]),
         (&"shop-1".into(), &false.into(), &true.into())

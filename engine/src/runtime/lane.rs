@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use sensei_operators::{Committed, Feed, InletSender, Lease, Refusals, Rows};
+use sensei_operators::{Committed, Feed, InletSender, Lease, Refusals, Rows, Times};
 use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Error, Snapshot, Split, Target, Write, Writer};
 use tokio::sync::{mpsc, oneshot};
 
@@ -13,6 +13,7 @@ use crate::failure::{Doing, Failure, Result};
 use crate::limits::ISOLATIONS_PER_SPLIT_MAX;
 use crate::lower::LoweredTable;
 use crate::runtime::budget::LaneBudget;
+use crate::runtime::timed::{Booking, timed};
 use crate::runtime::worker::Event;
 
 /// What every lane of a job shares.
@@ -27,6 +28,8 @@ pub struct LaneContext {
     pub target: Arc<dyn Target>,
     /// The plan's tables, lowered.
     pub tables: Arc<Vec<LoweredTable>>,
+    /// Where the job's time goes.
+    pub times: Arc<Times>,
     /// Whether commits are read back.
     pub read_back: bool,
     /// Memory for rows in flight, whole process, in bytes.
@@ -100,9 +103,11 @@ pub(super) async fn read(context: &LaneContext, split: &Split, lease: Lease, fee
     let table = &context.tables[split.table as usize];
     let scan = table.source_scan(split.range.clone());
     let doing = || format!("reading table \"{}\"", table.source);
-    let batches = context.snapshot.scan(scan).await.doing(doing())?;
+    let scanning = context.snapshot.scan(scan);
+    let batches = timed(&context.times, Booking::SOURCE, scanning).await.doing(doing())?;
     let budget = LaneBudget::new(context.memory_bytes, context.workers);
-    pump(batches, &budget, |batch, permit| feed.send(Feed::Rows { lease, batch, permit })).await.doing(doing())?;
+    let send = |batch, permit| feed.send(Feed::Rows { lease, batch, permit });
+    pump(batches, &budget, &context.times, Booking::SOURCE, send).await.doing(doing())?;
     feed.send(Feed::Close { lease });
     Ok(())
 }
@@ -122,7 +127,7 @@ pub(super) async fn write(
         match order {
             Order::Write(rows) => {
                 if let Destination::Writer(writer) = &mut destination
-                    && let Err(error) = writer.write(&rows.batch).await
+                    && let Err(error) = timed(&context.times, Booking::TARGET, writer.write(&rows.batch)).await
                 {
                     destination = refused(work, error).doing(doing())?;
                 }
@@ -132,10 +137,12 @@ pub(super) async fn write(
                     settle_rejects(work, events).await?;
                 }
                 let commit = match destination {
-                    Destination::Writer(writer) => match writer.commit(rows).await {
-                        Ok(commit) => Some(commit),
-                        Err(error) => refused(work, error).doing(doing()).map(|_| None)?,
-                    },
+                    Destination::Writer(writer) => {
+                        match timed(&context.times, Booking::TARGET, writer.commit(rows)).await {
+                            Ok(commit) => Some(commit),
+                            Err(error) => refused(work, error).doing(doing()).map(|_| None)?,
+                        }
+                    }
                     Destination::Committed(commit) => Some(commit),
                     Destination::Refused => None,
                 };
@@ -174,20 +181,25 @@ pub(super) async fn read_back(
     feed: &InletSender<Feed>,
 ) -> Result<()> {
     let doing = || format!("reading table \"{}\" back", table.target.name);
-    let batches = context.target.read_back(table.target_scan(false), commit).await.doing(doing())?;
+    let reading = context.target.read_back(table.target_scan(false), commit);
+    let batches = timed(&context.times, Booking::READ_BACK, reading).await.doing(doing())?;
     let budget = LaneBudget::new(context.memory_bytes, context.workers);
-    pump(batches, &budget, |batch, permit| feed.send(Feed::Rows { lease, batch, permit })).await.doing(doing())?;
+    let send = |batch, permit| feed.send(Feed::Rows { lease, batch, permit });
+    pump(batches, &budget, &context.times, Booking::READ_BACK, send).await.doing(doing())?;
     feed.send(Feed::Close { lease });
     Ok(())
 }
 
-/// Moves batches from a stream to `send`, each with its permit.
+/// Moves batches from a stream to `send`, each with its permit. Waiting for a permit is nobody's time: whoever holds
+/// the budget books his own.
 pub async fn pump(
     mut batches: Batches,
     budget: &LaneBudget,
+    times: &Times,
+    booking: Booking,
     mut send: impl FnMut(Batch, sensei_operators::Permit),
 ) -> sensei_storage::Result<()> {
-    while let Some(batch) = batches.next().await {
+    while let Some(batch) = timed(times, booking, batches.next()).await {
         let batch = batch?;
         let permit = budget.acquire(batch.rows.get_array_memory_size()).await;
         send(batch, permit);

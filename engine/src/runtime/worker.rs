@@ -93,6 +93,7 @@ impl Workers {
                 committed: committed_inlet,
                 read_back: read_back_inlet,
                 requests,
+                times: context.times.clone(),
                 stop: stop.clone(),
             };
             let thread = std::thread::Builder::new()

@@ -22,6 +22,7 @@ use crate::flow::verdict::verdict;
 use crate::flow::write::write;
 use crate::hash::RowHasher;
 use crate::project::Projection;
+use crate::times::Times;
 
 /// How long a worker sleeps at most before it looks at the stop flag again. Work wakes it at once.
 const PARK_MAX: Duration = Duration::from_millis(50);
@@ -40,6 +41,8 @@ pub struct Cell {
     pub read_back: Inlet<Feed>,
     /// Everything the graph wants goes out here.
     pub requests: Outlet<Request>,
+    /// Where the time of the operators is booked.
+    pub times: Arc<Times>,
     /// Set to make the worker leave at once, whatever is open. Nothing more is committed by it.
     pub stop: Arc<AtomicBool>,
 }
@@ -66,11 +69,17 @@ impl Cell {
     }
 
     fn build(self, scope: Scope<'_, Lease>) {
-        let rows = project(feed(scope, self.feed), self.projections, self.hashers.clone(), self.requests.clone());
-        let expected = digest(rows.clone(), "DigestExpected", self.hashers.clone());
+        let rows = project(
+            feed(scope, self.feed),
+            self.projections,
+            self.hashers.clone(),
+            self.times.clone(),
+            self.requests.clone(),
+        );
+        let expected = digest(rows.clone(), "DigestExpected", self.hashers.clone(), self.times.clone());
         let written = write(rows, self.requests.clone(), self.committed);
         let back = read_back(written.clone(), self.requests.clone(), self.read_back);
-        let actual = digest(back, "DigestActual", self.hashers);
+        let actual = digest(back, "DigestActual", self.hashers, self.times);
         let known =
             written.clone().flat_map(|written| written.committed.known.map(|digest| (written.committed.lease, digest)));
         let plus = as_differences(expected.clone());

@@ -18,6 +18,7 @@ use crate::flow::event::Permit;
 use crate::flow::port::{Arrival, Inlet, Outlet};
 use crate::hash::{RowHasher, prefix};
 use crate::project::Projection;
+use crate::times::{Step, Times};
 
 /// Buckets of one table in the first pass.
 pub const BUCKETS_PER_TABLE: u16 = 1024;
@@ -139,6 +140,8 @@ pub struct Comparer {
     pub pass: Pass,
     /// One inlet per worker. The pass ends when all are closed.
     pub inlets: Vec<Inlet<SideFeed>>,
+    /// Where the time of the operators is booked.
+    pub times: Arc<Times>,
     /// What was found.
     pub findings: Outlet<Finding>,
 }
@@ -152,10 +155,11 @@ impl Comparer {
         let threads = self.inlets.len();
         let inlets = Mutex::new(self.inlets.into_iter().map(Some).collect::<Vec<_>>());
         let (projections, hashers, pass, findings) = (self.projections, self.hashers, self.pass, self.findings);
+        let times = self.times;
         let guards = timely::execute(timely::Config::process(threads), move |worker| {
             let taken = inlets.lock().map(|mut inlets| inlets[worker.index()].take());
             let inlet = taken.ok().flatten().expect("each worker takes its own inlet once");
-            let sorter = Sorter::new(projections.clone(), hashers.clone(), pass.clone());
+            let sorter = Sorter::new(projections.clone(), hashers.clone(), times.clone(), pass.clone());
             worker.dataflow::<u64, _, _>(|scope| build(scope, inlet, sorter, findings.clone()));
         })?;
         guards.join().into_iter().collect::<Result<(), String>>()
@@ -229,6 +233,7 @@ fn sort<'scope>(
 struct Sorter {
     projections: Arc<Vec<Projection>>,
     hashers: Arc<Vec<RowHasher>>,
+    times: Arc<Times>,
     pass: Pass,
     /// Copies this worker has still to send.
     unsent: Unsent,
@@ -240,12 +245,12 @@ type Tallies = BTreeMap<(u32, Side), Tally>;
 type Updates = (Vec<BucketUpdate>, Vec<RowUpdate>);
 
 impl Sorter {
-    fn new(projections: Arc<Vec<Projection>>, hashers: Arc<Vec<RowHasher>>, pass: Pass) -> Sorter {
+    fn new(projections: Arc<Vec<Projection>>, hashers: Arc<Vec<RowHasher>>, times: Arc<Times>, pass: Pass) -> Sorter {
         let unsent = match &pass {
             Pass::Fetch(wanted) => wanted.iter().map(|(row, copies)| unsent(*row, *copies)).collect(),
             Pass::Buckets | Pass::Rows(_) => Unsent::new(),
         };
-        Sorter { projections, hashers, pass, unsent }
+        Sorter { projections, hashers, times, pass, unsent }
     }
 
     fn updates(&mut self, feed: SideFeed, tallies: &mut Tallies, findings: &Outlet<Finding>) -> Updates {
@@ -253,19 +258,20 @@ impl Sorter {
         let fresh = || Tally { table, side, rows: 0, filtered: 0, lossy: BTreeMap::new(), digest: Digest::ZERO };
         let tally = tallies.entry((table, side)).or_insert_with(fresh);
         let rows = match side {
-            Side::Expected => self.expected(table, batch, tally, findings),
+            Side::Expected => self.times.on(Step::Transform, || self.expected(table, batch, tally, findings)),
             Side::Actual => actual(table, batch, findings),
         };
         tally.rows += rows.num_rows() as u64;
         let hasher = &self.hashers[table as usize];
-        match &self.pass {
+        let unsent = &mut self.unsent;
+        self.times.on(Step::Digest, || match &self.pass {
             Pass::Buckets => (by_bucket(hasher, &rows, side, table, &mut tally.digest), Vec::new()),
             Pass::Rows(wanted) => (Vec::new(), by_row(hasher, &rows, side, table, wanted)),
             Pass::Fetch(_) => {
-                fetch(hasher, &rows, side, table, &mut self.unsent, findings);
+                fetch(hasher, &rows, side, table, unsent, findings);
                 (Vec::new(), Vec::new())
             }
-        }
+        })
     }
 
     fn expected(&self, table: u32, batch: Batch, tally: &mut Tally, findings: &Outlet<Finding>) -> RecordBatch {

@@ -67,6 +67,7 @@ fn run(pass: Pass, sides: [&[Row]; 2], workers: usize, batch_rows: usize) -> Vec
     let fields: Vec<Field> = [("k", LogicalType::Int32), ("v", LogicalType::TEXT)].map(field).into();
     let hasher = |identity| RowHasher::new([7; 32], vec![LogicalType::Int32, LogicalType::TEXT], identity);
     let comparer = Comparer {
+        times: Arc::new(Times::new(|| 0)),
         projections: Arc::new(vec![projection(&fields), projection(&fields)]),
         hashers: Arc::new(vec![hasher(vec![0]), hasher(Vec::new())]),
         pass,

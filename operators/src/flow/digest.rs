@@ -10,6 +10,7 @@ use timely::dataflow::operators::generic::operator::Operator;
 
 use crate::flow::event::{Counts, Event, Lease};
 use crate::hash::RowHasher;
+use crate::times::{Step, Times};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Summed {
@@ -22,6 +23,7 @@ pub(crate) fn digest<'scope>(
     stream: StreamVec<'scope, Lease, Event>,
     name: &str,
     hashers: Arc<Vec<RowHasher>>,
+    times: Arc<Times>,
 ) -> StreamVec<'scope, Lease, Summed> {
     stream.unary(Pipeline, name, move |_, _| {
         let mut open: BTreeMap<Lease, Digest> = BTreeMap::new();
@@ -30,7 +32,8 @@ pub(crate) fn digest<'scope>(
                 for event in data.drain(..) {
                     match event {
                         Event::Rows { table, rows } => {
-                            let digest = hashers[table as usize].digest(&rows.batch);
+                            let hasher = &hashers[table as usize];
+                            let digest = times.on(Step::Digest, || hasher.digest(&rows.batch));
                             *open.entry(*time.time()).or_default() += digest;
                         }
                         Event::Close { counts, .. } => {

@@ -13,6 +13,7 @@ use crate::flow::port::Outlet;
 use crate::hash::RowHasher;
 use crate::project::{Projected, Projection};
 use crate::refusal::Refusals;
+use crate::times::{Step, Times};
 
 #[derive(Default)]
 struct Open {
@@ -25,6 +26,7 @@ pub(crate) fn project<'scope>(
     stream: StreamVec<'scope, Lease, Fed>,
     projections: Arc<Vec<Projection>>,
     hashers: Arc<Vec<RowHasher>>,
+    times: Arc<Times>,
     outlet: Outlet<Request>,
 ) -> StreamVec<'scope, Lease, Event> {
     stream.unary(Pipeline, "Project", move |_, _| {
@@ -43,8 +45,9 @@ pub(crate) fn project<'scope>(
                         Fed::Rows { table, batch, permit } => {
                             let index = table as usize;
                             let state = open.entry(lease).or_default();
-                            let projected =
-                                projections[index].apply_without(batch, &hashers[index], &mut state.refused);
+                            let (projection, hasher) = (&projections[index], &hashers[index]);
+                            let apply = || projection.apply_without(batch, hasher, &mut state.refused);
+                            let projected = times.on(Step::Transform, apply);
                             state.counts.add(&projected);
                             let Projected { rows: batch, rejected, .. } = projected;
                             if !rejected.is_empty() {
