@@ -12,6 +12,7 @@ use sensei_storage::{Digest, OnExisting, System, Verdict, VerifyMode};
 use crate::clock::now_text;
 use crate::copying::{Copied, trusts_checkpoints};
 use crate::job::Job;
+use crate::numbering;
 use crate::report::counted;
 use crate::walk::Walked;
 
@@ -149,6 +150,7 @@ fn limits(job: &Job, walked: &Walked) -> Vec<String> {
         VerifyMode::Off => limits.push("Nothing was read back from the target.".to_owned()),
     }
     limits.extend(job.scope.clone());
+    limits.extend(numbering::exhausted(&job.plan, &walked.numbers));
     if job.plan.verify != VerifyMode::Off && walked.structural.is_none() {
         let why = match job.plan.target.system {
             System::Parquet | System::Csv => "files have none beside their rows",

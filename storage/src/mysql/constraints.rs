@@ -168,7 +168,8 @@ impl Mysql {
         Err(Error::Refused { what: object, why: format!("a foreign key has no parent row{constraint}") })
     }
 
-    /// See [`crate::Target::set_next`]. InnoDB never lets a counter stand below what the rows have.
+    /// See [`crate::Target::set_next`]. InnoDB never lets a counter stand below what the rows have, but below what it
+    /// gave; a sequence goes forward only.
     pub(super) async fn number_on(&self, next: &[crate::target::NextNumber]) -> Result<()> {
         if next.is_empty() {
             return Ok(());
@@ -178,8 +179,11 @@ impl Mysql {
         for one in next {
             match &one.table {
                 Some(name) => {
-                    let sql = format!("ALTER TABLE {} AUTO_INCREMENT = {}", qualified(database, name), one.next.max(1));
-                    session.run(&table(name), &sql).await?;
+                    let wanted = one.next.max(1);
+                    if catalog::next_number(&mut session, database, name).await?.is_none_or(|stands| stands < wanted) {
+                        let sql = format!("ALTER TABLE {} AUTO_INCREMENT = {wanted}", qualified(database, name));
+                        session.run(&table(name), &sql).await?;
+                    }
                 }
                 None => {
                     let sql = format!("SELECT SETVAL({}, {}, 0)", qualified(database, &one.of), one.next);
