@@ -6,6 +6,7 @@
 //! **Invariant:** nothing here knows of dataflow, plans or scheduling.
 
 mod batch;
+mod broken;
 mod canonical;
 mod catalog;
 mod certificates;

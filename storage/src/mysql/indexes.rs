@@ -31,7 +31,9 @@ impl Mysql {
             }
         }
         if !together.is_empty() {
-            self.alter(&mut session, planned, &together).await?;
+            if let Err(error) = self.alter(&mut session, planned, &together).await {
+                return Err(self.with_doubled(&mut session, planned, &planned.indexes, error).await);
+            }
         }
         self.number_itself(&mut session, planned).await?;
         session.park();

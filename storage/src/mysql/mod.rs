@@ -10,6 +10,7 @@
 mod address;
 mod answer;
 mod bookkeeping;
+mod broken;
 mod catalog;
 mod connection;
 mod constraints;

@@ -114,7 +114,7 @@ fn rows_that_break_a_check_stop_the_job_until_they_are_corrected() {
     assert!(
         message.contains("\"positive\"")
             && message.contains("table \"t\"")
-            && message.contains("rows that break it: 2"),
+            && message.contains("rows that break it: 2, among them id=2; id=3"),
         "{message}"
     );
     assert_eq!(server.psql("broken", "SELECT count(*) FROM t"), "3", "nothing is dropped");
@@ -138,7 +138,12 @@ fn equal_keys_are_counted() {
     );
     let refused = sensei.run(&RUN).expect(3).hides("hush").json();
     let message = refused["error"]["message"].as_str().unwrap();
-    assert!(message.contains("\"once\"") && message.contains("keys that several rows have: 2"), "{message}");
+    assert!(
+        message.contains("\"once\"")
+            && message
+                .contains("keys that several rows have: 2, among them that of id=1 and id=2; that of id=3 and id=4"),
+        "{message}"
+    );
 }
 
 #[test]
