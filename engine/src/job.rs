@@ -18,7 +18,7 @@ use crate::rejects::Rejects;
 use crate::report::JobReport;
 use crate::state::{Found, State, identity};
 use crate::walk::{Walked, walk};
-use crate::{certify, compare};
+use crate::{certify, compare, large};
 
 /// A generation no process of a job reaches by itself.
 const GENERATION_LAST: u64 = u32::MAX as u64;
@@ -47,6 +47,8 @@ pub(crate) struct Job {
     pub generation: u64,
     /// What the job leaves out of its tables, for the certificate; `None` if it is about all of their rows.
     pub scope: Option<String>,
+    /// Bytes of memory that a split of each table takes for its largest row, see [`large::measure`].
+    pub large_bytes: Arc<Vec<u64>>,
     pub quiet: bool,
 }
 
@@ -135,6 +137,7 @@ impl Preparation {
         let Preparation { ends, state, key, plan, snapshot, scope, quiet } = self;
         let digest_key = random::key()?;
         let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
+        let large_bytes = Arc::new(large::measure(&plan, snapshot.as_ref()).await?);
         let opening = journal::Opening {
             plan_name: plan.name.clone(),
             plan_sha256: identity(&plan),
@@ -151,7 +154,8 @@ impl Preparation {
         let (journal, history) = state.begin(&plan.name, &key, opening).await?;
         let name = journal.job().to_owned();
         state.audit(&key, &name, operation).await?;
-        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, scope, quiet }
+        let generation = 0;
+        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation, scope, large_bytes, quiet }
             .open_generation()
             .await
     }
@@ -165,9 +169,11 @@ impl Preparation {
             .map_err(|error| Failure::internal("reading the journal's digest key", error))?;
         let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
         same_files(&plan, snapshot.as_ref(), &history)?;
+        let large_bytes = Arc::new(large::measure(&plan, snapshot.as_ref()).await?);
         state.audit(&key, job, Operation::Resumed).await?;
         let name = job.to_owned();
-        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, scope, quiet }
+        let generation = 0;
+        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation, scope, large_bytes, quiet }
             .open_generation()
             .await
     }

@@ -42,10 +42,21 @@ impl RowHasher {
         let encoder = RowEncoder::new(rows, &self.types);
         let mut bytes = Vec::with_capacity(512);
         for row in 0..rows.num_rows() {
-            bytes.clear();
-            encoder.encode(row, &mut bytes);
-            visit(row, *blake3::keyed_hash(&self.key, &bytes).as_bytes());
+            visit(row, self.hash(&encoder, row, &mut bytes));
         }
+    }
+
+    fn hash(&self, encoder: &RowEncoder<'_>, row: usize, scratch: &mut Vec<u8>) -> [u8; 32] {
+        if encoder.is_large(row) {
+            let mut hasher = blake3::Hasher::new_keyed(&self.key);
+            encoder.encode_pieces(row, scratch, |piece| {
+                hasher.update(piece);
+            });
+            return *hasher.finalize().as_bytes();
+        }
+        scratch.clear();
+        encoder.encode(row, scratch);
+        *blake3::keyed_hash(&self.key, scratch).as_bytes()
     }
 
     /// The hash of each row's identity. Two versions of one row share it, so they meet in the same bucket.
@@ -55,12 +66,7 @@ impl RowHasher {
             identity => RowEncoder::of_columns(rows, &self.types, identity),
         };
         let mut bytes = Vec::with_capacity(64);
-        let identity = |row| {
-            bytes.clear();
-            encoder.encode(row, &mut bytes);
-            *blake3::keyed_hash(&self.key, &bytes).as_bytes()
-        };
-        (0..rows.num_rows()).map(identity).collect()
+        (0..rows.num_rows()).map(|row| self.hash(&encoder, row, &mut bytes)).collect()
     }
 
     /// Whether rows have an identity of their own (a key), apart from their whole content.

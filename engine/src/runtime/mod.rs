@@ -8,7 +8,7 @@ mod lane;
 mod panic;
 mod worker;
 
-pub use budget::LaneBudget;
+pub use budget::{LaneBudget, LargeBudget};
 pub use lane::{LaneContext, SplitWork, pump};
 pub use panic::end_process_on_panic;
 pub use worker::{Event, Workers};

@@ -23,6 +23,7 @@ mod geometry;
 mod indexes;
 mod insert;
 mod keys;
+mod longest;
 mod mend;
 mod names;
 mod objects;

@@ -12,10 +12,10 @@ use super::relation::Relation;
 use super::scan::{After, Query};
 use super::sql::condition;
 use super::standstill::{Position, Standstill};
-use super::{keys, pieces};
+use super::{keys, longest, pieces};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
-use crate::source::{Batches, Scan, Snapshot};
+use crate::source::{Batches, Longest, Scan, Snapshot};
 use crate::split::{Piece, Range, Sizing};
 
 /// For messages.
@@ -155,6 +155,13 @@ impl Snapshot for MysqlSnapshot {
         let ranges = pieces::sample(&mut session, &relation, rows).await;
         self.readers.give_back(session, false);
         ranges
+    }
+
+    async fn longest(&self, table: &str, columns: &[String]) -> Result<Option<Longest>> {
+        let Held { mut session, relation, _turn } = self.held(table).await?;
+        let longest = longest::longest(&mut session, &relation, columns).await;
+        self.readers.give_back(session, false);
+        longest
     }
 
     async fn integer_bounds(&self, table: &str, column: &str) -> Result<Option<(i64, i64)>> {

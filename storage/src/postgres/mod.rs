@@ -19,6 +19,7 @@ mod failure;
 #[cfg(feature = "testing")]
 pub(crate) mod fuzz;
 mod indexes;
+mod longest;
 mod mend;
 mod names;
 mod numbering;

@@ -18,6 +18,7 @@ mod documented;
 mod encode;
 mod error;
 mod indexes;
+mod longest;
 mod numbering;
 mod objects;
 mod pieces;
