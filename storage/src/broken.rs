@@ -13,6 +13,12 @@ pub(crate) fn key(table: &TargetTable) -> Vec<&Field> {
     table.primary_key.iter().filter_map(field).collect()
 }
 
+/// What rows are sorted by to name the first of them, each column as `quoted`.
+pub(crate) fn order(table: &TargetTable, quoted: fn(&str) -> String) -> String {
+    let columns: Vec<String> = key(table).iter().map(|field| quoted(&field.name)).collect();
+    if columns.is_empty() { "2".to_owned() } else { columns.join(", ") }
+}
+
 /// `rows that break it: 12, among them id=2; id=5`.
 pub(crate) fn rows(count: u64, named: &[String]) -> String {
     told("rows that break it", count, named)

@@ -20,10 +20,11 @@ impl Mysql {
     ) -> Error {
         let Error::Refused { what, why } = error else { return error };
         let sql = format!(
-            "SELECT COUNT(*) OVER (), {} FROM {} WHERE NOT ({}) LIMIT {BROKEN_NAMED_MAX}",
+            "SELECT COUNT(*) OVER (), {} FROM {} WHERE NOT ({}) ORDER BY {} LIMIT {BROKEN_NAMED_MAX}",
             naming(planned),
             qualified(self.pool.database(), &planned.name),
-            check.expression
+            check.expression,
+            broken::order(planned, identifier)
         );
         // Whatever keeps it from looking is worth less than the refusal.
         let Ok(rows) = session.select(&table(&planned.name), &sql).await else { return Error::Refused { what, why } };
@@ -65,7 +66,7 @@ impl Mysql {
         let not_null = terms.iter().map(|term| format!("{term} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
         let sql = format!(
             "SELECT COUNT(*) OVER (), MIN({name}), MAX({name}) FROM {} WHERE {not_null} GROUP BY {} \
-             HAVING COUNT(*) > 1 LIMIT {BROKEN_NAMED_MAX}",
+             HAVING COUNT(*) > 1 ORDER BY 2 LIMIT {BROKEN_NAMED_MAX}",
             qualified(self.pool.database(), &planned.name),
             terms.join(", "),
             name = naming(planned)

@@ -49,9 +49,10 @@ impl Postgres {
     pub(super) fn breaking(&self, planned: &TargetTable, check: &Check) -> Search {
         let table = qualified(&self.schema, &planned.name);
         Search::Rows(format!(
-            "SELECT count(*) OVER (), {} FROM {table} WHERE NOT ({}) LIMIT {BROKEN_NAMED_MAX}",
+            "SELECT count(*) OVER (), {} FROM {table} WHERE NOT ({}) ORDER BY {} LIMIT {BROKEN_NAMED_MAX}",
             naming(planned),
-            check.expression
+            check.expression,
+            broken::order(planned, identifier)
         ))
     }
 
@@ -64,7 +65,7 @@ impl Postgres {
         let name = naming(planned);
         Search::Doubled(format!(
             "SELECT count(*) OVER (), min({name}), max({name}) FROM {table} WHERE {condition} GROUP BY {} \
-             HAVING count(*) > 1 LIMIT {BROKEN_NAMED_MAX}",
+             HAVING count(*) > 1 ORDER BY 2 LIMIT {BROKEN_NAMED_MAX}",
             parts.join(", ")
         ))
     }

@@ -49,10 +49,11 @@ pub(super) fn verify(connection: &Connection, table: &TargetTable) -> Result<()>
 /// Which rows break the check; `None` if none does.
 fn violations(connection: &Connection, table: &TargetTable, check: &Check) -> Result<Option<String>> {
     let sql = format!(
-        "SELECT count(*) OVER (), {} FROM main.{} WHERE NOT ({}) LIMIT {BROKEN_NAMED_MAX}",
+        "SELECT count(*) OVER (), {} FROM main.{} WHERE NOT ({}) ORDER BY {} LIMIT {BROKEN_NAMED_MAX}",
         naming(table),
         quoted(&table.name),
-        expression(table, check)?
+        expression(table, check)?,
+        broken::order(table, quoted)
     );
     let failure = |error| definition(title(check), error);
     let mut query = connection.prepare(&sql).map_err(failure)?;

@@ -260,7 +260,7 @@ fn with_doubled(connection: &Connection, table: &TargetTable, index: &Index, err
     let condition = predicate.chain(not_null).collect::<Vec<_>>().join(" AND ");
     let sql = format!(
         "SELECT count(*) OVER (), min({name}), max({name}) FROM main.{} WHERE {condition} GROUP BY {} \
-         HAVING count(*) > 1 LIMIT {BROKEN_NAMED_MAX}",
+         HAVING count(*) > 1 ORDER BY 2 LIMIT {BROKEN_NAMED_MAX}",
         quoted(&table.name),
         keys.join(", "),
         name = checks::naming(table)
