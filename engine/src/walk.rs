@@ -176,6 +176,7 @@ impl<'a> Walk<'a> {
     async fn verify(&mut self) -> Result<()> {
         self.walked.disturbed = inspect::disturbances(self.job, &self.walked.copied).await?;
         if self.walked.is_sound() {
+            schema::policies(self.job).await?;
             self.walked.structural = inspect::structure(&self.job.ends, &self.job.plan, &self.walked.numbers).await?;
         }
         Ok(())

@@ -206,3 +206,23 @@ fn a_run_killed_in_any_stage_goes_on() {
     }
     assert!(killed > 6 && resumed > 2, "{killed} runs were killed, {resumed} taken up again");
 }
+
+#[test]
+fn policies_that_bind_the_owner_hide_nothing_from_the_last_count() {
+    let server = Server::shared();
+    server.create_database("hidden");
+    server.create_database("hidden_copy");
+    server.psql("postgres", "CREATE ROLE keeper LOGIN; ALTER DATABASE hidden_copy OWNER TO keeper");
+    server.psql(
+        "hidden",
+        "CREATE TABLE t(id int PRIMARY KEY, a text); INSERT INTO t SELECT i, 'a' FROM generate_series(1, 10) i;
+         CREATE POLICY few ON t USING (id < 4); ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY",
+    );
+    let target = server.url("hidden_copy").replace("postgres@", "keeper@");
+    let sensei = folder(&server.url("hidden"), &target);
+    let report = equivalent(sensei.run(&RUN));
+    assert_eq!(report["structural"]["compared"]["objects"], 2, "{report}");
+    let seen = |sql: &str| server.psql("hidden_copy", &format!("SET ROLE keeper; {sql}"));
+    assert!(seen("SELECT count(*) FROM t").ends_with('3'), "the policy is in force");
+    assert_eq!(server.psql("hidden_copy", "SELECT count(*) FROM t"), "10");
+}
