@@ -44,10 +44,9 @@ impl Mysql {
     ) -> Error {
         let Error::Refused { what, why } = error else { return error };
         for index in indexes.iter().filter(|index| index.unique) {
-            match self.doubled(session, planned, index).await {
-                Ok(Some(found)) => return Error::Refused { what, why: format!("{why}; {found}") },
-                // Whatever keeps it from looking is worth less than the refusal.
-                Ok(None) | Err(_) => {}
+            // Whatever keeps it from looking is worth less than the refusal.
+            if let Ok(Some(found)) = self.doubled(session, planned, index).await {
+                return Error::Refused { what, why: format!("{why}; {found}") };
             }
         }
         Error::Refused { what, why }
