@@ -12,6 +12,8 @@ use sensei_storage::{Digest, OnExisting, System, Verdict, VerifyMode};
 use crate::clock::now_text;
 use crate::copying::{Copied, trusts_checkpoints};
 use crate::job::Job;
+use crate::numbering;
+use crate::references;
 use crate::report::counted;
 use crate::walk::Walked;
 
@@ -149,6 +151,8 @@ fn limits(job: &Job, walked: &Walked) -> Vec<String> {
         VerifyMode::Off => limits.push("Nothing was read back from the target.".to_owned()),
     }
     limits.extend(job.scope.clone());
+    limits.extend(numbering::exhausted(&job.plan, &walked.numbers));
+    limits.extend(references::left_to_the_target(&job.plan));
     if job.plan.verify != VerifyMode::Off && walked.structural.is_none() {
         let why = match job.plan.target.system {
             System::Parquet | System::Csv => "files have none beside their rows",

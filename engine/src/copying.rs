@@ -13,10 +13,11 @@ use crate::enumerator::{Enumerator, Grant, LocalEnumerator, Recheck, Work};
 use crate::failure::{Doing, Failure, Result};
 use crate::interrupt;
 use crate::job::Job;
+use crate::large::for_large_rows;
 use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, EPOCH_INTERVAL_MS};
 use crate::progress::Progress;
 use crate::rejects::Rejects;
-use crate::runtime::{Event, LaneContext, SplitWork, Workers};
+use crate::runtime::{Event, LaneContext, LargeBudget, SplitWork, Workers};
 
 /// What copying left behind.
 #[derive(Clone, Debug, Default)]
@@ -140,6 +141,7 @@ impl<'a> Copying<'a> {
             times: self.job.times.clone(),
             read_back: self.job.plan.verify != VerifyMode::Off,
             memory_bytes: self.job.plan.limits.memory_bytes,
+            large: LargeBudget::new(for_large_rows(self.job.plan.limits.memory_bytes), self.job.large_bytes.clone()),
             workers: self.job.plan.limits.workers as usize,
             rejects_max: self.job.plan.rejects.max,
             rejects_folder: self.rejects.folder().display().to_string(),

@@ -19,7 +19,7 @@ use crate::rejects::Rejects;
 use crate::report::{JobReport, Spent};
 use crate::state::{Found, State, identity};
 use crate::walk::{Walked, walk};
-use crate::{certify, compare};
+use crate::{certify, compare, large};
 
 /// A generation no process of a job reaches by itself.
 const GENERATION_LAST: u64 = u32::MAX as u64;
@@ -50,6 +50,8 @@ pub(crate) struct Job {
     pub times: Arc<Times>,
     /// What the job leaves out of its tables, for the certificate; `None` if it is about all of their rows.
     pub scope: Option<String>,
+    /// Bytes of memory that a split of each table takes for its largest row, see [`large::measure`].
+    pub large_bytes: Arc<Vec<u64>>,
     pub quiet: bool,
 }
 
@@ -139,6 +141,7 @@ impl Preparation {
         let Preparation { ends, state, key, plan, snapshot, scope, quiet } = self;
         let digest_key = random::key()?;
         let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
+        let large_bytes = Arc::new(large::measure(&plan, snapshot.as_ref()).await?);
         let opening = journal::Opening {
             plan_name: plan.name.clone(),
             plan_sha256: identity(&plan),
@@ -155,10 +158,25 @@ impl Preparation {
         let (journal, history) = state.begin(&plan.name, &key, opening).await?;
         let name = journal.job().to_owned();
         state.audit(&key, &name, operation).await?;
-        let times = Arc::new(Times::new(clock::nanoseconds));
-        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, times, scope, quiet }
-            .open_generation()
-            .await
+        let (generation, times) = (0, Arc::new(Times::new(clock::nanoseconds)));
+        Job {
+            ends,
+            plan,
+            name,
+            state,
+            key,
+            journal,
+            history,
+            tables,
+            snapshot,
+            generation,
+            times,
+            scope,
+            large_bytes,
+            quiet,
+        }
+        .open_generation()
+        .await
     }
 
     /// Takes up `job`, which was begun with the same plan.
@@ -170,12 +188,28 @@ impl Preparation {
             .map_err(|error| Failure::internal("reading the journal's digest key", error))?;
         let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
         same_files(&plan, snapshot.as_ref(), &history)?;
+        let large_bytes = Arc::new(large::measure(&plan, snapshot.as_ref()).await?);
         state.audit(&key, job, Operation::Resumed).await?;
         let name = job.to_owned();
-        let times = Arc::new(Times::new(clock::nanoseconds));
-        Job { ends, plan, name, state, key, journal, history, tables, snapshot, generation: 0, times, scope, quiet }
-            .open_generation()
-            .await
+        let (generation, times) = (0, Arc::new(Times::new(clock::nanoseconds)));
+        Job {
+            ends,
+            plan,
+            name,
+            state,
+            key,
+            journal,
+            history,
+            tables,
+            snapshot,
+            generation,
+            times,
+            scope,
+            large_bytes,
+            quiet,
+        }
+        .open_generation()
+        .await
     }
 }
 
@@ -309,7 +343,8 @@ impl Job {
         if known.is_empty() {
             return Ok(());
         }
-        let still = self.ends.target.committed(&self.name_in_target(), &known).await.doing("comparing target and journal")?;
+        let still =
+            self.ends.target.committed(&self.name_in_target(), &known).await.doing("comparing target and journal")?;
         let why = "the target no longer has its commit";
         let lost: Vec<SplitId> =
             known.into_iter().map(|(split, _)| split).filter(|split| !still.contains(split)).collect();

@@ -22,6 +22,7 @@ mod failure;
 mod inspect;
 mod interrupt;
 mod job;
+mod large;
 mod limits;
 mod localise;
 mod lower;

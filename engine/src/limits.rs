@@ -9,6 +9,13 @@ pub const BATCH_BYTES: usize = 1 << 20;
 /// Bytes in flight per direction of one lane, at the least, whatever the plan's memory limit says: one batch must fit.
 pub const LANE_BYTES_MIN: usize = 2 << 20;
 
+/// Times a large row is in memory at the most while its split is carried: received, while the room for it is doubled, and
+/// handed on. Measured, see `pain_14` in the tests.
+pub const LARGE_ROW_COPIES: u64 = 3;
+
+/// Memory that is not there for large rows: the binary, connections, threads. Measured at some 40 MiB.
+pub const LARGE_ROW_BASE_BYTES: u64 = 48 << 20;
+
 /// The part of the plan's memory limit that batches in flight may hold; the rest is for connections, builders, the
 /// binary itself. A guess, checked by the memory benchmark.
 pub const IN_FLIGHT_SHARE: usize = 4;
@@ -28,7 +35,7 @@ pub const EPOCH_INTERVAL_MS: u64 = 500;
 pub const REFUSED_PER_SPLIT_MAX: u64 = 100_000;
 
 /// Refused rows of one split that are looked for where a single one is too many: enough to see a pattern, since each
-/// costs some 30 round trips. A guess.
+/// costs some 60 round trips. A guess.
 pub const REFUSED_LOOKED_FOR_MIN: u64 = 20;
 
 /// Refused rows of one split that are named when they were too many; each is held as text until it is written.

@@ -1,7 +1,7 @@
 //! Where the target's own numbering goes on: where the source stands now, and after every row that arrived.
 
 use sensei_planner::{NumberSource, Numbering, Plan};
-use sensei_storage::{Catalog, Error, NextNumber, ObjectKind};
+use sensei_storage::{Catalog, Error, LogicalType, NextNumber, ObjectKind};
 
 use crate::context::Ends;
 use crate::failure::{Doing, Result};
@@ -9,16 +9,16 @@ use crate::failure::{Doing, Result};
 /// What a column or sequence of the source would give next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Series {
-    next: Option<i64>,
+    next: Option<i128>,
     increment: i64,
 }
 
 /// The next numbers of `plan`. The source may have given more numbers since its rows were read, and rows may have come
 /// with numbers that were never drawn: the later of both counts. A column without rows and without a known next number
-/// is left as it is.
+/// is left as it is. Where the last number is taken the next is the one beyond it, which no target gives.
 ///
 /// # Errors
-/// `Missing` if the source has lost a column or sequence; `Unsupported` if there is no number left.
+/// `Missing` if the source has lost a column or sequence.
 pub(crate) async fn settle(ends: &Ends, plan: &Plan) -> Result<Vec<NextNumber>> {
     if plan.numbering.is_empty() {
         return Ok(Vec::new());
@@ -32,10 +32,8 @@ pub(crate) async fn settle(ends: &Ends, plan: &Plan) -> Result<Vec<NextNumber>> 
             Some(table) => ends.target.extent(table, &numbering.of).await.doing(title(numbering))?,
             None => None,
         };
-        let exhausted = || Error::Unsupported { what: title(numbering), why: "its last number is taken".to_owned() };
-        let next = series.after(taken).ok_or_else(exhausted).doing(doing)?;
         let (table, of) = (numbering.table.clone(), numbering.of.clone());
-        numbers.extend(next.map(|next| NextNumber { table, of, next }));
+        numbers.extend(series.after(taken).map(|next| NextNumber { table, of, next }));
     }
     Ok(numbers)
 }
@@ -46,6 +44,27 @@ pub(crate) async fn settle(ends: &Ends, plan: &Plan) -> Result<Vec<NextNumber>> 
 /// If the target does not take them.
 pub(crate) async fn set(ends: &Ends, numbers: &[NextNumber]) -> Result<()> {
     ends.target.set_next(numbers).await.doing("setting what the target numbers next")
+}
+
+/// Says, for people, which of `numbers` are beyond what their column holds, so that the target refuses to draw another.
+pub(crate) fn exhausted(plan: &Plan, numbers: &[NextNumber]) -> Vec<String> {
+    let is_exhausted = |number: &&Numbering| {
+        let next = numbers.iter().find(|next| next.table == number.table && next.of == number.of);
+        next.is_some_and(|next| !holds(plan, number, next.next))
+    };
+    let say = |numbering| format!("There is no number left in {}: its last one is taken.", title(numbering));
+    plan.numbering.iter().filter(is_exhausted).map(say).collect()
+}
+
+/// Whether the column can hold `next`; of a sequence alone, whether 64 bits can.
+fn holds(plan: &Plan, numbering: &Numbering, next: i128) -> bool {
+    let table = plan.tables.iter().find(|planned| numbering.table.as_ref() == Some(&planned.target.name));
+    let field = table.and_then(|planned| planned.target.fields.iter().find(|field| field.name == numbering.of));
+    match field.map(|field| &field.logical) {
+        Some(LogicalType::Int16) => i16::try_from(next).is_ok(),
+        Some(LogicalType::Int32) => i32::try_from(next).is_ok(),
+        _ => i64::try_from(next).is_ok(),
+    }
 }
 
 fn title(numbering: &Numbering) -> String {
@@ -76,22 +95,16 @@ fn series(source: &Catalog, of: &NumberSource) -> sensei_storage::Result<Series>
 
 impl Series {
     /// The first number of the series that is neither given nor in `taken`, the smallest and largest number of the rows.
-    /// `Some(None)` if nothing is known and nothing taken, `None` if there is no such number.
-    fn after(self, taken: Option<(i64, i64)>) -> Option<Option<i64>> {
-        let step = if self.increment == 0 { 1 } else { self.increment };
-        let Some((least, greatest)) = taken else { return Some(self.next) };
-        let last = if step < 0 { least } else { greatest };
-        let next = match self.next {
-            None => last.checked_add(step)?,
-            // In 128 bits no difference of two numbers overflows.
-            Some(next) => {
-                let behind = (i128::from(last) - i128::from(next)) / i128::from(step);
-                let is_passed = if step < 0 { last > next } else { last < next };
-                let steps = if is_passed { 0 } else { behind + 1 };
-                i64::try_from(i128::from(next) + steps * i128::from(step)).ok()?
-            }
-        };
-        Some(Some(next))
+    /// `None` if nothing is known and nothing taken.
+    fn after(self, taken: Option<(i64, i64)>) -> Option<i128> {
+        // In 128 bits no difference of two numbers overflows, and there is a number beyond the last.
+        let step = i128::from(if self.increment == 0 { 1 } else { self.increment });
+        let Some((least, greatest)) = taken else { return self.next };
+        let last = i128::from(if step < 0 { least } else { greatest });
+        let next = self.next.unwrap_or(last + step);
+        let is_passed = if step < 0 { last > next } else { last < next };
+        let steps = if is_passed { 0 } else { (last - next) / step + 1 };
+        Some(next + steps * step)
     }
 }
 
@@ -99,34 +112,37 @@ impl Series {
 mod tests {
     use super::*;
 
-    fn after(next: Option<i64>, increment: i64, taken: Option<(i64, i64)>) -> Option<Option<i64>> {
+    fn after(next: Option<i128>, increment: i64, taken: Option<(i64, i64)>) -> Option<i128> {
         Series { next, increment }.after(taken)
     }
 
     #[test]
     fn the_later_of_source_and_rows_counts() {
-        assert_eq!(after(Some(8), 1, Some((1, 5))), Some(Some(8)), "the source moved on");
-        assert_eq!(after(Some(8), 1, Some((1, 20))), Some(Some(21)), "rows came with numbers of their own");
-        assert_eq!(after(Some(8), 1, Some((1, 8))), Some(Some(9)));
-        assert_eq!(after(None, 1, Some((1, 5))), Some(Some(6)));
-        assert_eq!(after(Some(8), 1, None), Some(Some(8)));
-        assert_eq!(after(None, 1, None), Some(None));
+        assert_eq!(after(Some(8), 1, Some((1, 5))), Some(8), "the source moved on");
+        assert_eq!(after(Some(8), 1, Some((1, 20))), Some(21), "rows came with numbers of their own");
+        assert_eq!(after(Some(8), 1, Some((1, 8))), Some(9));
+        assert_eq!(after(None, 1, Some((1, 5))), Some(6));
+        assert_eq!(after(Some(8), 1, None), Some(8));
+        assert_eq!(after(None, 1, None), None);
     }
 
     #[test]
     fn the_series_keeps_its_step() {
-        assert_eq!(after(Some(31), 10, Some((1, 25))), Some(Some(31)));
-        assert_eq!(after(Some(31), 10, Some((1, 31))), Some(Some(41)));
-        assert_eq!(after(Some(31), 10, Some((1, 39))), Some(Some(41)));
-        assert_eq!(after(Some(-4), -2, Some((-8, -1))), Some(Some(-10)));
-        assert_eq!(after(Some(-4), -2, Some((-3, -1))), Some(Some(-4)));
-        assert_eq!(after(Some(-4), -2, Some((-5, -1))), Some(Some(-6)));
+        assert_eq!(after(Some(31), 10, Some((1, 25))), Some(31));
+        assert_eq!(after(Some(31), 10, Some((1, 31))), Some(41));
+        assert_eq!(after(Some(31), 10, Some((1, 39))), Some(41));
+        assert_eq!(after(Some(-4), -2, Some((-8, -1))), Some(-10));
+        assert_eq!(after(Some(-4), -2, Some((-3, -1))), Some(-4));
+        assert_eq!(after(Some(-4), -2, Some((-5, -1))), Some(-6));
     }
 
     #[test]
-    fn the_last_number_has_none_after_it() {
-        assert_eq!(after(Some(5), 1, Some((1, i64::MAX))), None);
-        assert_eq!(after(None, -1, Some((i64::MIN, 0))), None);
-        assert_eq!(after(Some(i64::MIN), 1, Some((i64::MIN, i64::MAX - 1))), Some(Some(i64::MAX)));
+    fn after_the_last_number_comes_one_that_no_column_holds() {
+        let beyond = i128::from(i64::MAX) + 1;
+        assert_eq!(after(Some(5), 1, Some((1, i64::MAX))), Some(beyond));
+        assert_eq!(after(Some(beyond), 1, Some((1, i64::MAX))), Some(beyond));
+        assert_eq!(after(Some(beyond), 1, None), Some(beyond), "the row is gone");
+        assert_eq!(after(None, -1, Some((i64::MIN, 0))), Some(i128::from(i64::MIN) - 1));
+        assert_eq!(after(Some(i64::MIN.into()), 1, Some((i64::MIN, i64::MAX - 1))), Some(i64::MAX.into()));
     }
 }

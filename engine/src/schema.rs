@@ -68,8 +68,9 @@ pub(crate) async fn add_constraints(job: &Job) -> Result<()> {
         let doing = || format!("adding the checks of table \"{}\"", table.name);
         target.add_checks(table).await.map_err(|error| Failure::of_constraint(doing(), error))?;
     }
-    let is_checked = job.plan.verify != VerifyMode::Off;
-    for table in tables() {
+    for (index, table) in tables().enumerate() {
+        let mut unchecked = job.plan.relations.iter().filter(|one| one.child == index && one.collation.is_some());
+        let is_checked = job.plan.verify != VerifyMode::Off && unchecked.next().is_none();
         let added = target.add_foreign_keys(table).await;
         added.map_err(|error| Failure::foreign_key(&table.name, is_checked, error))?;
     }
@@ -83,7 +84,7 @@ pub(crate) async fn add_constraints(job: &Job) -> Result<()> {
 /// If anything else cannot be created.
 pub(crate) async fn objects_before(job: &Job) -> Result<Vec<Object>> {
     let mut put_off = Vec::new();
-    for object in job.plan.objects.iter().filter(|object| object.kind.precedes_tables()) {
+    for object in job.plan.objects.iter().filter(|object| object.precedes_tables()) {
         match job.ends.target.create_objects(slice::from_ref(object)).await {
             Err(error) if is_routine(object) && error.kind() == Kind::Invalid => put_off.push(object.clone()),
             created => created.doing(creating(object))?,
@@ -92,12 +93,22 @@ pub(crate) async fn objects_before(job: &Job) -> Result<Vec<Object>> {
     Ok(put_off)
 }
 
-/// Creates what needs tables and their rows.
+/// Creates what needs tables and their rows, but for policies, unless nothing is verified after it.
 ///
 /// # Errors
 /// If anything cannot be created.
 pub(crate) async fn objects_after(job: &Job) -> Result<()> {
-    create_objects(job, job.plan.objects.iter().filter(|object| !object.kind.precedes_tables())).await
+    let is_last = job.plan.verify == VerifyMode::Off;
+    let after = job.plan.objects.iter().filter(|object| !object.precedes_tables());
+    create_objects(job, after.filter(|object| is_last || !is_policy(object))).await
+}
+
+/// Creates the policies: where they bind the owner of a table too, rows that they hide are not to be seen any more.
+///
+/// # Errors
+/// If one cannot be created.
+pub(crate) async fn policies(job: &Job) -> Result<()> {
+    create_objects(job, job.plan.objects.iter().filter(|object| is_policy(object))).await
 }
 
 /// Creates objects one by one, so that the one that fails is named.
@@ -113,6 +124,10 @@ pub(crate) async fn create_objects(job: &Job, objects: impl IntoIterator<Item = 
 
 fn creating(object: &Object) -> String {
     format!("creating {} \"{}\"", object.kind, object.name)
+}
+
+fn is_policy(object: &Object) -> bool {
+    object.kind == ObjectKind::Policy
 }
 
 fn is_routine(object: &Object) -> bool {

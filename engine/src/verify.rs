@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use sensei_operators::{Side, Times};
-use sensei_planner::Plan;
+use sensei_planner::{Plan, RelationPlan};
 use sensei_storage::evidence::{SigningKey, StructuralFacts};
 use sensei_storage::journal::Operation;
 use sensei_storage::{OnExisting, Verdict, VerifyMode};
@@ -22,7 +22,7 @@ use crate::localise::{Depth, Located};
 use crate::lower::lower;
 use crate::progress::Progress;
 use crate::random;
-use crate::references::{Checked, Read, References};
+use crate::references::{self, Checked, Read, References};
 use crate::report::{JobReport, RelationReport, Spent, TableReport, counted};
 use crate::state::{Found, State};
 
@@ -261,7 +261,8 @@ impl Prepared {
         };
         let is_there = |table: usize| !self.missing.contains(&(table as u32));
         let mut reports = Vec::new();
-        for relation in self.plan.relations.iter().filter(|one| is_there(one.child) && is_there(one.parent)) {
+        let is_ours = |one: &&RelationPlan| one.collation.is_none() && is_there(one.child) && is_there(one.parent);
+        for relation in self.plan.relations.iter().filter(is_ours) {
             let mut orphan = |key: &str| collected.orphan(relation, key);
             let Checked { facts, examples } = references.check(relation, &mut orphan).await?;
             reports.push(RelationReport { facts, examples });
@@ -278,6 +279,7 @@ impl Prepared {
         report.relations = relations;
         report.differences = differences;
         report.notes = self.missing_notes();
+        report.notes.extend(references::left_to_the_target(&self.plan));
         report
     }
 

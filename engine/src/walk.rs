@@ -33,6 +33,8 @@ pub(crate) struct Walked {
     pub disturbed: BTreeMap<u32, Disturbance>,
     /// The relations of the plan, by their position there; none where the rows themselves differ.
     pub references: BTreeMap<usize, Checked>,
+    /// What the target was told to number next.
+    pub numbers: Vec<NextNumber>,
     /// The target's catalog beside the plan; `None` if it was not compared.
     pub structural: Option<StructuralFacts>,
 }
@@ -70,13 +72,12 @@ struct Walk<'a> {
     indexed: BTreeSet<usize>,
     /// Routines that need a table to be there first.
     put_off: Vec<Object>,
-    numbers: Vec<NextNumber>,
 }
 
 impl<'a> Walk<'a> {
     fn new(job: &'a mut Job) -> Walk<'a> {
         let (walked, indexed) = (Walked::default(), BTreeSet::new());
-        Walk { job, walked, indexed, put_off: Vec::new(), numbers: Vec::new() }
+        Walk { job, walked, indexed, put_off: Vec::new() }
     }
 
     /// Walks stages of which none waits for another.
@@ -167,15 +168,16 @@ impl<'a> Walk<'a> {
     }
 
     async fn set_numbers(&mut self) -> Result<()> {
-        self.numbers = numbering::settle(&self.job.ends, &self.job.plan).await?;
-        numbering::set(&self.job.ends, &self.numbers).await
+        self.walked.numbers = numbering::settle(&self.job.ends, &self.job.plan).await?;
+        numbering::set(&self.job.ends, &self.walked.numbers).await
     }
 
     /// Where rows differ or refer to nothing, nothing was added after them, so that there is no schema to compare.
     async fn verify(&mut self) -> Result<()> {
         self.walked.disturbed = inspect::disturbances(self.job, &self.walked.copied).await?;
         if self.walked.is_sound() {
-            self.walked.structural = inspect::structure(&self.job.ends, &self.job.plan, &self.numbers).await?;
+            schema::policies(self.job).await?;
+            self.walked.structural = inspect::structure(&self.job.ends, &self.job.plan, &self.walked.numbers).await?;
         }
         Ok(())
     }

@@ -33,6 +33,10 @@ use sensei_storage::{LogicalType, canonicalize_json_text, decimal};
 /// Name of this encoding in evidence.
 pub const ROW_ENCODING: &str = "row-v1";
 
+/// Bytes from which on a value is not copied to be hashed: beside hashing as many, a copy costs nothing, and two in
+/// memory are one too many where they are large.
+const LARGE_BYTES: usize = 1 << 20;
+
 /// Appends the canonical bytes of rows of one batch.
 #[derive(Debug)]
 pub struct RowEncoder<'a> {
@@ -87,6 +91,29 @@ impl<'a> RowEncoder<'a> {
             column.encode(row, out);
         }
     }
+
+    /// Whether a row has a value that is better not copied.
+    pub fn has_large(&self) -> bool {
+        self.columns.iter().any(Column::has_large)
+    }
+
+    /// Hands out the bytes that [`RowEncoder::encode`] appends, piece by piece: large values as they are, what is between
+    /// them by way of `scratch`.
+    pub fn encode_pieces(&self, row: usize, scratch: &mut Vec<u8>, mut take: impl FnMut(&[u8])) {
+        scratch.clear();
+        for column in &self.columns {
+            match column.large(row) {
+                None => column.encode(row, scratch),
+                Some(bytes) => {
+                    scratch.extend_from_slice(&header(bytes.len()));
+                    take(scratch);
+                    scratch.clear();
+                    take(bytes);
+                }
+            }
+        }
+        take(scratch);
+    }
 }
 
 impl<'a> Column<'a> {
@@ -117,6 +144,26 @@ impl<'a> Column<'a> {
             }
         };
         Column { nulls: array.nulls(), values }
+    }
+
+    /// Values are looked at one by one only where all together are large.
+    fn has_large(&self) -> bool {
+        let (bytes, rows) = match &self.values {
+            Values::Text(values) => (values.value_data().len(), values.len()),
+            Values::Bytes(values) => (values.value_data().len(), values.len()),
+            _ => return false,
+        };
+        bytes >= LARGE_BYTES && (0..rows).any(|row| self.large(row).is_some())
+    }
+
+    /// A large value whose canonical bytes are its own.
+    fn large(&self, row: usize) -> Option<&'a [u8]> {
+        let bytes = match &self.values {
+            Values::Text(values) if values.is_valid(row) => values.value(row).as_bytes(),
+            Values::Bytes(values) if values.is_valid(row) => values.value(row),
+            _ => return None,
+        };
+        (bytes.len() >= LARGE_BYTES).then_some(bytes)
     }
 
     fn encode(&self, row: usize, out: &mut Vec<u8>) {

@@ -49,18 +49,11 @@ impl RowHasher {
         self.hash(&RowEncoder::new(rows, &self.types), rows.num_rows(), visit);
     }
 
-    /// The hash of each row's identity. Two versions of one row share it, so they meet in the same bucket.
-    pub fn identities(&self, rows: &RecordBatch) -> Vec<[u8; 32]> {
-        let encoder = match self.identity.as_slice() {
-            [] => RowEncoder::new(rows, &self.types),
-            identity => RowEncoder::of_columns(rows, &self.types, identity),
-        };
-        let mut identities = Vec::with_capacity(rows.num_rows());
-        self.hash(&encoder, rows.num_rows(), |_, hash| identities.push(hash));
-        identities
-    }
-
     fn hash(&self, encoder: &RowEncoder<'_>, row_count: usize, mut visit: impl FnMut(usize, [u8; 32])) {
+        if encoder.has_large() {
+            let mut scratch = Vec::new();
+            return (0..row_count).for_each(|row| visit(row, self.hash_in_pieces(encoder, row, &mut scratch)));
+        }
         let (mut hashes, mut visited) = (Hashes::new(self.key), 0);
         for row in 0..row_count {
             encoder.encode(row, &mut hashes.bytes);
@@ -73,6 +66,26 @@ impl RowHasher {
                 });
             }
         }
+    }
+
+    /// Without a copy of large values.
+    fn hash_in_pieces(&self, encoder: &RowEncoder<'_>, row: usize, scratch: &mut Vec<u8>) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        encoder.encode_pieces(row, scratch, |piece| {
+            hasher.update(piece);
+        });
+        *hasher.finalize().as_bytes()
+    }
+
+    /// The hash of each row's identity. Two versions of one row share it, so they meet in the same bucket.
+    pub fn identities(&self, rows: &RecordBatch) -> Vec<[u8; 32]> {
+        let encoder = match self.identity.as_slice() {
+            [] => RowEncoder::new(rows, &self.types),
+            identity => RowEncoder::of_columns(rows, &self.types, identity),
+        };
+        let mut identities = Vec::with_capacity(rows.num_rows());
+        self.hash(&encoder, rows.num_rows(), |_, hash| identities.push(hash));
+        identities
     }
 
     /// Whether rows have an identity of their own (a key), apart from their whole content.

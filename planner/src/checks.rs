@@ -1,6 +1,6 @@
 //! Check constraints and partitions in terms of the target, or why they are left behind.
 
-use sensei_storage::{Check, System};
+use sensei_storage::{Check, ForeignKey, System};
 
 use crate::known;
 use crate::naming::NameBook;
@@ -14,7 +14,10 @@ pub(crate) fn carry(context: &Context<'_>, draft: &mut TableDraft<'_>, names: &N
         let of = format!("check{said} of table \"{}\"", draft.table.name);
         let carried = match numbered(context, draft, &check.expression) {
             Some(name) => Err(format!("MySQL checks no column that numbers itself, as \"{name}\" does")),
-            None => translate::condition(names, &check.expression),
+            None => match acted_upon(context, draft, &check.expression) {
+                Some(name) => Err(format!("MySQL checks no column that a foreign key may change, as \"{name}\"")),
+                None => translate::condition(names, &check.expression),
+            },
         };
         match carried {
             Ok(expression) => {
@@ -36,6 +39,17 @@ fn numbered<'d>(context: &Context<'_>, draft: &'d TableDraft<'_>, sql: &str) -> 
         field.is_some_and(|field| field.traits.identity.is_some()) && mentions(sql, &column.name)
     };
     draft.table.columns.iter().filter(|_| foreign).find(of).map(|column| column.name.as_str())
+}
+
+/// The column that is checked and that a foreign key changes with its parent, where MySQL refuses that (manual 15.1.20.6;
+/// MariaDB 10.11 does too).
+fn acted_upon<'d>(context: &Context<'_>, draft: &'d TableDraft<'_>, sql: &str) -> Option<&'d str> {
+    let foreign = context.target.system == System::Mysql && context.source.system != System::Mysql;
+    let changes = |key: &&ForeignKey| {
+        key.on_delete.starts_with("SET ") || key.on_update.starts_with("SET ") || key.on_update == "CASCADE"
+    };
+    let keys = draft.table.foreign_keys.iter().filter(|_| foreign).filter(changes);
+    keys.flat_map(|key| &key.columns).find(|name| mentions(sql, name)).map(String::as_str)
 }
 
 /// Cuts the target's table as the source's is cut, between systems of one kind. The rows arrive either way.

@@ -32,7 +32,7 @@ pub fn read_expression(bytes: &[u8]) {
         traits: Traits::default(),
     };
     let _ = (condition(&names, sql), value(&names, sql), value_for(&names, sql, &to));
-    let _ = default(&names, sql, &to, true);
+    let _ = default(&names, sql, &LogicalType::Int64, &to, true);
 }
 
 #[cfg(test)]

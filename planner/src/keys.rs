@@ -12,6 +12,7 @@ use crate::naming::NameBook;
 use crate::plan::{ColumnPlan, OnOrphans, RelationPlan, TablePlan};
 use crate::secret::Secret;
 use crate::table::{Context, TableDraft};
+use crate::translate::coarse_in;
 
 /// Mask keys by source table and target column.
 pub(crate) type MaskKeys = BTreeMap<(String, String), Secret>;
@@ -182,25 +183,70 @@ impl References<'_, '_> {
             settled.relations.extend(named);
             return;
         }
-        let keeps_own = draft.existing.is_some_and(has_keys);
+        let (carried, parent) = match self.reference(draft, key, named.is_some()) {
+            Ok(found) => found,
+            Err(why) => {
+                settled.notes.push(format!("{title}: {why}"));
+                settled.relations.extend(named);
+                return;
+            }
+        };
+        let by_bytes = named.unwrap_or_else(|| declared(&relation(child, &carried, parent)));
+        let collation = self.coarse_collation(&by_bytes);
         let mut said = Vec::new();
-        let able = |(carried, parent)| Ok((self.as_the_target_can(carried, &mut said)?, parent));
-        match self.reference(draft, key, named.is_some()).and_then(able) {
-            Ok((carried, parent)) if !keeps_own || stands(draft, &carried) => {
-                let unnamed = || declared(&relation(child, &carried, parent));
-                settled.relations.push(named.unwrap_or_else(unnamed));
+        match self.declarable(draft, carried, parent, &mut said) {
+            Ok(carried) => {
+                settled.relations.push(RelationPlan { collation, ..by_bytes });
                 if !stands(draft, &carried) {
                     settled.keys.push(carried);
                     settled.notes.extend(said.into_iter().map(|why| format!("{title}: {why}")));
                 }
             }
-            result => {
-                let own = || "the target's table keeps its own keys".to_owned();
-                let why = result.err().filter(|_| !keeps_own).unwrap_or_else(own);
-                settled.notes.push(format!("{title}: {why}"));
-                settled.relations.extend(named);
+            Err(why) => match collation {
+                None => {
+                    settled.notes.push(format!("{title}: {why}; its rows are checked without it"));
+                    settled.relations.push(by_bytes);
+                }
+                Some(_) => settled.notes.push(format!("{title}: {why}; its rows are not checked, for their collation")),
+            },
+        }
+    }
+
+    /// The foreign key as the target can have it, or why there is none, although its rows may obey it.
+    fn declarable(
+        &self,
+        child: &TableDraft<'_>,
+        carried: ForeignKey,
+        parent: usize,
+        said: &mut Vec<String>,
+    ) -> Result<ForeignKey, String> {
+        if child.existing.is_some_and(has_keys) && !stands(child, &carried) {
+            return Err("the target's table keeps its own keys".to_owned());
+        }
+        let parent = &self.drafts[parent];
+        let fields = |draft: &'_ TableDraft<'_>, name: &String| {
+            draft.plan.target.fields.iter().find(|field| field.name == *name).cloned()
+        };
+        for (name, parent_name) in carried.columns.iter().zip(&carried.parent_columns) {
+            if let (Some(field), Some(parent_field)) = (fields(child, name), fields(parent, parent_name)) {
+                self.one_type(&field, &parent_field)?;
             }
         }
+        if !makes_unique(parent, &carried.parent_columns) {
+            return Err(format!("what it refers to is no unique key of \"{}\" in the target", carried.parent));
+        }
+        self.as_the_target_can(carried, said)
+    }
+
+    /// The first collation of the parent's columns in the target under which different texts may be equal.
+    fn coarse_collation(&self, relation: &RelationPlan) -> Option<String> {
+        let parent = &self.drafts[relation.parent];
+        let field = |name: &String| parent.plan.target.fields.iter().find(|field| field.name == *name);
+        relation.parent_columns.iter().filter_map(field).find_map(|field| {
+            let existing =
+                parent.existing.and_then(|table| table.columns.iter().find(|found| found.name == field.name));
+            coarse_in(self.context.target.system, field, existing)
+        })
     }
 
     /// Position of the parent's draft.
@@ -251,7 +297,7 @@ impl References<'_, '_> {
         Ok(key)
     }
 
-    /// The foreign key in terms of the target with its parent's position, or why it cannot hold there. Where the plan
+    /// The foreign key in terms of the target with its parent's position, or why nobody can tell whether it holds. Where the plan
     /// names the relation, a parent of which only some rows are taken is no reason: whether it holds is checked.
     fn reference(
         &self,
@@ -275,14 +321,10 @@ impl References<'_, '_> {
             let (field, column) = carried(&child.plan, name, folds)?;
             let (parent_field, parent_column) = carried(&parent.plan, parent_name, folds)?;
             agree(self.mask_keys, (child, field, column), (parent, parent_field, parent_column))?;
-            self.one_type(field, parent_field)?;
             carried_key.columns.push(field.name.clone());
             carried_key.parent_columns.push(parent_field.name.clone());
         }
-        match makes_unique(parent, &carried_key.parent_columns) {
-            true => Ok((carried_key, index)),
-            false => Err(format!("what it refers to is no unique key of \"{}\" in the target", carried_key.parent)),
-        }
+        Ok((carried_key, index))
     }
 
     /// Whether the target takes a reference between two types whose values compare.
@@ -349,6 +391,7 @@ fn relation(child: usize, carried: &ForeignKey, parent: usize) -> RelationPlan {
         parent,
         parent_columns: carried.parent_columns.clone(),
         match_full: carried.match_full,
+        collation: None,
         foreign_key: None,
         orphans: OnOrphans::Fail,
     }

@@ -93,6 +93,11 @@ impl Missing {
         Missing { names: tables.map(|name| (name.clone(), format!("table \"{name}\""))).collect() }
     }
 
+    fn is_carried_view(&self, context: &Context<'_>, name: &str) -> bool {
+        let is_view = |object: &Object| object.name == name && object.kind == ObjectKind::View;
+        context.source.objects.iter().any(is_view) && self.names.iter().all(|(missing, _)| missing != name)
+    }
+
     fn reason(&self, context: &Context<'_>, drafts: &[TableDraft<'_>], object: &Object, taken: bool) -> Option<String> {
         let (source, target) = (context.source.system, context.target.system);
         if source != target {
@@ -104,9 +109,12 @@ impl Missing {
         let Some(definition) = &object.definition else {
             return Some("no statement creates it anew".to_owned());
         };
-        if let Some(table) = &object.table {
+        // A type or routine only needs the table it names, whoever made it.
+        let is_attached = !object.kind.precedes_tables();
+        if let Some(table) = object.table.as_ref().filter(|_| is_attached) {
             let draft = drafts.iter().find(|draft| draft.table.name == *table);
             let why = match draft {
+                None if self.is_carried_view(context, table) => "",
                 None => "is not part of the plan",
                 Some(draft) if draft.existing.is_some() => "was found in the target and keeps its own schema",
                 Some(draft) if draft.plan.target.name != *table => "has another name in the target",
@@ -117,7 +125,7 @@ impl Missing {
             }
         }
         // The body of a routine is looked at when it runs; anything else is looked at when it is created.
-        let checked = !object.kind.precedes_tables();
+        let checked = !object.precedes_tables();
         let (_, gone) = self.names.iter().filter(|_| checked).find(|(name, _)| mentions(definition, name))?;
         Some(format!("it names {gone}, which the target does not get under that name"))
     }

@@ -27,7 +27,7 @@ pub struct Plan {
     /// References that are checked in the target.
     pub relations: Vec<RelationPlan>,
     /// What is created beside the tables, in an order in which it can be: before them where
-    /// [`sensei_storage::ObjectKind::precedes_tables`], else after their rows, keys and checks.
+    /// [`Object::precedes_tables`], else after their rows, keys and checks.
     #[serde(default)]
     pub objects: Vec<Object>,
     /// What numbers itself in the target and must go on where the source stands.
@@ -218,6 +218,10 @@ pub struct RelationPlan {
     pub parent_columns: Vec<String>,
     /// Whether a key that is NULL in part is an orphan (`MATCH FULL`).
     pub match_full: bool,
+    /// The collation under which the target finds different texts equal, so that the target's own foreign key tells what
+    /// refers to nothing and nothing else does; `None` where equal texts have equal bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collation: Option<String>,
     /// The foreign key of the source that declares it, as [`Plan::not_carried`] would name it; `None` if none does.
     pub foreign_key: Option<String>,
     /// What to do about rows that refer to nothing.

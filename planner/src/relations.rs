@@ -75,6 +75,7 @@ impl Relations<'_, '_> {
             parent,
             parent_columns: Vec::new(),
             match_full: false,
+            collation: None,
             foreign_key: None,
             orphans: file.orphans,
         };

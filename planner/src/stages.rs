@@ -80,7 +80,7 @@ impl StageGraph {
     /// stage for them.
     pub fn new(plan: &Plan, source: &Catalog) -> StageGraph {
         let mut graph = StageGraph { nodes: Vec::new() };
-        let precedes = |object: &Object| object.kind.precedes_tables();
+        let precedes = |object: &Object| object.precedes_tables();
         let before = plan.objects.iter().any(precedes).then(|| graph.push(Stage::ObjectsBefore, vec![]));
         let prepare = graph.push(Stage::Prepare, before.into_iter().collect());
         let mut loaded = Vec::new();
@@ -94,7 +94,7 @@ impl StageGraph {
         }
         let mut before_constraints = loaded.clone();
         if plan.verify != VerifyMode::Off {
-            let references = plan.relations.iter().enumerate();
+            let references = plan.relations.iter().enumerate().filter(|(_, relation)| relation.collation.is_none());
             before_constraints.extend(references.map(|(index, relation)| graph.references(index, relation, &loaded)));
         }
         let mut last = graph.push(Stage::Constraints, before_constraints);

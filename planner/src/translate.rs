@@ -24,7 +24,7 @@ use sqlparser::ast::Ident;
 use crate::dialect::same_name;
 
 pub(crate) use default::default;
-pub(crate) use kind::{Kind, coarser_than};
+pub(crate) use kind::{Kind, coarse_in, coarser_than};
 pub(crate) use literal::{name as quoted_name, text as quoted_text};
 pub(crate) use parse::title;
 pub(crate) use rename::mentions;

@@ -6,6 +6,7 @@
 //! **Invariant:** nothing here knows of dataflow, plans or scheduling.
 
 mod batch;
+mod broken;
 mod canonical;
 mod catalog;
 mod certificates;
@@ -57,7 +58,7 @@ pub use object::{ObjectFolder, store_error};
 pub use postgres::Postgres;
 pub use rows::{RowsBuilder, arrow_schema};
 pub use setting::{Role, Setting};
-pub use source::{Batches, Scan, Snapshot, Source};
+pub use source::{Batches, LARGE_ROW_BYTES, Longest, Scan, Snapshot, Source};
 pub use split::{Piece, Range, SAMPLE_PLACES_MAX, Sizing, Split, SplitId};
 pub use target::{Begin, Commit, NextNumber, OnExisting, Standing, Target, Token, Write, Writer};
 pub use trial::{RefusedRow, Trial, refused_rows};

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow_array::{BooleanArray, RecordBatch};
-use arrow_schema::{Field as ArrowField, Schema, SchemaRef};
+use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray};
+use arrow_buffer::{Buffer, OffsetBuffer};
+use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
+use bytes::Bytes;
 
 use crate::batch::{Batch, Fault, LOCATOR};
 use crate::catalog::Field;
@@ -30,6 +32,8 @@ pub struct RowsBuilder {
     schema: SchemaRef,
     kept: Vec<bool>,
     faults: Vec<Fault>,
+    /// Values of the one row there is, by column, that its columns have a place for only.
+    shared: Vec<(usize, Bytes)>,
 }
 
 impl RowsBuilder {
@@ -39,12 +43,28 @@ impl RowsBuilder {
         if locator {
             columns.push(ColumnBuilder::new(&LogicalType::TEXT));
         }
-        RowsBuilder { columns, schema: arrow_schema(fields, locator), kept: Vec::new(), faults: Vec::new() }
+        RowsBuilder {
+            columns,
+            schema: arrow_schema(fields, locator),
+            kept: Vec::new(),
+            faults: Vec::new(),
+            shared: Vec::new(),
+        }
     }
 
     /// Rows since the last [`RowsBuilder::finish`], faulty ones included.
     pub fn row_count(&self) -> usize {
         self.kept.len()
+    }
+
+    /// Pushes a large value onto column `index`, of text or of bytes, without copying it. No other row may be in the
+    /// batch, and text must have been found to be text.
+    pub fn share(&mut self, index: usize, value: Bytes) {
+        match &mut self.columns[index] {
+            ColumnBuilder::Bytes(column) => column.append_value([]),
+            column => column.append_null(),
+        }
+        self.shared.push((index, value));
     }
 
     /// Ends a good row.
@@ -73,7 +93,10 @@ impl RowsBuilder {
             column.reserve_as(&array);
             array
         };
-        let arrays = self.columns.iter_mut().map(finish).collect();
+        let mut arrays: Vec<ArrayRef> = self.columns.iter_mut().map(finish).collect();
+        for (index, value) in std::mem::take(&mut self.shared).into_iter().filter(|_| self.kept == [true]) {
+            arrays[index] = alone(value, arrays[index].data_type())?;
+        }
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(self.kept.len()));
         let mut rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::internal("batch assembly", error))?;
@@ -85,4 +108,15 @@ impl RowsBuilder {
         }
         Ok(Batch { rows, faults })
     }
+}
+
+/// An array of one value, which it shares.
+fn alone(value: Bytes, kind: &DataType) -> Result<ArrayRef> {
+    let offsets = OffsetBuffer::from_lengths([value.len()]);
+    let values = Buffer::from(value);
+    let array: Result<ArrayRef, _> = match kind {
+        DataType::Utf8 => StringArray::try_new(offsets, values, None).map(|array| Arc::new(array) as ArrayRef),
+        _ => BinaryArray::try_new(offsets, values, None).map(|array| Arc::new(array) as ArrayRef),
+    };
+    array.map_err(|error| Error::internal("batch assembly", error))
 }

@@ -59,10 +59,41 @@ pub trait Snapshot: Send + Sync {
         Ok(vec![Range::Whole])
     }
 
+    /// The longest value of any of `columns` and the longest row in them, where a row may be as large as
+    /// [`LARGE_ROW_BYTES`]; `None` where none can, and where nobody can tell (files). Reads the table at the most where it
+    /// may have such rows, and their large values only where the system has no other way to tell how long they are.
+    async fn longest(&self, _table: &str, _columns: &[String]) -> Result<Option<Longest>> {
+        Ok(None)
+    }
+
     /// Least and greatest value of an integer column that leads an index; `None` if that takes reading the table, or
     /// there is no value.
     async fn integer_bounds(&self, _table: &str, _column: &str) -> Result<Option<(i64, i64)>> {
         Ok(None)
+    }
+}
+
+/// Rows from this size on are looked for before anything is moved, so that the memory they take is known. A small part of
+/// the least memory a plan may have.
+pub const LARGE_ROW_BYTES: u64 = 8 << 20;
+
+/// How long values are, in bytes as they are stored or, where they are compressed and only that can be told, less.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Longest {
+    /// The column with the longest value.
+    pub column: String,
+    /// Bytes of that value.
+    pub value_bytes: u64,
+    /// Bytes of all asked columns of the longest row.
+    pub row_bytes: u64,
+}
+
+impl Longest {
+    /// Out of the longest value of each column; `None` if no row is large.
+    pub(crate) fn of(row_bytes: Option<u64>, columns: impl Iterator<Item = (String, Option<u64>)>) -> Option<Longest> {
+        let row_bytes = row_bytes.filter(|bytes| *bytes >= LARGE_ROW_BYTES)?;
+        let (column, value_bytes) = columns.max_by_key(|(_, bytes)| *bytes)?;
+        Some(Longest { column, value_bytes: value_bytes.unwrap_or(0), row_bytes })
     }
 }
 

@@ -108,7 +108,8 @@ pub trait Target: Source {
         })
     }
 
-    /// Sets what the target's own numbering gives next.
+    /// Sets what the target's own numbering gives next. Never back: where it would give a later number already, or none
+    /// any more, it stays.
     async fn set_next(&self, next: &[NextNumber]) -> Result<()> {
         match next.first() {
             None => Ok(()),
@@ -149,8 +150,8 @@ pub struct NextNumber {
     pub table: Option<String>,
     /// The column or the sequence.
     pub of: String,
-    /// What the next draw must give.
-    pub next: i64,
+    /// What the next draw must give; one beyond the last number if the target must refuse to draw.
+    pub next: i128,
 }
 
 /// Which split is about to be written.

@@ -325,3 +325,71 @@ fn a_run_killed_while_it_checks_references_goes_on_and_finds_the_same() {
     assert_eq!(relations(&report), relations(&expected));
     assert_eq!(report["relations"][0]["orphans"], 150);
 }
+
+#[test]
+fn a_foreign_key_that_a_found_table_lacks_is_checked_all_the_same() {
+    let found = |shop_sql: &str| {
+        let sensei = shop(shop_sql, "sqlite:copy.db", "");
+        sensei.sqlite(
+            "copy.db",
+            "CREATE TABLE customers(id INTEGER PRIMARY KEY, name TEXT);
+             CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id INTEGER, secret TEXT);
+             CREATE TABLE visits(customer INTEGER, page TEXT);",
+        );
+        sensei
+    };
+    let report = run(&found(SHOP), 3);
+    assert_eq!(relations(&report), ["orders -> customers: 2 of 5, different, [\"id=11\", \"id=14\"]"]);
+    let not_carried = report["not_carried"].to_string();
+    assert!(not_carried.contains("the target's table keeps its own keys; its rows are checked without it"), "{report}");
+
+    let sound = format!("{SHOP} DELETE FROM orders WHERE id IN (11, 14);");
+    assert_eq!(relations(&run(&found(&sound), 0)), ["orders -> customers: 0 of 3, equivalent, []"]);
+}
+
+#[test]
+fn keys_that_a_collation_finds_equal_are_no_orphans() {
+    let told = |report: &Value| report["notes"].to_string();
+    let sensei = shop(
+        "CREATE TABLE goods(code TEXT COLLATE NOCASE PRIMARY KEY); INSERT INTO goods VALUES ('Apple'), ('pear');
+         CREATE TABLE sales(id INTEGER PRIMARY KEY, good TEXT REFERENCES goods(code));
+         INSERT INTO sales VALUES (1, 'APPLE'), (2, 'pear'), (3, NULL);",
+        "sqlite:copy.db",
+        "",
+    );
+    let report = run(&sensei, 0);
+    assert_eq!(relations(&report), Vec::<String>::new());
+    assert!(
+        told(&report).contains("sales (good) → goods (code) holds was left to the target's foreign key"),
+        "{report}"
+    );
+    let verified = sensei.run(&["verify", "plan.yaml", "--output", "json"]).expect(0).json();
+    assert!(told(&verified).contains("(NOCASE)"), "{verified}");
+
+    let server = Server::shared();
+    server.create_database("coarse");
+    server.create_database("coarse_copy");
+    let citext = "CREATE EXTENSION IF NOT EXISTS citext;";
+    server.psql(
+        "coarse",
+        &format!(
+            "{citext} CREATE TABLE goods(code citext PRIMARY KEY); INSERT INTO goods VALUES ('Apple');
+             CREATE TABLE sales(id int PRIMARY KEY, good citext REFERENCES goods); INSERT INTO sales VALUES (1, 'APPLE')"
+        ),
+    );
+    server.psql("coarse_copy", citext);
+    let sensei = Sensei::new();
+    plan(&sensei, &server.url("coarse"), &server.url("coarse_copy"), "");
+    assert!(told(&run(&sensei, 0)).contains("(citext)"));
+
+    // A row that refers to nothing under the collation either is the target's to find.
+    sensei.sqlite(
+        "shop.db",
+        "CREATE TABLE goods(code TEXT COLLATE NOCASE PRIMARY KEY); INSERT INTO goods VALUES ('Apple');
+         CREATE TABLE sales(id INTEGER PRIMARY KEY, good TEXT REFERENCES goods(code)); PRAGMA foreign_keys = OFF;
+         INSERT INTO sales VALUES (1, 'apple'), (2, 'plum')",
+    );
+    plan(&sensei, "sqlite:shop.db", "sqlite:other.db", "");
+    let refused = sensei.run(&["run", "plan.yaml", "--fresh", "--output", "json"]).expect(3).json();
+    assert_eq!(refused["error"]["code"], "S305", "{refused}");
+}

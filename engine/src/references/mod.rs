@@ -102,6 +102,18 @@ impl References<'_> {
     }
 }
 
+/// Says, for people, which relations only the target's own foreign keys check.
+pub(crate) fn left_to_the_target(plan: &Plan) -> Vec<String> {
+    let say = |relation: &RelationPlan| {
+        let collation = relation.collation.as_ref()?;
+        let title = plan.relation_title(relation);
+        Some(format!(
+            "Whether {title} holds was left to the target's foreign key: it compares texts by a collation ({collation})."
+        ))
+    };
+    plan.relations.iter().filter_map(say).collect()
+}
+
 /// The first names of many that come in any order: the shorter before the longer, so that numbers ascend.
 #[derive(Default)]
 struct Examples(BTreeSet<(usize, String)>);

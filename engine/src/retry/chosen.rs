@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 use sensei_operators::KeyPicker;
-use sensei_storage::{Batches, Piece, Result, Scan, Sizing, Snapshot, Table};
+use sensei_storage::{Batches, Longest, Piece, Result, Scan, Sizing, Snapshot, Table};
 
 /// Another snapshot's rows, by table only those with certain keys. Other tables are whole.
 pub(super) struct Chosen {
@@ -22,6 +22,10 @@ impl Snapshot for Chosen {
 
     async fn pieces(&self, table: &Table, sizing: Sizing) -> Result<Vec<Piece>> {
         self.inner.pieces(table, sizing).await
+    }
+
+    async fn longest(&self, table: &str, columns: &[String]) -> Result<Option<Longest>> {
+        self.inner.longest(table, columns).await
     }
 
     async fn scan(&self, scan: Scan) -> Result<Batches> {

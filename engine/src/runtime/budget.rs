@@ -35,3 +35,32 @@ impl LaneBudget {
         Arc::new(permit.expect("the semaphore is never closed"))
     }
 }
+
+/// Memory for splits whose rows are so large that a lane's share does not hold one: as many are open at once as fit.
+#[derive(Clone, Debug)]
+pub struct LargeBudget {
+    /// What a split of each table takes, in bytes; 0 for one that stays within its share.
+    of_tables: Arc<Vec<u64>>,
+    mebibytes: u32,
+    semaphore: Arc<Semaphore>,
+}
+
+impl LargeBudget {
+    /// `of_tables`: bytes a split of each table takes.
+    pub fn new(memory_bytes: u64, of_tables: Arc<Vec<u64>>) -> LargeBudget {
+        let mebibytes = mebibytes(memory_bytes).max(1);
+        LargeBudget { of_tables, mebibytes, semaphore: Arc::new(Semaphore::new(mebibytes as usize)) }
+    }
+
+    /// Waits until a split of `table` may be opened. To be asked for before anything else that splits wait for, and in the
+    /// order of leases: what was granted is held until the split is done.
+    pub async fn acquire(&self, table: u32) -> Permit {
+        let wanted = mebibytes(self.of_tables[table as usize]).min(self.mebibytes);
+        let permit = self.semaphore.clone().acquire_many_owned(wanted).await;
+        Arc::new(permit.expect("the semaphore is never closed"))
+    }
+}
+
+fn mebibytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX >> 4)
+}

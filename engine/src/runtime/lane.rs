@@ -12,7 +12,7 @@ use crate::enumerator::{Grant, Work};
 use crate::failure::{Doing, Failure, Result};
 use crate::limits::ISOLATIONS_PER_SPLIT_MAX;
 use crate::lower::LoweredTable;
-use crate::runtime::budget::LaneBudget;
+use crate::runtime::budget::{LaneBudget, LargeBudget};
 use crate::runtime::timed::{Booking, timed};
 use crate::runtime::worker::Event;
 
@@ -34,6 +34,8 @@ pub struct LaneContext {
     pub read_back: bool,
     /// Memory for rows in flight, whole process, in bytes.
     pub memory_bytes: u64,
+    /// Memory for splits with large rows.
+    pub large: LargeBudget,
     /// Worker threads.
     pub workers: usize,
     /// Rows of the job that may be rejected.

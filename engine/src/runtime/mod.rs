@@ -9,7 +9,7 @@ mod panic;
 mod timed;
 mod worker;
 
-pub use budget::LaneBudget;
+pub use budget::{LaneBudget, LargeBudget};
 pub use lane::{LaneContext, SplitWork, pump};
 pub use panic::end_process_on_panic;
 pub use timed::{Booking, timed};

@@ -160,11 +160,17 @@ struct Lane {
     work: SplitWork,
     orders: mpsc::UnboundedSender<Order>,
     /// Freed when the lane is done, for the next split.
+    _held: Held,
+}
+
+/// What a split holds while it is open: its worker's slot, and memory for its large rows.
+struct Held {
     _slot: tokio::sync::OwnedSemaphorePermit,
+    _large: Permit,
 }
 
 enum Step {
-    Granted(Box<SplitWork>, lane::Destination, tokio::sync::OwnedSemaphorePermit),
+    Granted(Box<SplitWork>, lane::Destination, Held),
     Exhausted,
 }
 
@@ -179,7 +185,7 @@ impl Driver {
         while !exhausted || !lanes.is_empty() {
             tokio::select! {
                 Some(step) = steps.recv(), if !exhausted => match step {
-                    Step::Granted(work, destination, slot) => self.open(*work, destination, slot, &mut lanes, &mut tasks),
+                    Step::Granted(work, destination, held) => self.open(*work, destination, held, &mut lanes, &mut tasks),
                     Step::Exhausted => exhausted = true,
                 },
                 request = requests.recv() => {
@@ -198,7 +204,7 @@ impl Driver {
         &self,
         work: SplitWork,
         destination: lane::Destination,
-        slot: tokio::sync::OwnedSemaphorePermit,
+        held: Held,
         lanes: &mut HashMap<Lease, Lane>,
         tasks: &mut JoinSet<Result<()>>,
     ) {
@@ -210,7 +216,7 @@ impl Driver {
         let (context, committed, writing) = (self.context.clone(), self.doors.committed.clone(), work.clone());
         let events = self.events.clone();
         tasks.spawn(async move { lane::write(&context, &writing, destination, received, &committed, &events).await });
-        lanes.insert(work.lease, Lane { work, orders, _slot: slot });
+        lanes.insert(work.lease, Lane { work, orders, _held: held });
     }
 
     fn carry_out(
@@ -270,6 +276,7 @@ async fn grant_splits(
     for lease in 0.. {
         let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
         let Some(grant) = enumerator.next().await else { break };
+        let large = context.large.acquire(grant.split.table).await;
         let refused = known_to_be_refused(&context, &grant, lease, &events).await?;
         let destination = lane::open(&context, &grant).await?;
         let inherited = !matches!(destination, lane::Destination::Writer(_));
@@ -279,7 +286,7 @@ async fn grant_splits(
         };
         let work = Box::new(SplitWork { grant, lease, inherited, refused });
         // The driver is gone only after a failure.
-        let _ = granted.send(Step::Granted(work, destination, slot)).await;
+        let _ = granted.send(Step::Granted(work, destination, Held { _slot: slot, _large: large })).await;
     }
     let _ = granted.send(Step::Exhausted).await;
     Ok(())

@@ -121,6 +121,7 @@ fn one_table(out: &mut String, plan: &Plan, table: &TablePlan, node: Option<&Sta
 fn one_relation(plan: &Plan, relation: &RelationPlan) -> String {
     let declared = if relation.foreign_key.is_some() { "foreign key" } else { "named by the plan" };
     let orphans = match (relation.orphans, plan.verify) {
+        _ if relation.collation.is_some() => "left to the target's own foreign key, for its collation",
         (_, VerifyMode::Off) => "checked by `sensei verify` only, because verify is off",
         (OnOrphans::Fail, _) => "orphans fail the job",
         (OnOrphans::Report, _) => "orphans are reported",

@@ -402,7 +402,7 @@ fn foreign_keys_are_carried_or_explained() {
               x int64 -> x int64 "bigint"
               mail text -> mail text "text"
               foreign key c -> C (id)
-            not carried foreign key of "O" (code) to "C": what it refers to is no unique key of "C" in the target
+            not carried foreign key of "O" (code) to "C": what it refers to is no unique key of "C" in the target; its rows are checked without it
             not carried foreign key of "O" (x) to "X": table "X" is not part of the plan
             not carried foreign key of "O" (gone) to "c": column "gone" of "O" is dropped or computed
         "#]],
@@ -425,7 +425,7 @@ fn foreign_keys_are_carried_or_explained() {
               x int64 -> x int64 "bigint"
               mail text -> mail text "text"
               foreign key c -> C (id)
-            not carried foreign key of "O" (code) to "C": what it refers to is no unique key of "C" in the target
+            not carried foreign key of "O" (code) to "C": what it refers to is no unique key of "C" in the target; its rows are checked without it
             not carried foreign key of "O" (x) to "X": table "X" is not part of the plan
             not carried foreign key of "O" (gone) to "c": column "gone" of "O" is dropped or computed
         "#]],

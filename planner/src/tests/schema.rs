@@ -338,7 +338,8 @@ fn from_postgresql_elsewhere() {
               index "half_age" ((`age` % 2) desc)
               check "adult" (`age` >= 0)
 
-            Relations checked: none
+            Relations checked (1)
+              - orders (email) → users (email) (foreign key; orphans fail the job)
 
             Declared losses and assumptions: none
 
@@ -351,7 +352,7 @@ fn from_postgresql_elsewhere() {
               - trigger "t": it is written in PostgreSQL's SQL
               - type "odd": PostgreSQL's own type; columns carry its values
               - partitions of table "orders": the table is one piece in MySQL, which cuts tables in another way
-              - foreign key "orders_email_fkey" of "orders" (email) to "users": what it refers to is no unique key of "users" in the target
+              - foreign key "orders_email_fkey" of "orders" (email) to "users": what it refers to is no unique key of "users" in the target; its rows are checked without it
               - default of column "token" of table "users": it gives UUIDs of version 1, which tell time and machine
               - unique constraint "users_email_key" of table "users": MySQL indexes no more than 768 characters, which column "email" may exceed (say with `type` how long it is)
               - index "adults" of table "users": MySQL has no indexes with a condition
@@ -387,7 +388,8 @@ fn from_postgresql_elsewhere() {
               "age" integer                       ->  "age" int32
               primary key (id)
 
-            Relations checked: none
+            Relations checked (1)
+              - orders (email) → users (email) (foreign key; orphans fail the job)
 
             Declared losses and assumptions: none
 
@@ -400,7 +402,7 @@ fn from_postgresql_elsewhere() {
               - trigger "t": it is written in PostgreSQL's SQL
               - type "odd": PostgreSQL's own type; columns carry its values
               - indexes and partitions of table "orders": Parquet holds rows only
-              - foreign key "orders_email_fkey" of "orders" (email) to "users": what it refers to is no unique key of "users" in the target
+              - foreign key "orders_email_fkey" of "orders" (email) to "users": what it refers to is no unique key of "users" in the target; its rows are checked without it
               - labels, defaults, generation expressions, indexes and checks of table "users": Parquet holds rows only
         "#]],
     );

@@ -126,3 +126,24 @@ pub(crate) fn coarser_than(source: System, column: &Column, target: System) -> O
     };
     coarse.then(|| format!("texts that are equal under \"{collation}\" are told apart in the target"))
 }
+
+/// How texts of a target's column are compared, if different texts may be equal there. `existing`: the column of a table
+/// that was found. PostgreSQL's own collations tell all texts apart; what others do only their makers know.
+pub(crate) fn coarse_in(target: System, field: &Field, existing: Option<&Column>) -> Option<String> {
+    if !matches!(field.logical, LogicalType::Text { .. }) {
+        return None;
+    }
+    let native = existing.map_or(&field.native, |column| &column.native);
+    let collation = existing.map_or(&field.traits.collation, |column| &column.traits.collation).as_deref();
+    let own = collation.unwrap_or_default();
+    match target {
+        System::Sqlite if own.is_empty() || own.eq_ignore_ascii_case("BINARY") => None,
+        System::Sqlite => Some(own.to_owned()),
+        System::Mysql if is_exact_in_mysql(own) => None,
+        System::Mysql => Some(collation.unwrap_or("that of the database").to_owned()),
+        System::Postgresql if native.to_ascii_lowercase().contains("citext") => Some("citext".to_owned()),
+        System::Postgresql if postgres::is_blank_padded(native) => Some("that of character(n)".to_owned()),
+        System::Postgresql if own.contains('.') && !own.starts_with("pg_catalog.") => Some(own.to_owned()),
+        System::Postgresql | System::Parquet | System::Csv => None,
+    }
+}

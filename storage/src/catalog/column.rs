@@ -87,8 +87,9 @@ pub struct Generation {
 pub struct Identity {
     /// How it is declared.
     pub kind: IdentityKind,
-    /// What the next row would get; `None` if nobody can tell without taking it.
-    pub next: Option<i64>,
+    /// What the next row would get, one beyond the last number if there is none left; `None` if nobody can tell without
+    /// taking it. Wider than the numbers themselves, so that there is one beyond the last of 64 bits.
+    pub next: Option<i128>,
     /// Step from one number to the next.
     pub increment: i64,
 }

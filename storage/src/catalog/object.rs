@@ -42,7 +42,7 @@ pub struct Object {
     pub definition: Option<String>,
     /// What the next draw would give, for sequences.
     #[serde(default)]
-    pub next: Option<i64>,
+    pub next: Option<i128>,
 }
 
 impl Object {

@@ -7,7 +7,7 @@ use super::connection::Session;
 use super::flavor::Flavor;
 use super::sql::{identifier, identifiers, qualified};
 use super::{Mysql, catalog, table};
-use crate::catalog::{Check, ForeignKey, TargetTable};
+use crate::catalog::{Check, ForeignKey, Index, IndexPart, IndexTerm, TargetTable};
 use crate::error::{Error, Result};
 
 /// What `ON DELETE` and `ON UPDATE` may say. InnoDB takes `SET DEFAULT` and does not do it.
@@ -35,7 +35,13 @@ impl Mysql {
             let columns = identifiers(planned.primary_key.iter().map(String::as_str));
             let name = qualified(self.pool.database(), &planned.name);
             let sql = format!("ALTER TABLE {name} ADD PRIMARY KEY ({columns})");
-            session.run(&object, &sql).await.map_err(Error::of_all_rows)?;
+            if let Err(error) = session.run(&object, &sql).await {
+                let part =
+                    |column: &String| IndexPart { of: IndexTerm::Column(column.clone()), ..IndexPart::default() };
+                let parts = planned.primary_key.iter().map(part).collect();
+                let key = Index { unique: true, parts, ..Index::default() };
+                return Err(self.with_doubled(&mut session, planned, &[key], error.of_all_rows()).await);
+            }
         } else if found != planned.primary_key {
             let why = "its columns are not the planned ones".to_owned();
             return Err(Error::Exists { what: format!("the primary key of {object}"), why });
@@ -65,7 +71,9 @@ impl Mysql {
                 constraint.unwrap_or_default(),
                 check.expression
             );
-            session.run(&object, &sql).await.map_err(Error::of_all_rows)?;
+            if let Err(error) = session.run(&object, &sql).await {
+                return Err(self.with_breaking(&mut session, planned, check, error.of_all_rows()).await);
+            }
         }
         session.park();
         Ok(())
@@ -168,7 +176,8 @@ impl Mysql {
         Err(Error::Refused { what: object, why: format!("a foreign key has no parent row{constraint}") })
     }
 
-    /// See [`crate::Target::set_next`]. InnoDB never lets a counter stand below what the rows have.
+    /// See [`crate::Target::set_next`]. InnoDB never lets a counter stand below what the rows have, but below what it
+    /// gave; a sequence goes forward only.
     pub(super) async fn number_on(&self, next: &[crate::target::NextNumber]) -> Result<()> {
         if next.is_empty() {
             return Ok(());
@@ -178,8 +187,11 @@ impl Mysql {
         for one in next {
             match &one.table {
                 Some(name) => {
-                    let sql = format!("ALTER TABLE {} AUTO_INCREMENT = {}", qualified(database, name), one.next.max(1));
-                    session.run(&table(name), &sql).await?;
+                    let wanted = one.next.max(1);
+                    if catalog::next_number(&mut session, database, name).await?.is_none_or(|stands| stands < wanted) {
+                        let sql = format!("ALTER TABLE {} AUTO_INCREMENT = {wanted}", qualified(database, name));
+                        session.run(&table(name), &sql).await?;
+                    }
                 }
                 None => {
                     let sql = format!("SELECT SETVAL({}, {}, 0)", qualified(database, &one.of), one.next);

@@ -30,8 +30,10 @@ impl Mysql {
                 None => together.push(definition(&session, planned, index)?),
             }
         }
-        if !together.is_empty() {
-            self.alter(&mut session, planned, &together).await?;
+        if !together.is_empty()
+            && let Err(error) = self.alter(&mut session, planned, &together).await
+        {
+            return Err(self.with_doubled(&mut session, planned, &planned.indexes, error).await);
         }
         self.number_itself(&mut session, planned).await?;
         session.park();

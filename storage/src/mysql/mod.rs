@@ -10,6 +10,7 @@
 mod address;
 mod answer;
 mod bookkeeping;
+mod broken;
 mod catalog;
 mod connection;
 mod constraints;
@@ -25,6 +26,7 @@ mod indexes;
 mod insert;
 mod keys;
 mod locator;
+mod longest;
 mod mend;
 mod names;
 mod objects;

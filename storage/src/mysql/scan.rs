@@ -25,6 +25,9 @@ use crate::text;
 /// Rows per batch at the most, for tables whose rows are tiny.
 const BATCH_ROWS_MAX: usize = 1 << 16;
 
+/// Bytes from which on a row is a batch of its own that takes its large values over, see [`RowsBuilder::share`].
+const LARGE_BYTES: usize = 4 << 20;
+
 /// Where a session goes when its query's last row has come, or when nobody wants the rest.
 pub(super) enum After {
     /// Back among the readers of its snapshot.
@@ -115,7 +118,15 @@ impl Query {
             return Err(error);
         }
         let batch_bytes = scan.batch_bytes.max(1);
-        let reader = Reader { session: Some(session), decoder: self.decoder, after, object, batch_bytes, ended: false };
+        let reader = Reader {
+            session: Some(session),
+            decoder: self.decoder,
+            after,
+            object,
+            batch_bytes,
+            ended: false,
+            large: None,
+        };
         let state = Some((reader, guard));
         Ok(stream::unfold(state, |state| async move {
             let (mut reader, guard): (Reader, _) = state?;
@@ -143,15 +154,25 @@ struct Reader {
     object: String,
     batch_bytes: usize,
     ended: bool,
+    /// A large row that waits for a batch of its own.
+    large: Option<Row>,
 }
 
 impl Reader {
     /// Gathers a batch. `false` if all rows were given out.
     async fn next(&mut self) -> Result<bool> {
         while !self.ended {
-            match self.row().await? {
+            let row = match self.large.take() {
+                Some(row) => Some(row),
+                None => self.row().await?,
+            };
+            match row {
+                Some(row) if is_large(&row) && self.decoder.rows.row_count() > 0 => {
+                    self.large = Some(row);
+                    return Ok(true);
+                }
                 Some(row) => {
-                    self.decoder.push(&row).map_err(|why| self.corrupt(why))?;
+                    self.decoder.push(row).map_err(|why| self.corrupt(why))?;
                     if self.decoder.bytes >= self.batch_bytes || self.decoder.rows.row_count() >= BATCH_ROWS_MAX {
                         return Ok(true);
                     }
@@ -235,22 +256,29 @@ struct Decoder {
 }
 
 impl Decoder {
-    fn push(&mut self, row: &Row) -> Result<(), &'static str> {
+    fn push(&mut self, mut row: Row) -> Result<(), &'static str> {
+        let is_alone = is_large(&row) && self.rows.row_count() == 0;
         if let Some(address) = &self.address {
-            let address = address.of(row);
+            let address = address.of(&row);
             match self.rows.columns.last_mut() {
                 Some(ColumnBuilder::Text(column)) => column.append_option(address),
                 _ => return Err("a row has no place for its address"),
             }
         }
-        for (index, (form, column)) in self.forms.iter().zip(&mut self.rows.columns).enumerate() {
+        for (index, form) in self.forms.iter().enumerate() {
             let cell = row.as_ref(index).ok_or("a row has too few columns")?;
             self.bytes += size(cell);
-            match decode(*form, cell, column) {
+            if is_alone && size(cell) >= LARGE_BYTES && is_shareable(*form, &self.rows.columns[index], cell) {
+                if let Some(Value::Bytes(bytes)) = row.take(index) {
+                    self.rows.share(index, bytes.into());
+                }
+                continue;
+            }
+            match decode(*form, cell, &mut self.rows.columns[index]) {
                 Ok(()) => {}
                 Err(Unfit::Malformed(why)) => return Err(why),
                 Err(Unfit::Fault(why)) => {
-                    let (key, column) = (self.key_text(row), self.names[index].clone());
+                    let (key, column) = (self.key_text(&row), self.names[index].clone());
                     self.rows.fail_row(Fault { key, column, reason: why.to_owned() });
                     return Ok(());
                 }
@@ -267,6 +295,19 @@ impl Decoder {
         let part = |(index, field): &(usize, Field)| Some(format!("{}={}", field.name, cell_text(row, *index, field)?));
         let parts = self.key.iter().map(part).collect::<Option<Vec<_>>>()?;
         (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
+fn is_large(row: &Row) -> bool {
+    (0..row.len()).filter_map(|index| row.as_ref(index)).map(size).sum::<usize>() >= LARGE_BYTES
+}
+
+/// Whether a cell's bytes are those of the column's values. Text that is none is left to be told as a fault.
+fn is_shareable(form: Form, column: &ColumnBuilder, cell: &Value) -> bool {
+    match (form, column, cell) {
+        (Form::Plain, ColumnBuilder::Bytes(_), Value::Bytes(_)) => true,
+        (Form::Plain, ColumnBuilder::Text(_), Value::Bytes(bytes)) => std::str::from_utf8(bytes).is_ok(),
+        _ => false,
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::connection::{Pool, Session};
 use super::failure::is_interrupted;
 use super::locator::Locator;
+use super::longest;
 use super::pieces;
 use super::relation::Relation;
 use super::scan::{After, Query};
@@ -16,7 +17,7 @@ use super::sql::condition;
 use super::standstill::{Position, Standstill};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
-use crate::source::{Batches, Scan, Snapshot};
+use crate::source::{Batches, Longest, Scan, Snapshot};
 use crate::split::{Piece, Range, Sizing};
 
 /// For messages.
@@ -156,6 +157,13 @@ impl Snapshot for MysqlSnapshot {
         let ranges = pieces::sample(&mut session, &relation, rows).await;
         self.readers.give_back(session, false);
         ranges
+    }
+
+    async fn longest(&self, table: &str, columns: &[String]) -> Result<Option<Longest>> {
+        let Held { mut session, relation, _turn } = self.held(table).await?;
+        let longest = longest::longest(&mut session, &relation, columns).await;
+        self.readers.give_back(session, false);
+        longest
     }
 
     async fn integer_bounds(&self, table: &str, column: &str) -> Result<Option<(i64, i64)>> {

@@ -23,6 +23,13 @@ pub(super) struct Malformed(pub &'static str);
 #[derive(Clone)]
 pub(super) struct Fields<'a>(&'a [u8]);
 
+impl Fields<'_> {
+    /// Whether nothing follows them in the `message` they came in.
+    pub(super) fn end(&self, message: &[u8]) -> bool {
+        self.0.as_ptr_range().end == message.as_ptr_range().end
+    }
+}
+
 impl<'a> Iterator for Fields<'a> {
     type Item = Option<&'a [u8]>;
 

@@ -3,7 +3,7 @@
 use super::connection::{Session, Tag};
 use super::sql::{identifier, identifiers, qualified};
 use super::{Postgres, catalog, table};
-use crate::catalog::{Check, ForeignKey, TargetTable, Timing};
+use crate::catalog::{Check, ForeignKey, Index, TargetTable, Timing};
 use crate::error::{Error, Result};
 
 /// The column names behind an array of numbers of one relation, in order.
@@ -30,7 +30,12 @@ impl Postgres {
             None => {
                 let columns = identifiers(planned.primary_key.iter().map(String::as_str));
                 let name = qualified(&self.schema, &planned.name);
-                session.run(&object, &format!("ALTER TABLE {name} ADD PRIMARY KEY ({columns})")).await?;
+                let added = session.run(&object, &format!("ALTER TABLE {name} ADD PRIMARY KEY ({columns})")).await;
+                if let Err(error) = added {
+                    let parts: Vec<String> = planned.primary_key.iter().map(|column| identifier(column)).collect();
+                    let search = self.doubled(planned, &parts, &Index::default());
+                    return Err(self.with_broken(&session, &object, error, &search).await);
+                }
             }
             Some(row) if row.get::<_, Vec<String>>(0) == planned.primary_key => {}
             Some(_) => {
@@ -94,13 +99,14 @@ impl Postgres {
     pub(super) async fn declare_checks(&self, planned: &TargetTable) -> Result<()> {
         let session = self.session().await?;
         for check in &planned.checks {
-            self.declare_check(&session, &planned.name, check).await?;
+            self.declare_check(&session, planned, check).await?;
         }
         session.park(Tag::FREE);
         Ok(())
     }
 
-    async fn declare_check(&self, session: &Session, name: &str, check: &Check) -> Result<()> {
+    async fn declare_check(&self, session: &Session, planned: &TargetTable, check: &Check) -> Result<()> {
+        let name = &planned.name;
         let object = match &check.name {
             Some(constraint) => format!("check constraint \"{constraint}\" of {}", table(name)),
             None => format!("a check constraint of {}", table(name)),
@@ -114,9 +120,9 @@ impl Postgres {
             session.run(&object, "SAVEPOINT twin").await?;
             let twin = self.twin(session, name).await?;
             session.run(&object, &add_check(&twin.table, check)).await?;
-            let planned = catalog::checks_of(session, &twin.schema, &twin.name).await.map_err(failure)?;
+            let wanted = catalog::checks_of(session, &twin.schema, &twin.name).await.map_err(failure)?;
             session.run(&object, "ROLLBACK TO SAVEPOINT twin").await?;
-            let is_planned = |there: &&Check| planned.iter().any(|planned| planned.expression == there.expression);
+            let is_planned = |there: &&Check| wanted.iter().any(|wanted| wanted.expression == there.expression);
             if same_name.into_iter().any(|there| is_planned(&there)) {
                 return session.run(&object, "ROLLBACK").await;
             }
@@ -126,7 +132,7 @@ impl Postgres {
         }
         match session.run(&object, &add_check(&qualified(&self.schema, name), check)).await {
             Ok(()) => session.run(&object, "COMMIT").await,
-            Err(error) => Err(self.with_count(session, &object, error, &self.counting_broken(name, check)).await),
+            Err(error) => Err(self.with_broken(session, &object, error, &self.breaking(planned, check)).await),
         }
     }
 }

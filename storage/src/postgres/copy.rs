@@ -121,7 +121,7 @@ impl<'a> RowEncoder<'a> {
     /// # Errors
     /// `RefusedRow`, naming the column, for a value PostgreSQL cannot hold.
     pub(super) fn put_row(&self, row: usize, out: &mut Vec<u8>) -> Result<()> {
-        if let (RowEncoder::Binary(encoder), false) = (self, self.has_large()) {
+        if let RowEncoder::Binary(encoder) = self {
             return encoder.put_row(row, out);
         }
         self.start_row(out);

@@ -53,8 +53,10 @@ impl<'a> Encoder<'a> {
     /// For columns that are the carriers of their fields' types; `elements` are the oids of array elements, 0 for other
     /// columns.
     pub(super) fn new(table: &'a str, columns: Vec<(&'a Field, &'a dyn Array)>, elements: &[u32]) -> Self {
-        let column = |((field, array), element): ((&'a Field, &'a dyn Array), &u32)| {
-            Column { field, cells: Cells::new(&field.logical, array, *element), nulls: array.nulls() }
+        let column = |((field, array), element): ((&'a Field, &'a dyn Array), &u32)| Column {
+            field,
+            cells: Cells::new(&field.logical, array, *element),
+            nulls: array.nulls(),
         };
         Encoder { columns: columns.into_iter().zip(elements).map(column).collect(), table }
     }
@@ -64,13 +66,12 @@ impl<'a> Encoder<'a> {
         self.columns.len()
     }
 
-    /// Whether a value may be so large that it is sent in pieces. From the bytes of all values of a column: asking each
-    /// took as long as writing it.
+    /// Whether a value is so large that it is sent in pieces.
     pub(super) fn has_large(&self) -> bool {
         self.columns.iter().any(|column| column.cells.has_large())
     }
 
-    /// Appends one tuple without large values.
+    /// Appends one tuple, whatever its size.
     ///
     /// # Errors
     /// `RefusedRow`, naming the column, for a value PostgreSQL cannot hold.
@@ -138,13 +139,14 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// Whether a value may be large, from the bytes of all.
+    /// Whether a value is large. Values are looked at one by one only where all together are.
     fn has_large(&self) -> bool {
-        match self {
-            Cells::Text(a) | Cells::Jsonb(a) => Rest::is_large(a.value_data()),
-            Cells::Bytes(a) => Rest::is_large(a.value_data()),
-            _ => false,
-        }
+        let bytes = match self {
+            Cells::Text(a) | Cells::Jsonb(a) => a.value_data(),
+            Cells::Bytes(a) => a.value_data(),
+            _ => return false,
+        };
+        Rest::is_large(bytes) && (0..self.array().len()).any(|row| self.large(row).is_some())
     }
 
     /// A value that is large, with what stands before it.
@@ -275,13 +277,7 @@ fn put_bits(text: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn put_list(
-    array: &ListArray,
-    cells: &Cells<'_>,
-    oid: u32,
-    row: usize,
-    out: &mut Vec<u8>,
-) -> Result<(), &'static str> {
+fn put_list(array: &ListArray, cells: &Cells<'_>, oid: u32, row: usize, out: &mut Vec<u8>) -> Result<(), &'static str> {
     let (start, end) = (array.value_offsets()[row] as usize, array.value_offsets()[row + 1] as usize);
     let has_null = (start..end).any(|index| cells.array().is_null(index));
     out.put_i32(i32::from(end > start));

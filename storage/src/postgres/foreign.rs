@@ -1,5 +1,7 @@
 //! COPY's bytes from anywhere, cut into tuples and decoded as if a server had sent them.
 
+use bytes::Bytes;
+
 use super::binary::{Malformed, Tuples};
 use super::scan::Decoder;
 use crate::testing::{Input, foreign};
@@ -11,7 +13,8 @@ pub(crate) fn read(mut input: Input<'_>) {
     let mut decoder = Decoder::new(&fields, vec![(0, fields[0].clone())], 0, None);
     let mut tuples = Tuples::new(fields.len());
     for chunk in input.rest().chunks(chunk_bytes) {
-        if tuples.feed::<Malformed>(chunk, |fields, length| decoder.push(fields, length)).is_err() {
+        let message = Bytes::copy_from_slice(chunk);
+        if tuples.feed::<Malformed>(&message, |fields, length| decoder.push(fields, length, &message)).is_err() {
             return;
         }
     }

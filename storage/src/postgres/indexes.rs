@@ -11,13 +11,14 @@ impl Postgres {
     pub(super) async fn declare_indexes(&self, planned: &TargetTable) -> Result<()> {
         let session = self.session().await?;
         for index in &planned.indexes {
-            self.declare_index(&session, &planned.name, index).await?;
+            self.declare_index(&session, planned, index).await?;
         }
         session.park(Tag::FREE);
         Ok(())
     }
 
-    async fn declare_index(&self, session: &Session, name: &str, index: &Index) -> Result<()> {
+    async fn declare_index(&self, session: &Session, planned: &TargetTable, index: &Index) -> Result<()> {
+        let name = &planned.name;
         let object = format!("index \"{}\" of {}", index.name, table(name));
         let statement = |on: &str| statement(&object, on, index);
         self.begin_definitions(session).await?;
@@ -27,18 +28,18 @@ impl Postgres {
             None => match session.run(&object, &statement(&qualified(&self.schema, name))?).await {
                 Ok(()) => session.run(&object, "COMMIT").await,
                 Err(error) if index.unique => {
-                    let counting = self.counting_doubled(name, &terms(index), index);
-                    Err(self.with_count(session, &object, error, &counting).await)
+                    let search = self.doubled(planned, &terms(index), index);
+                    Err(self.with_broken(session, &object, error, &search).await)
                 }
                 Err(error) => Err(error),
             },
             Some(there) => {
                 let twin = self.twin(session, name).await?;
                 session.run(&object, &statement(&twin.table)?).await?;
-                let planned = catalog::indexes_of(session, &twin.schema, &twin.name).await;
-                let planned = planned.map_err(|error| session.failure(&object, error))?;
+                let wanted = catalog::indexes_of(session, &twin.schema, &twin.name).await;
+                let wanted = wanted.map_err(|error| session.failure(&object, error))?;
                 session.run(&object, "ROLLBACK").await?;
-                match planned == [there] {
+                match wanted == [there] {
                     true => Ok(()),
                     false => Err(Error::Exists { what: object, why: "it is not the planned one".to_owned() }),
                 }

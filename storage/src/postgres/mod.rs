@@ -19,6 +19,7 @@ mod failure;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod foreign;
 mod indexes;
+mod longest;
 mod mend;
 mod names;
 mod numbering;

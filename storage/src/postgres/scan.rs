@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::Write as _;
 use std::pin::Pin;
 
+use bytes::Bytes;
 use futures::{StreamExt, stream};
 use tokio_postgres::CopyOutStream;
 
@@ -21,6 +22,11 @@ use crate::text;
 
 /// Rows per batch at the most, for tables whose rows are tiny.
 const BATCH_ROWS_MAX: usize = 1 << 16;
+
+/// Bytes from which on a row is a batch of its own that shares its large values with the message they came in, and from
+/// which on a connection is not used again: it keeps room for the largest message it has had. Beside reading as much, a
+/// new connection costs nothing.
+const LARGE_BYTES: usize = 4 << 20;
 
 /// What is left to do when a query's last row has come.
 pub(super) enum After {
@@ -89,7 +95,19 @@ impl Query {
         let copy = copy_out(&session, &object, text).await?;
         let tuples = Tuples::new(self.decoder.width());
         let (batch_bytes, decoder) = (scan.batch_bytes.max(1), self.decoder);
-        let reader = Reader { session, copy, tuples, decoder, after, object, batch_bytes, rows: 0, ended: false };
+        let reader = Reader {
+            session,
+            copy,
+            tuples,
+            decoder,
+            after,
+            object,
+            batch_bytes,
+            rows: 0,
+            ended: false,
+            large: None,
+            had_large: false,
+        };
         let state = Some((reader, guard));
         Ok(stream::unfold(state, |state| async move {
             let (mut reader, guard): (Reader, _) = state?;
@@ -133,18 +151,28 @@ struct Reader {
     rows: u64,
     /// Whether the last query's last row has come.
     ended: bool,
+    /// A message with a large row, which waits for a batch of its own.
+    large: Option<Bytes>,
+    had_large: bool,
 }
 
 impl Reader {
     /// Gathers a batch. `false` if all rows were given out.
     async fn next(&mut self) -> Result<bool> {
         while !self.ended {
-            match self.copy.next().await {
-                Some(Ok(chunk)) => {
-                    let decoder = &mut self.decoder;
-                    self.tuples
-                        .feed(&chunk, |fields, length| decoder.push(fields, length))
-                        .map_err(|Malformed(why)| self.corrupt(why))?;
+            let message = match self.large.take() {
+                Some(message) => Some(Ok(message)),
+                None => self.copy.next().await,
+            };
+            match message {
+                Some(Ok(message)) => {
+                    let is_large = message.len() >= LARGE_BYTES;
+                    self.had_large |= is_large;
+                    if is_large && self.decoder.rows.row_count() > 0 {
+                        self.large = Some(message);
+                        return Ok(true);
+                    }
+                    self.feed(&message)?;
                     if self.decoder.bytes >= self.batch_bytes || self.decoder.rows.row_count() >= BATCH_ROWS_MAX {
                         return Ok(true);
                     }
@@ -157,6 +185,12 @@ impl Reader {
             }
         }
         Ok(self.decoder.rows.row_count() > 0)
+    }
+
+    fn feed(&mut self, message: &Bytes) -> Result<()> {
+        let decoder = &mut self.decoder;
+        let fed = self.tuples.feed(message, |fields, length| decoder.push(fields, length, message));
+        fed.map_err(|Malformed(why)| self.corrupt(why))
     }
 
     /// Starts the next query if rows are wanting.
@@ -179,7 +213,7 @@ impl Reader {
     }
 
     async fn end(self) -> Result<()> {
-        let Reader { session, after, object, .. } = self;
+        let Reader { session, after, object, had_large, .. } = self;
         let tag = match after {
             After::Park(tag) => tag,
             _ => {
@@ -187,7 +221,9 @@ impl Reader {
                 Tag::FREE
             }
         };
-        session.park(tag);
+        if !had_large {
+            session.park(tag);
+        }
         Ok(())
     }
 
@@ -254,8 +290,10 @@ impl Decoder {
         self.forms.len() + self.hidden + usize::from(self.address.is_some())
     }
 
-    pub(super) fn push(&mut self, fields: Fields<'_>, length: usize) -> Result<(), Malformed> {
+    /// `message`: what the row came in, alone if it is large.
+    pub(super) fn push(&mut self, fields: Fields<'_>, length: usize, message: &Bytes) -> Result<(), Malformed> {
         self.bytes += length;
+        let is_alone = message.len() >= LARGE_BYTES && self.rows.row_count() == 0 && fields.end(message);
         if let Some(address) = self.address {
             let bytes = fields.clone().nth(self.width() - 1).flatten();
             let text = bytes.and_then(|bytes| address.text(bytes, &mut self.scratch));
@@ -264,8 +302,13 @@ impl Decoder {
                 _ => return Err(Malformed("a row has no address")),
             }
         }
-        let columns = self.forms.iter().zip(&mut self.rows.columns).zip(fields.clone());
-        for (index, ((form, column), field)) in columns.enumerate() {
+        for (index, (form, field)) in self.forms.iter().zip(fields.clone()).enumerate() {
+            let large = field.filter(|field| is_alone && field.len() >= LARGE_BYTES);
+            if let Some(value) = large.and_then(|field| shareable(form, &self.rows.columns[index], field, message)) {
+                self.rows.share(index, value);
+                continue;
+            }
+            let column = &mut self.rows.columns[index];
             let before = form.grows().then(|| column.text_bytes());
             let decoded = decode(form, field, column, &mut self.scratch);
             if let Some(before) = before {
@@ -300,6 +343,18 @@ impl Decoder {
     }
 }
 
+/// `field` as a part of `message`, if its bytes are those of the column's values and it lies within the message: a row
+/// that came in pieces lies elsewhere. Text that is none is left to be told as a fault.
+fn shareable(form: &Form, column: &ColumnBuilder, field: &[u8], message: &Bytes) -> Option<Bytes> {
+    let is_plain = match column {
+        ColumnBuilder::Bytes(_) => true,
+        ColumnBuilder::Text(_) => matches!(form, Form::Plain) && std::str::from_utf8(field).is_ok(),
+        _ => false,
+    };
+    let lies_within = message.as_ptr_range().contains(&field.as_ptr());
+    (is_plain && lies_within).then(|| message.slice_ref(field))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,7 +377,7 @@ mod tests {
         let stream = [b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x02".as_slice(), &[0, 0, 0, 10], &number];
         let stream = [&stream.concat()[..], &[0, 0, 0, 34], &array, &number, &[0xff, 0xff]].concat();
         let mut tuples = Tuples::new(2);
-        tuples.feed::<Malformed>(&stream, |fields, length| decoder.push(fields, length)).unwrap();
+        tuples.feed::<Malformed>(&stream, |fields, length| decoder.push(fields, length, &Bytes::new())).unwrap();
         tuples.finish().unwrap();
         assert!(decoder.bytes >= 2 * 131_069, "{}", decoder.bytes);
     }

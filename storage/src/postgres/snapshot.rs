@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use super::connection::{Pool, Session, Tag};
+use super::longest;
 use super::pieces;
 use super::relation::Relation;
 use super::scan::{After, Query};
 use super::sql::{condition, literal};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
-use crate::source::{Batches, Scan, Snapshot};
+use crate::source::{Batches, Longest, Scan, Snapshot};
 use crate::split::{Piece, Range, Sizing};
 
 /// A consistent view, alive as long as its coordinator's transaction.
@@ -105,6 +106,14 @@ impl Snapshot for PostgresSnapshot {
         let ranges = pieces::sample(&session, &relation, table, rows).await?;
         session.park(self.readers_idle.tag);
         Ok(ranges)
+    }
+
+    async fn longest(&self, table: &str, columns: &[String]) -> Result<Option<Longest>> {
+        let session = self.reader().await?;
+        let relation = self.relation(&session, table).await?;
+        let longest = longest::longest(&session, &relation, columns).await?;
+        session.park(self.readers_idle.tag);
+        Ok(longest)
     }
 
     async fn integer_bounds(&self, table: &str, column: &str) -> Result<Option<(i64, i64)>> {

@@ -255,8 +255,9 @@ impl Writer for PostgresWriter {
     async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         let (table, layout) = (self.write.table.clone(), self.layout.clone());
         let encoder = layout.encoder(&table, rows)?;
+        let has_large = encoder.has_large();
         for row in 0..rows.num_rows() {
-            match encoder.has_large() {
+            match has_large {
                 true => self.write_in_pieces(&encoder, row).await?,
                 false => encoder.put_row(row, &mut self.buffer)?,
             }

@@ -7,6 +7,7 @@ use super::ddl;
 use super::error::{classify, definition};
 use super::schema;
 use super::writer::table_name;
+use crate::broken::{self, BROKEN_NAMED_MAX};
 use crate::catalog::{Check, TargetTable};
 use crate::error::{Error, Result};
 
@@ -37,18 +38,42 @@ pub(super) fn verify(connection: &Connection, table: &TargetTable) -> Result<()>
         if table.create {
             return Err(Error::Missing { what: format!("{} of {}", title(check), table_name(table)) });
         }
-        let violations = violations(connection, table, check)?;
-        if violations > 0 {
-            let why = format!("{violations} rows violate {}", title(check));
+        if let Some(violations) = violations(connection, table, check)? {
+            let why = format!("{} is not true of all rows; {violations}", title(check));
             return Err(Error::Refused { what: table_name(table), why });
         }
     }
     Ok(())
 }
 
-fn violations(connection: &Connection, table: &TargetTable, check: &Check) -> Result<i64> {
-    let sql = format!("SELECT count(*) FROM main.{} WHERE NOT ({})", quoted(&table.name), expression(table, check)?);
-    connection.query_row(&sql, (), |row| row.get(0)).map_err(|error| definition(title(check), error))
+/// Which rows break the check; `None` if none does.
+fn violations(connection: &Connection, table: &TargetTable, check: &Check) -> Result<Option<String>> {
+    let sql = format!(
+        "SELECT count(*) OVER (), {} FROM main.{} WHERE NOT ({}) ORDER BY {} LIMIT {BROKEN_NAMED_MAX}",
+        naming(table),
+        quoted(&table.name),
+        expression(table, check)?,
+        broken::order(table, quoted)
+    );
+    let failure = |error| definition(title(check), error);
+    let mut query = connection.prepare(&sql).map_err(failure)?;
+    let found = query.query_map((), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))).map_err(failure)?;
+    let found: Vec<(i64, String)> = found.collect::<rusqlite::Result<_>>().map_err(failure)?;
+    let count = found.first().map(|(count, _)| count.unsigned_abs());
+    let named: Vec<String> = found.into_iter().map(|(_, name)| name).collect();
+    Ok(count.map(|count| broken::rows(count, &named)))
+}
+
+/// What names a row: its key as `column=value, …`; empty without one.
+pub(super) fn naming(table: &TargetTable) -> String {
+    let part =
+        |name: &str| format!("{} || coalesce(CAST({} AS TEXT), 'NULL')", literal(&format!("{name}=")), quoted(name));
+    let parts: Vec<String> = broken::key(table).iter().map(|field| part(&field.name)).collect();
+    if parts.is_empty() { "''".to_owned() } else { parts.join(" || ', ' || ") }
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn expression<'a>(table: &TargetTable, check: &'a Check) -> Result<&'a str> {

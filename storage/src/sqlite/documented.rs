@@ -14,7 +14,7 @@ pub fn documented_types() -> Vec<DocumentedType> {
         of("INT16"),
         of("INT32"),
         of("FLOAT32"),
-        of("REAL").note("and FLOAT, DOUBLE"),
+        of("REAL").note("and FLOAT, DOUBLE; SQLite keeps -0 as 0, which compares as equal"),
         of("DECIMAL(10,2)").note("and NUMERIC(p,s), NUMBER(p,s), DEC(p,s), FIXED(p,s)"),
         of("NUMERIC").note("and MONEY, SMALLMONEY, CURRENCY"),
         of("VARCHAR(40)").note("and whatever else has CHAR, CLOB or TEXT in its name, XML; lengths are not enforced"),

@@ -2,11 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use super::checks;
 use super::connect::quoted;
 use super::ddl::{self, IndexText, TableText, read_index};
 use super::error::{classify, definition};
 use super::schema;
 use super::writer::table_name;
+use crate::broken::{self, BROKEN_NAMED_MAX};
 use crate::catalog::{Column, Index, IndexPart, IndexTerm, Table, TargetTable};
 use crate::error::{Error, Result};
 use crate::text::Reason;
@@ -233,7 +235,7 @@ fn create(connection: &mut Connection, table: &TargetTable, index: &Index) -> Re
         return Err(Error::Exists { what: title(index), why });
     }
     if let Err(error) = transaction.execute_batch(&statement) {
-        return Err(with_count(&transaction, table, index, definition(title(index), error)));
+        return Err(with_doubled(&transaction, table, index, definition(title(index), error)));
     }
     let found = schema::declared(&transaction, &table.name).map_err(sql)?.table;
     if !found.indexes.iter().any(|made| made.name == index.name && same(&found, made, index)) {
@@ -243,8 +245,8 @@ fn create(connection: &mut Connection, table: &TargetTable, index: &Index) -> Re
     transaction.commit().map_err(sql)
 }
 
-/// `error`, and how many keys several rows have if it says that some do.
-fn with_count(connection: &Connection, table: &TargetTable, index: &Index, error: Error) -> Error {
+/// `error`, and which keys several rows have if it says that some do.
+fn with_doubled(connection: &Connection, table: &TargetTable, index: &Index, error: Error) -> Error {
     // GROUP BY takes no order.
     let unordered = |one: &IndexPart| part(table, index, &IndexPart { descending: false, ..one.clone() });
     let keys = index.parts.iter().map(unordered).collect::<Result<Vec<_>>>();
@@ -257,18 +259,25 @@ fn with_count(connection: &Connection, table: &TargetTable, index: &Index, error
     let predicate = index.predicate.iter().map(|predicate| format!("({predicate})"));
     let condition = predicate.chain(not_null).collect::<Vec<_>>().join(" AND ");
     let sql = format!(
-        "SELECT count(*) FROM (SELECT 1 FROM main.{} WHERE {condition} GROUP BY {} HAVING count(*) > 1)",
+        "SELECT count(*) OVER (), min({name}), max({name}) FROM main.{} WHERE {condition} GROUP BY {} \
+         HAVING count(*) > 1 ORDER BY 2 LIMIT {BROKEN_NAMED_MAX}",
         quoted(&table.name),
-        keys.join(", ")
+        keys.join(", "),
+        name = checks::naming(table)
     );
-    match connection.query_row(&sql, (), |row| row.get::<_, i64>(0)) {
-        Ok(count) => {
-            let why = format!("{why}; keys that several rows have: {count}");
-            Error::Refused { what: what.clone(), why }
-        }
-        // Whatever keeps it from counting is worth less than the refusal.
+    match doubled(connection, &sql) {
+        Ok(found) => Error::Refused { what: what.clone(), why: format!("{why}; {found}") },
+        // Whatever keeps it from looking is worth less than the refusal.
         Err(_) => error,
     }
+}
+
+fn doubled(connection: &Connection, sql: &str) -> rusqlite::Result<String> {
+    let mut query = connection.prepare(sql)?;
+    let found = query.query_map((), |row| Ok((row.get::<_, i64>(0)?, (row.get(1)?, row.get(2)?))))?;
+    let found: Vec<(i64, (String, String))> = found.collect::<rusqlite::Result<_>>()?;
+    let count = found.first().map_or(0, |(count, _)| count.unsigned_abs());
+    Ok(broken::doubled(count, &found.into_iter().map(|(_, pair)| pair).collect::<Vec<_>>()))
 }
 
 fn statement(table: &TargetTable, index: &Index) -> Result<String> {

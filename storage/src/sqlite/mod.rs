@@ -20,6 +20,7 @@ mod error;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod foreign;
 mod indexes;
+mod longest;
 mod numbering;
 mod objects;
 mod pieces;

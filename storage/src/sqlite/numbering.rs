@@ -22,7 +22,7 @@ pub(super) fn identity(connection: &Connection, table: &str, column: &str, autoi
         true => (IdentityKind::ByDefault, largest.unwrap_or(0).max(given(connection, table)?.unwrap_or(0))),
         false => (IdentityKind::RowId, largest.unwrap_or(0)),
     };
-    Ok(Identity { kind, next: last.checked_add(1), increment: 1 })
+    Ok(Identity { kind, next: Some(i128::from(last) + 1), increment: 1 })
 }
 
 /// Makes the next number at least `next.next`: SQLite never gives one that is in use. A plain `INTEGER PRIMARY KEY`
@@ -44,11 +44,12 @@ pub(super) fn set_next(connection: &Connection, next: &NextNumber) -> Result<()>
     let (.., autoincrement) = connection.column_metadata(Some("main"), table, &column).map_err(sql)?;
     let found = identity(connection, table, &column, autoincrement).map_err(sql)?;
     match found.next {
-        // All numbers are given, or enough of them.
-        None => Ok(()),
         Some(stands) if stands >= next.next => Ok(()),
-        Some(_) if autoincrement => raise(connection, table, next.next - 1).map_err(sql),
-        Some(_) => {
+        _ if autoincrement => {
+            let last = i64::try_from(next.next - 1).unwrap_or(i64::MAX);
+            raise(connection, table, last).map_err(sql)
+        }
+        _ => {
             tracing::warn!(table, "SQLite gives numbers of rows that are not there again: the key lacks AUTOINCREMENT");
             Ok(())
         }

@@ -11,10 +11,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::connect::{Access, File, journal_mode};
 use super::error::classify;
 use super::scan::{self, Rows};
-use super::{blocking, pieces};
+use super::{blocking, longest, pieces};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
-use crate::source::{Batches, Scan, Snapshot};
+use crate::source::{Batches, Longest, Scan, Snapshot};
 use crate::split::{Piece, Range, Sizing};
 
 /// Where the file's change counter stands. SQLite manual, "Database File Format", 1.3.
@@ -150,6 +150,16 @@ impl Snapshot for SqliteSnapshot {
         blocking(move || {
             let sampled = pieces::sample(reader.connection()?, &table, rows);
             sampled.map_err(|error| classify(format!("table \"{}\"", table.name), error))
+        })
+        .await
+    }
+
+    async fn longest(&self, table: &str, columns: &[String]) -> Result<Option<Longest>> {
+        let reader = self.readers.take().await?;
+        let (table, columns) = (table.to_owned(), columns.to_owned());
+        blocking(move || {
+            let longest = longest::longest(reader.connection()?, &table, &columns);
+            longest.map_err(|error| classify(format!("table \"{table}\""), error))
         })
         .await
     }

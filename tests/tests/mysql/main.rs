@@ -6,6 +6,7 @@
 mod breakage;
 mod corpora;
 mod corruption;
+mod refused;
 mod routes;
 
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Tables larger than the memory, and values larger than most: pains 1 and 14.
 
-use crate::ground::{Postgres, differences, ends, run, sensei, watched};
+use crate::ground::{Postgres, differences, ends, plan, run, sensei, watched};
 
 /// The budget of a plan that names none, in MiB.
 const MEMORY_MIB: u64 = 256;
@@ -44,10 +44,21 @@ const VALUES: &str = "
         (2, '', ''), (3, NULL, NULL)";
 
 /// Elsewhere a large value is cut, left out, or ends the job. Here it arrives whole, its last byte is compared as well
-/// as its first, and what is beyond a limit is refused by name instead of cut.
+/// as its first, and what is beyond a limit is refused by name instead of cut: what memory does not suffice for before
+/// anything is moved.
 #[test]
 fn pain_14_large_values_arrive_whole() {
     let job = Postgres::new(VALUES, "");
+    let refused =
+        ends(&job.sensei, 2).says("column \"body\" of table \"film\" has a value of 101 MiB in a row of up to 1");
+    assert_eq!(job.target("SELECT to_regclass('film') IS NULL"), "t", "nothing was touched");
+    let enough = refused.stderr.split("memory: ").nth(1).and_then(|rest| rest.split("MiB").next()).expect("a hint");
+    let plan =
+        plan(&job.server.url("source"), &job.server.url("target"), &format!("limits: {{ memory: {enough}MiB }}"));
+    job.sensei.write("plan.yaml", plan);
+    let (outcome, peak) = watched(&job.sensei, "run");
+    assert_eq!(outcome.expect(0).json()["verdict"], "equivalent");
+    assert!(peak > 0 && peak < enough.parse().expect("a number"), "{peak} of {enough} MiB");
     run(&job.sensei);
     job.same("SELECT id, length(body), md5(body), length(script), md5(script) FROM film ORDER BY id");
     job.target("UPDATE film SET body = set_byte(body, length(body) - 1, 0) WHERE id = 1");

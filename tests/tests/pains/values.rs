@@ -186,3 +186,19 @@ fn pain_10_numbers_and_times_keep_every_digit() {
         ]
     );
 }
+
+/// Elsewhere NaN has no place in SQLite, and a row with one is lost. Here it has none as a number, but has in an array,
+/// which is kept as text.
+#[test]
+fn not_a_number_arrives_in_an_array() {
+    let job = Postgres::new(
+        "CREATE TABLE t (id int PRIMARY KEY, a float8[], b float4[]);
+         INSERT INTO t VALUES (1, '{NaN,Infinity,1.5,NULL}', '{-Infinity,NaN}'), (2, '{}', NULL)",
+        "",
+    );
+    let sensei = sensei(&job.server.url("source"), "sqlite:copy.db", "");
+    run(&sensei);
+    let found =
+        sensei.sqlite_rows("copy.db", "SELECT count(*) FROM t WHERE a LIKE '%NaN%Infinity%' AND b LIKE '%NaN%'");
+    assert_eq!(found, [["1"]]);
+}

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![allow(clippy::print_stderr, reason = "a failed test shows its seed")]
 
+mod numbers;
 mod postgres;
 mod sqlite;
 

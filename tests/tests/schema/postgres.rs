@@ -114,7 +114,7 @@ fn rows_that_break_a_check_stop_the_job_until_they_are_corrected() {
     assert!(
         message.contains("\"positive\"")
             && message.contains("table \"t\"")
-            && message.contains("rows that break it: 2"),
+            && message.contains("rows that break it: 2, among them id=2; id=3"),
         "{message}"
     );
     assert_eq!(server.psql("broken", "SELECT count(*) FROM t"), "3", "nothing is dropped");
@@ -138,7 +138,12 @@ fn equal_keys_are_counted() {
     );
     let refused = sensei.run(&RUN).expect(3).hides("hush").json();
     let message = refused["error"]["message"].as_str().unwrap();
-    assert!(message.contains("\"once\"") && message.contains("keys that several rows have: 2"), "{message}");
+    assert!(
+        message.contains("\"once\"")
+            && message
+                .contains("keys that several rows have: 2, among them that of id=1 and id=2; that of id=3 and id=4"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -200,4 +205,24 @@ fn a_run_killed_in_any_stage_goes_on() {
         equivalent(sensei.run(&VERIFY));
     }
     assert!(killed > 6 && resumed > 2, "{killed} runs were killed, {resumed} taken up again");
+}
+
+#[test]
+fn policies_that_bind_the_owner_hide_nothing_from_the_last_count() {
+    let server = Server::shared();
+    server.create_database("hidden");
+    server.create_database("hidden_copy");
+    server.psql("postgres", "CREATE ROLE keeper LOGIN; ALTER DATABASE hidden_copy OWNER TO keeper");
+    server.psql(
+        "hidden",
+        "CREATE TABLE t(id int PRIMARY KEY, a text); INSERT INTO t SELECT i, 'a' FROM generate_series(1, 10) i;
+         CREATE POLICY few ON t USING (id < 4); ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY",
+    );
+    let target = server.url("hidden_copy").replace("postgres@", "keeper@");
+    let sensei = folder(&server.url("hidden"), &target);
+    let report = equivalent(sensei.run(&RUN));
+    assert_eq!(report["structural"]["compared"]["objects"], 2, "{report}");
+    let seen = |sql: &str| server.psql("hidden_copy", &format!("SET ROLE keeper; {sql}"));
+    assert!(seen("SELECT count(*) FROM t").ends_with('3'), "the policy is in force");
+    assert_eq!(server.psql("hidden_copy", "SELECT count(*) FROM t"), "10");
 }

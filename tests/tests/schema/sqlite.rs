@@ -141,7 +141,9 @@ fn rows_that_break_a_constraint_stop_the_job_and_nothing_is_dropped() {
     assert_eq!((&error["code"], &error["exit_code"]), (&json!("S305"), &json!(3)));
     let message = error["message"].as_str().unwrap();
     assert!(
-        message.contains("\"once\"") && message.contains("\"t\"") && message.contains("keys that several rows have: 1"),
+        message.contains("\"once\"")
+            && message.contains("\"t\"")
+            && message.contains("keys that several rows have: 1, among them that of id=1 and id=3"),
         "{message}"
     );
     assert_eq!(sensei.sqlite_rows("copy.db", "SELECT count(*) FROM t"), [["3"]]);

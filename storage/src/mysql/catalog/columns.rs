@@ -9,7 +9,7 @@ use crate::mysql::types;
 use crate::types::LogicalType;
 
 /// A column of the catalog. `next` and `increment` are those of the table's column that numbers itself.
-pub(super) fn column(column: &NativeColumn, flavor: Flavor, next: Option<i64>, increment: i64) -> Column {
+pub(super) fn column(column: &NativeColumn, flavor: Flavor, next: Option<i128>, increment: i64) -> Column {
     let NativeColumn { name, native, parsed, logical, nullable, details } = column;
     let extra = details.extra.to_ascii_lowercase();
     let generation = column.is_generated().then(|| Generation {

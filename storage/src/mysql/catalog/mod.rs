@@ -28,7 +28,7 @@ struct Facts {
     bytes: Option<u64>,
     comment: Option<String>,
     /// The next number of its column that numbers itself.
-    next: Option<i64>,
+    next: Option<i128>,
 }
 
 /// Reads the catalog of `database`.
@@ -93,6 +93,16 @@ async fn facts(session: &mut Session, database: &str) -> Result<HashMap<String, 
         next: row.text(4).and_then(|next| next.parse().ok()),
     };
     Ok(rows.iter().map(|row| (row.words(0), facts(row))).collect())
+}
+
+/// What a table's column that numbers itself gives next; `None` if it has none.
+pub(super) async fn next_number(session: &mut Session, database: &str, table: &str) -> Result<Option<i128>> {
+    let sql = format!(
+        "SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+        literal(database),
+        literal(table)
+    );
+    Ok(session.first(OBJECT, &sql).await?.and_then(|row| row.text(0)?.parse().ok()))
 }
 
 /// The columns of a table's primary key; empty if it has none.

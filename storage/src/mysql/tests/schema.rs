@@ -214,9 +214,17 @@ async fn keys_that_the_rows_break_are_refused_and_taken_off_again() {
     }];
     let error = db.mysql.add_indexes(&child).await.expect_err("twice");
     assert!(matches!(&error, Error::Refused { why, .. } if why.contains("\"one\"")), "{error}");
+    assert!(error.to_string().ends_with("; keys that several rows have: 1"), "it has no key to name rows by: {error}");
     child.checks = vec![crate::catalog::Check { name: Some("small".into()), expression: "id < 1".into() }];
     let error = db.mysql.add_checks(&child).await.expect_err("violated");
     assert!(matches!(&error, Error::Refused { why, .. } if why.contains("\"small\"")), "{error}");
+    assert!(error.to_string().ends_with("; rows that break it: 2"), "{error}");
+
+    db.run("CREATE TABLE named (id int PRIMARY KEY, n int); INSERT INTO named VALUES (1, 9), (2, 9), (3, 5)");
+    let mut named = (*db.target("named").await).clone();
+    named.checks = vec![crate::catalog::Check { name: Some("few".into()), expression: "n < 6".into() }];
+    let error = db.mysql.add_checks(&named).await.expect_err("violated").to_string();
+    assert!(error.ends_with("rows that break it: 2, among them id=1; id=2"), "{error}");
 }
 
 #[tokio::test]

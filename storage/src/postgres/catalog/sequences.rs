@@ -41,7 +41,7 @@ pub(super) struct Sequence {
     pub owner: Option<(Oid, String)>,
     pub comment: Option<String>,
     /// What the next draw gives; one beyond the last number if there is none left, `None` if we may not know.
-    pub next: Option<i64>,
+    pub next: Option<i128>,
 }
 
 impl Sequence {
@@ -61,13 +61,13 @@ impl Sequence {
         (self.min, self.max) == bounds && self.cache == 1 && !self.cycles
     }
 
-    fn after(&self, last: i64) -> Option<i64> {
-        let next = last.checked_add(self.increment)?;
-        Some(match self.cycles {
-            true if next > self.max => self.min,
-            true if next < self.min => self.max,
+    fn after(&self, last: i64) -> i128 {
+        let next = i128::from(last) + i128::from(self.increment);
+        match self.cycles {
+            true if next > self.max.into() => self.min.into(),
+            true if next < self.min.into() => self.max.into(),
             _ => next,
-        })
+        }
     }
 }
 
@@ -84,8 +84,8 @@ pub(super) async fn read(client: &Client, schema: &str) -> Result<Vec<Sequence>>
         let sql = some.iter().map(state).collect::<Vec<_>>().join(" UNION ALL ");
         for row in client.query(&sql, &[]).await? {
             let sequence = &mut sequences[row.get::<_, i64>(0) as usize];
-            let last = row.get(1);
-            sequence.next = if row.get(2) { sequence.after(last) } else { Some(last) };
+            let last: i64 = row.get(1);
+            sequence.next = Some(if row.get(2) { sequence.after(last) } else { last.into() });
         }
     }
     Ok(sequences)

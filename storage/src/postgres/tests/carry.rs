@@ -263,7 +263,7 @@ async fn sequences_give_what_they_are_told_to() {
          CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, s serial)",
     )
     .await;
-    let next = |catalog: &Catalog| -> Vec<(String, Option<i64>)> {
+    let next = |catalog: &Catalog| -> Vec<(String, Option<i128>)> {
         catalog.objects.iter().map(|object| (object.name.clone(), object.next)).collect()
     };
     let before = db.postgres.catalog().await.expect("a catalog");
@@ -278,6 +278,10 @@ async fn sequences_give_what_they_are_told_to() {
     db.postgres.set_next(&[number(Some("t"), "id", 42), number(Some("t"), "s", 43)]).await.expect("set");
     db.run("INSERT INTO t DEFAULT VALUES").await;
     assert_eq!(db.number("SELECT id * 1000 + s FROM t").await, 42043);
+    let last = i128::from(i32::MAX) + 1;
+    db.postgres.set_next(&[number(Some("t"), "id", 7), number(Some("t"), "s", last)]).await.expect("never back");
+    assert_eq!(db.number("SELECT nextval(pg_get_serial_sequence('t', 'id'))").await, 43);
+    assert_eq!(db.number("SELECT last_value FROM t_s_seq WHERE is_called").await, i64::from(i32::MAX));
     for wrong in [number(None, "up", 0), number(None, "gone", 1), number(Some("t"), "gone", 1)] {
         let error = db.postgres.set_next(&[wrong]).await.expect_err("refused");
         assert!(matches!(error, Error::Invalid { .. } | Error::Missing { .. }), "{error}");

@@ -318,7 +318,10 @@ async fn checks_are_enforced_row_by_row_or_counted() {
     let checks = vec![Check { name: Some("small".to_owned()), expression: " a < 100 ".to_owned() }];
     let found = TargetTable { checks: checks.clone(), create: false, ..target_of(&fixture.table("found").await) };
     let error = target.add_checks(&found).await.unwrap_err();
-    assert_eq!(error.to_string(), "table \"found\" refused the rows: 1 rows violate check \"small\"");
+    assert_eq!(
+        error.to_string(),
+        "table \"found\" refused the rows: check \"small\" is not true of all rows; rows that break it: 1"
+    );
     let made = TargetTable { name: "made".to_owned(), create: true, ..found };
     target.prepare(JOB, std::slice::from_ref(&made), OnExisting::Fail).await.unwrap();
     target.fence(JOB, 1).await.unwrap();
