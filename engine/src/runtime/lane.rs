@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use sensei_operators::{Committed, Feed, InletSender, Lease, Refusals, Rows, Times};
 use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Error, Snapshot, Split, Target, Write, Writer};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::enumerator::{Grant, Work};
 use crate::failure::{Doing, Failure, Result};
@@ -78,8 +78,8 @@ pub(super) enum Order {
 
 /// Where a lane's rows will go.
 pub(super) enum Destination {
-    /// Into this writer.
-    Writer(Box<dyn Writer>),
+    /// Into this writer, for as long as it is its worker's turn.
+    Writer(Box<dyn Writer>, OwnedSemaphorePermit),
     /// Nowhere: they are there already, and are read back once more.
     Committed(Commit),
     /// Nowhere: the target refused one of them.
@@ -88,14 +88,17 @@ pub(super) enum Destination {
 
 /// Opens the destination of a grant. Called in lease order on each worker: a later lease must not hold the only
 /// writer an earlier one waits for, since its commit waits for the earlier one's rows.
-pub(super) async fn open(context: &LaneContext, grant: &Grant) -> Result<Destination> {
+///
+/// One writer per worker is open at a time, `turn`: rows of writers that are open together lie between each other, and
+/// reading one's back passes by those of all.
+pub(super) async fn open(context: &LaneContext, grant: &Grant, turn: OwnedSemaphorePermit) -> Result<Destination> {
     if let Work::Recheck(recheck) = &grant.work {
         return Ok(Destination::Committed(recheck.checkpoint.commit.clone()));
     }
     let write = context.write(grant);
     let doing = format!("opening table \"{}\" for writing", write.table.name);
     Ok(match context.target.begin(write).await.doing(doing)? {
-        Begin::Writer(writer) => Destination::Writer(writer),
+        Begin::Writer(writer) => Destination::Writer(writer, turn),
         Begin::Committed(commit) => Destination::Committed(commit),
     })
 }
@@ -128,18 +131,18 @@ pub(super) async fn write(
     while let Some(order) = orders.recv().await {
         match order {
             Order::Write(rows) => {
-                if let Destination::Writer(writer) = &mut destination
+                if let Destination::Writer(writer, _) = &mut destination
                     && let Err(error) = timed(&context.times, Booking::TARGET, writer.write(&rows.batch)).await
                 {
                     destination = refused(work, error).doing(doing())?;
                 }
             }
             Order::Commit(rows) => {
-                if matches!(destination, Destination::Writer(_)) && work.refused.count() > 0 {
+                if matches!(destination, Destination::Writer(..)) && work.refused.count() > 0 {
                     settle_rejects(work, events).await?;
                 }
                 let commit = match destination {
-                    Destination::Writer(writer) => {
+                    Destination::Writer(writer, _turn) => {
                         match timed(&context.times, Booking::TARGET, writer.commit(rows)).await {
                             Ok(commit) => Some(commit),
                             Err(error) => refused(work, error).doing(doing()).map(|_| None)?,

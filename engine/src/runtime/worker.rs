@@ -272,14 +272,17 @@ async fn grant_splits(
     events: mpsc::UnboundedSender<Event>,
     granted: mpsc::Sender<Step>,
 ) -> Result<()> {
-    let slots = Arc::new(Semaphore::new(LANES_PER_WORKER));
+    let (slots, turns) = (Arc::new(Semaphore::new(LANES_PER_WORKER)), Arc::new(Semaphore::new(1)));
+    let one_of = async |places: &Arc<Semaphore>| {
+        places.clone().acquire_owned().await.expect("the semaphore is never closed")
+    };
     for lease in 0.. {
-        let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let (slot, turn) = (one_of(&slots).await, one_of(&turns).await);
         let Some(grant) = enumerator.next().await else { break };
         let large = context.large.acquire(grant.split.table).await;
         let refused = known_to_be_refused(&context, &grant, lease, &events).await?;
-        let destination = lane::open(&context, &grant).await?;
-        let inherited = !matches!(destination, lane::Destination::Writer(_));
+        let destination = lane::open(&context, &grant, turn).await?;
+        let inherited = !matches!(destination, lane::Destination::Writer(..));
         let refused = match &grant.work {
             Work::Copy(refused_then) if inherited => refused_then.clone(),
             _ => refused,
