@@ -3,8 +3,9 @@
 /// Splits one worker has open at once: one is copied while the one before is read back.
 pub const LANES_PER_WORKER: usize = 2;
 
-/// Arrow bytes per batch, about. Large enough to spread per-batch costs, small enough for many in flight.
-pub const BATCH_BYTES: usize = 1 << 20;
+/// Arrow bytes per batch, about. Large enough to spread per-batch costs, small enough to stay in a processor's cache from
+/// the decoder to the encoder, and for its arrays to lie in memory that was used before.
+pub const BATCH_BYTES: usize = 256 << 10;
 
 /// Bytes in flight per direction of one lane, at the least, whatever the plan's memory limit says: one batch must fit.
 pub const LANE_BYTES_MIN: usize = 2 << 20;
