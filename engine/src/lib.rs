@@ -29,6 +29,7 @@ mod numbering;
 mod pages;
 mod progress;
 mod random;
+mod recount;
 mod references;
 mod rejects;
 mod report;

@@ -4,6 +4,7 @@
 
 mod cells;
 mod corruption;
+mod counted;
 mod finding;
 mod parquet;
 mod sqlite;
