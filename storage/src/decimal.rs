@@ -309,7 +309,7 @@ mod tests {
             let slow = number.plain(number.fraction_digits());
             let normal = normalize(&text);
             prop_assert_eq!(normal.as_ref(), slow.as_str());
-            prop_assert_eq!(slow == text, normal_part(&text) == Some(text.as_str()));
+            prop_assert!(normal_part(&text).is_none_or(|part| part == slow));
         }
 
         #[test]
