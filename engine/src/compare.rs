@@ -185,6 +185,11 @@ impl Comparison {
         Ok(overview)
     }
 
+    /// Scans that read one side of a table.
+    pub fn pieces(&self, table: u32, side: Side) -> u64 {
+        self.parts.iter().filter(|part| part.table() == table && part.side() == side).count() as u64
+    }
+
     /// The parts of these tables.
     pub fn parts_of(&self, tables: &BTreeSet<u32>) -> Vec<Part> {
         self.parts.iter().filter(|part| tables.contains(&part.table())).cloned().collect()

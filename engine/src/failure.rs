@@ -72,6 +72,20 @@ pub enum Failure {
         /// What the target said.
         error: Error,
     },
+    /// The pieces a table was read in gave another number of rows than it has.
+    #[error("table \"{table}\" of the {side} holds {counted} rows, and reading it in {} gave {read}", crate::report::counted(*.pieces, "piece"))]
+    Miscounted {
+        /// Source or target.
+        side: &'static str,
+        /// The table.
+        table: String,
+        /// Rows counted without ranges.
+        counted: u64,
+        /// Rows all pieces gave.
+        read: u64,
+        /// Ranges it was read by.
+        pieces: u64,
+    },
     /// More rows were rejected than the plan allows.
     #[error("{rejected} rows were rejected, the plan allows {max}")]
     TooManyRejects {
@@ -142,6 +156,7 @@ impl Failure {
                 (_, Kind::Internal) => Exit::Internal,
             },
             Failure::Plan(_) | Failure::Usage { .. } | Failure::ForeignKey { .. } => Exit::Usage,
+            Failure::Miscounted { .. } => Exit::Unavailable,
             Failure::Violated { .. } => Exit::Different,
             Failure::TooManyRejects { .. } => Exit::Rejects,
             Failure::Interrupted => Exit::Interrupted,
@@ -158,6 +173,7 @@ impl Failure {
             Failure::TooManyRejects { .. } => "S304",
             Failure::Violated { .. } => "S305",
             Failure::ForeignKey { .. } => "S306",
+            Failure::Miscounted { .. } => "S404",
             Failure::Interrupted => "S601",
             Failure::Internal { .. } => "S901",
         }
@@ -174,7 +190,9 @@ impl Failure {
                 format!("{} while adding foreign keys to table \"{table}\"", self.code())
             }
             Failure::Usage { .. } | Failure::Plan(_) => self.code().to_owned(),
-            Failure::TooManyRejects { .. } | Failure::Interrupted => format!("{}: {self}", self.code()),
+            Failure::Miscounted { .. } | Failure::TooManyRejects { .. } | Failure::Interrupted => {
+                format!("{}: {self}", self.code())
+            }
         }
     }
 

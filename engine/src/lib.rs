@@ -30,6 +30,7 @@ mod numbering;
 mod pages;
 mod progress;
 mod random;
+mod recount;
 mod references;
 mod rejects;
 mod report;

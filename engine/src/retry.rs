@@ -52,7 +52,7 @@ pub async fn retry(options: &RetryOptions, key: SigningKey) -> Result<(JobReport
     let lines = Rejects::new(&plan.rejects, &outstanding.basis.job).outstanding(&outstanding.basis.history)?;
     let mut wanted = Wanted::of(lines, &lowered)?;
     let inner = open_snapshot(&ends, &plan).await?;
-    let snapshot: Arc<dyn Snapshot> = Arc::new(Chosen { inner, pickers: wanted.pickers(&lowered) });
+    let snapshot: Arc<dyn Snapshot> = Arc::new(Chosen::new(inner, wanted.pickers(&lowered), &lowered));
     wanted.keep_present(snapshot.as_ref(), &lowered).await?;
     if wanted.count() == 0 {
         return nothing_to_try(&outstanding, &wanted);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use sensei_operators::{Side, Times};
-use sensei_planner::{Plan, RelationPlan};
+use sensei_planner::{Plan, RelationPlan, TablePlan};
 use sensei_storage::evidence::{SigningKey, StructuralFacts};
 use sensei_storage::journal::Operation;
 use sensei_storage::{OnExisting, Verdict, VerifyMode};
@@ -22,6 +22,7 @@ use crate::localise::{Depth, Located};
 use crate::lower::lower;
 use crate::progress::Progress;
 use crate::random;
+use crate::recount::{Reading, recount};
 use crate::references::{self, Checked, Read, References};
 use crate::report::{JobReport, RelationReport, Spent, TableReport, counted};
 use crate::state::{Found, State};
@@ -203,7 +204,30 @@ impl Prepared {
         comparison.parts = self.parts(&comparison).await?;
         let mut progress = Progress::new("comparing", &self.expected_rows(), quiet);
         let overview = comparison.overview(&mut progress).await?;
+        drop(progress);
+        for side in [Side::Expected, Side::Actual] {
+            self.recount(side, &overview, &comparison).await?;
+        }
         Ok((overview, comparison))
+    }
+
+    /// Ranges that miss rows on both sides alike would make the sides look equal.
+    async fn recount(&self, side: Side, overview: &Overview, comparison: &Comparison) -> Result<()> {
+        let of = |counts: &BTreeMap<u32, u64>, table| counts.get(&table).copied().unwrap_or(0);
+        let reading = |(index, planned): (usize, &TablePlan)| {
+            let index = index as u32;
+            let tally = overview.tallies.get(&(index, side)).map_or(0, |tally| tally.rows + tally.filtered);
+            let (table, apart) = match side {
+                Side::Expected => (&planned.source, of(&overview.rejected_rows, index)),
+                Side::Actual => (&planned.target.name, of(&overview.unreadable, index)),
+            };
+            Reading { table: table.clone(), pieces: comparison.pieces(index, side), rows: tally + apart }
+        };
+        let readings: Vec<_> = self.plan.tables.iter().enumerate().map(reading).collect();
+        match side {
+            Side::Expected => recount(comparison.source.as_ref(), "source", &readings, comparison.quiet).await,
+            Side::Actual => recount(comparison.target.as_ref(), "target", &readings, comparison.quiet).await,
+        }
     }
 
     /// Both sides are scanned, so each table's rows pass twice.

@@ -21,6 +21,7 @@ use crate::interrupt;
 use crate::job::Job;
 use crate::limits::INDEXES_WHILE_COPYING_MAX;
 use crate::numbering;
+use crate::recount;
 use crate::references::{self, Checked};
 use crate::schema::{self, Indexer};
 
@@ -84,6 +85,7 @@ impl<'a> Walk<'a> {
     async fn wave(&mut self, stages: &[Stage]) -> Result<()> {
         if stages.iter().any(|stage| matches!(stage, Stage::Snapshot { .. })) {
             self.copy().await?;
+            unless_interrupted(recount::source(self.job, &self.walked.copied)).await?;
         }
         let of_index = |stage: &Stage| match stage {
             Stage::Index { table } => Some(*table),

@@ -52,6 +52,15 @@ pub trait Snapshot: Send + Sync {
     /// Streams the rows of one range. Waits for a free reader if all are busy.
     async fn scan(&self, scan: Scan) -> Result<Batches>;
 
+    /// Rows of `table`, as stored, counted without the ranges that pieces are read by: by a walk over where the rows
+    /// themselves lie. A damaged index or tree, or a wrong cut, makes ranges miss rows or give them twice, and no error
+    /// says so. Takes a scan. `None` where no range can be mistaken: pieces are cut from a whole file, at places found by
+    /// reading it through or stated by it, and read by offset.
+    ///
+    /// # Errors
+    /// `Missing` if there is no such table; whatever keeps it from being read.
+    async fn count(&self, table: &str) -> Result<Option<u64>>;
+
     /// Disjoint ranges from all over `table`, its last rows among them, that together hold `rows` rows or more, or nearly
     /// so. Found without reading the table; at most [`crate::SAMPLE_PLACES_MAX`]. The whole table where it is no larger
     /// or can only be read from its start.

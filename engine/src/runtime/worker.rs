@@ -273,9 +273,8 @@ async fn grant_splits(
     granted: mpsc::Sender<Step>,
 ) -> Result<()> {
     let (slots, turns) = (Arc::new(Semaphore::new(LANES_PER_WORKER)), Arc::new(Semaphore::new(1)));
-    let one_of = async |places: &Arc<Semaphore>| {
-        places.clone().acquire_owned().await.expect("the semaphore is never closed")
-    };
+    let one_of =
+        async |places: &Arc<Semaphore>| places.clone().acquire_owned().await.expect("the semaphore is never closed");
     for lease in 0.. {
         let (slot, turn) = (one_of(&slots).await, one_of(&turns).await);
         let Some(grant) = enumerator.next().await else { break };

@@ -16,7 +16,7 @@ use super::relation::Relation;
 use super::scan::{by_index, cell_text};
 use super::sql::{condition, identifiers, literal};
 use crate::catalog::Field;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::split::{Piece, Range, SAMPLE_PLACES_MAX, Sizing};
 use crate::types::LogicalType;
 
@@ -59,6 +59,15 @@ pub(super) async fn cut(session: &mut Session, relation: &Relation, sizing: Sizi
     let share = |total: u64| total / ranges.len() as u64;
     let (rows_estimate, bytes_estimate) = (share(size.rows), share(size.bytes));
     Ok(ranges.into_iter().map(|range| Piece { range, rows_estimate, bytes_estimate }).collect())
+}
+
+/// Rows exactly, by a walk over the clustered index, which holds the rows: without the hint the server takes its smallest
+/// index. MySQL manual, "Index Hints".
+pub(super) async fn count(session: &mut Session, relation: &Relation) -> Result<u64> {
+    let sql = format!("SELECT COUNT(*) FROM {} USE INDEX ()", relation.clause());
+    let row = session.first(&relation.label(), &sql).await?;
+    let rows = row.and_then(|row| row.number(0));
+    rows.ok_or_else(|| Error::internal(relation.label(), "the server did not tell how many rows it has"))
 }
 
 async fn measure(session: &mut Session, relation: &Relation) -> Result<Size> {

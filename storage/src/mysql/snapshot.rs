@@ -152,6 +152,13 @@ impl Snapshot for MysqlSnapshot {
         pieces
     }
 
+    async fn count(&self, table: &str) -> Result<Option<u64>> {
+        let Held { mut session, relation, _turn } = self.held(table).await?;
+        let rows = pieces::count(&mut session, &relation).await;
+        self.readers.give_back(session, false);
+        rows.map(Some)
+    }
+
     async fn sample(&self, table: &Table, rows: u64) -> Result<Vec<Range>> {
         let Held { mut session, relation, _turn } = self.held(&table.name).await?;
         let ranges = pieces::sample(&mut session, &relation, rows).await;

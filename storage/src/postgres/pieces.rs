@@ -36,6 +36,11 @@ const COMPARABLE: &str = "\
     FROM pg_catalog.pg_index i, unnest(i.indclass::oid[]) AS used(class) \
     JOIN pg_catalog.pg_opclass c ON c.oid = used.class WHERE i.indrelid = $1 AND i.indisprimary";
 
+const HEAP_ONLY: &str = "\
+    SAVEPOINT counting; SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off; \
+    SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off";
+const AS_BEFORE: &str = "ROLLBACK TO SAVEPOINT counting; RELEASE SAVEPOINT counting";
+
 struct Size {
     blocks: u64,
     bytes: u64,
@@ -93,6 +98,16 @@ pub(super) async fn integer_bounds(session: &Session, relation: &Relation, colum
     let sql = format!("SELECT min({column})::int8, max({column})::int8 FROM {rows}");
     let bounds = session.query_one(&sql, &[]).await.map_err(|error| session.failure(&relation.label(), error))?;
     Ok(bounds.get::<_, Option<i64>>(0).zip(bounds.get(1)))
+}
+
+/// Rows exactly, by a scan of the heap, for which indexes are out of bounds. The session is in a transaction, whose
+/// settings are afterwards what they were.
+pub(super) async fn count(session: &Session, relation: &Relation) -> Result<u64> {
+    session.run(&relation.label(), HEAP_ONLY).await?;
+    let sql = format!("SELECT pg_catalog.count(*) FROM {}", relation.rows_clause());
+    let rows = session.query_one(&sql, &[]).await.map_err(|error| session.failure(&relation.label(), error))?;
+    session.run(&relation.label(), AS_BEFORE).await?;
+    Ok(rows.get::<_, i64>(0).unsigned_abs())
 }
 
 async fn measure(session: &Session, relation: &Relation) -> Result<Size> {

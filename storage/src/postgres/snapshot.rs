@@ -100,6 +100,16 @@ impl Snapshot for PostgresSnapshot {
         Ok(pieces)
     }
 
+    async fn count(&self, table: &str) -> Result<Option<u64>> {
+        let turn = self.readers.acquire().await.map_err(|error| Error::internal("snapshot readers", error))?;
+        let session = self.reader().await?;
+        let relation = self.relation(&session, table).await?;
+        let rows = pieces::count(&session, &relation).await?;
+        session.park(self.readers_idle.tag);
+        drop(turn);
+        Ok(Some(rows))
+    }
+
     async fn sample(&self, table: &Table, rows: u64) -> Result<Vec<Range>> {
         let session = self.reader().await?;
         let relation = self.relation(&session, &table.name).await?;

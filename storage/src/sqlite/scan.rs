@@ -112,7 +112,9 @@ impl<'a> Query<'a> {
             }
         };
         let columns = if selected.is_empty() { "1".to_owned() } else { selected.join(", ") };
-        Ok(Query { sql: format!("SELECT {columns} FROM main.{} AS t WHERE {condition}", quoted(&scan.table)), runs })
+        // An index with all the columns may be smaller than the table, and damaged without it.
+        let from = format!("main.{} AS t NOT INDEXED", quoted(&scan.table));
+        Ok(Query { sql: format!("SELECT {columns} FROM {from} WHERE {condition}"), runs })
     }
 
     /// Runs to the end (`true`) or until nobody wants more (`false`).

@@ -34,6 +34,14 @@ pub(super) fn count(connection: &Connection, table: &str) -> SqlResult<u64> {
     Ok(rows.unsigned_abs())
 }
 
+/// Rows exactly, by one pass over every page of the table's own tree, from its first leaf to its last: no search by rowid
+/// or key takes part, and no index.
+pub(super) fn count_leaves(connection: &Connection, table: &str) -> SqlResult<u64> {
+    let sql = format!("SELECT count(*) FROM main.{} NOT INDEXED", quoted(table));
+    let rows: i64 = connection.query_row(&sql, (), |row| row.get(0))?;
+    Ok(rows.unsigned_abs())
+}
+
 /// Mean encoded bytes of a row, from rows at evenly spaced rowids, or the first ones where there are none.
 pub(super) fn sampled_row_bytes(connection: &Connection, table: &str) -> SqlResult<u64> {
     let mut columns = connection.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden <> 1")?;

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::connect::{Access, File, journal_mode};
 use super::error::classify;
 use super::scan::{self, Rows};
-use super::{blocking, longest, pieces};
+use super::{blocking, longest, pieces, sizes};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::source::{Batches, Longest, Scan, Snapshot};
@@ -140,6 +140,16 @@ impl Snapshot for SqliteSnapshot {
             Ok(Some(pieces)) => Ok(pieces),
             Ok(None) => Err(Error::Missing { what }),
             Err(error) => Err(classify(what, error)),
+        })
+        .await
+    }
+
+    async fn count(&self, table: &str) -> Result<Option<u64>> {
+        let reader = self.readers.take().await?;
+        let table = table.to_owned();
+        blocking(move || {
+            let rows = sizes::count_leaves(reader.connection()?, &table);
+            rows.map(Some).map_err(|error| classify(format!("table \"{table}\""), error))
         })
         .await
     }

@@ -4,6 +4,7 @@
 
 mod cells;
 mod corruption;
+mod counted;
 mod parquet;
 mod sqlite;
 mod trigger;

@@ -25,6 +25,7 @@ async fn check(db: &Database, table: &str) -> Vec<Range> {
     }
     assert_eq!(seen.len() as i64, db.number(&format!("SELECT count(*) FROM `{}`", table.name)).await);
     assert!(seen.values().all(|count| *count == 1), "a row came twice");
+    assert_eq!(snapshot.count(&table.name).await.expect("a count"), Some(seen.len() as u64));
     let even = seen.len() / pieces.len();
     assert!(largest < 5 * even.max(50), "{}: {largest} of {} rows in one of {}", table.name, seen.len(), pieces.len());
     pieces.into_iter().map(|piece| piece.range).collect()

@@ -21,6 +21,7 @@ async fn check(db: &Database, table: &str) -> Vec<Range> {
     }
     assert_eq!(seen.len() as i64, db.number(&format!("SELECT count(*) FROM \"{}\"", table.name)).await);
     assert!(seen.values().all(|count| *count == 1), "a row came twice");
+    assert_eq!(snapshot.count(&table.name).await.expect("a count"), Some(seen.len() as u64));
     pieces.into_iter().map(|piece| piece.range).collect()
 }
 
@@ -87,6 +88,7 @@ async fn tables_without_a_key_and_partitioned_ones_are_covered() {
         rows += row_count(&read(snapshot.as_ref(), scan(&table, piece.range)).await);
     }
     assert_eq!(rows as i64, db.number("SELECT count(*) FROM ONLY heap").await, "heirs are listed for themselves");
+    assert_eq!(snapshot.count("heap").await.expect("a count"), Some(rows as u64), "likewise");
     assert!(by_keys(&check(&db, "parts").await));
     assert_eq!(check(&db, "loose").await, [Range::Whole]);
     assert_eq!(check(&db, "tiny").await, [Range::Whole]);

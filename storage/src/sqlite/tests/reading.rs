@@ -154,6 +154,7 @@ async fn check_pieces(sql: &str, expected: i64) {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len() as i64, expected, "every row once");
+    assert_eq!(snapshot.count("t").await.unwrap(), Some(expected as u64));
 }
 
 const SERIES: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)";
@@ -217,6 +218,25 @@ async fn looking_makes_no_file() {
 async fn pieces_cover_composite_keys() {
     let table = "CREATE TABLE t(a TEXT, b INTEGER, c REAL, PRIMARY KEY(a, b, c)) WITHOUT ROWID;";
     check_pieces(&format!("{table} {SERIES} INSERT INTO t SELECT 'k' || (i % 3), i, i / 7.0 FROM n"), 3000).await;
+}
+
+#[tokio::test]
+async fn a_damaged_index_takes_no_part_in_reading_and_counting() {
+    let fixture = Fixture::new(&format!(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, w TEXT); CREATE INDEX of_t ON t(v);
+         CREATE TABLE e(v TEXT); CREATE INDEX of_e ON e(v); {SERIES} INSERT INTO t SELECT i, i, 'wide' FROM n;
+         PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'of_e') WHERE name = 'of_t'"
+    ));
+    assert_eq!(fixture.query::<i64>("SELECT count(*) FROM t"), 0, "the index is empty");
+    let mut scan = scan(&fixture.table("t").await, Range::Whole);
+    scan.fields.retain(|field| field.name != "w");
+    let snapshot = fixture.open(Access::Read).snapshot(1).await.unwrap();
+    assert_eq!(snapshot.count("t").await.unwrap(), Some(3000));
+    assert_eq!(
+        collect(snapshot.scan(scan).await.unwrap()).await.iter().map(|batch| batch.rows.num_rows()).sum::<usize>(),
+        3000
+    );
 }
 
 #[tokio::test]
