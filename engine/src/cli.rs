@@ -178,9 +178,9 @@ pub struct CheckArgs {
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// URL of the source: sqlite:, postgresql:, csv: or parquet:
+    /// URL of the source: sqlite:, postgresql:, mysql:, csv: or parquet:
     pub source: String,
-    /// URL of the target: sqlite:, postgresql: or parquet:
+    /// URL of the target: sqlite:, postgresql:, mysql: or parquet:
     pub target: String,
     /// Write here instead of stdout; a file that exists is not overwritten
     #[arg(short, long, value_name = "FILE")]

@@ -94,6 +94,17 @@ impl Ends {
         resolve(&self.file, &self.source_catalog, &target, &dialect, &Typer).map_err(Failure::Plan)
     }
 
+    /// Resolves the plan for a new job in place of one that was begun with `before` and did not end well: what that one
+    /// created is still to be completed, so it is not taken for somebody's own tables.
+    ///
+    /// # Errors
+    /// As of [`Ends::resolve`].
+    pub fn resolve_anew(&self, before: Option<&Plan>) -> Result<Plan> {
+        let plan = self.resolve(before)?;
+        let elsewhere = before.is_some_and(|before| before.target != plan.target);
+        if elsewhere { self.resolve(None) } else { Ok(plan) }
+    }
+
     /// The stages of a resolved plan, sized by the source's catalog.
     pub fn stages(&self, plan: &Plan) -> StageGraph {
         StageGraph::new(plan, &self.source_catalog)

@@ -87,18 +87,24 @@ pub async fn run(options: &RunOptions, key: SigningKey) -> Result<JobReport> {
             prepared.resume(&job).await?.complete(watch).await
         }
         Found::Nothing => {
-            let prepared = prepare_new(ends, state, key, options.quiet).await?;
+            let prepared = prepare_new(ends, state, key, None, options.quiet).await?;
             prepared.begin(None).await?.complete(watch).await
         }
         Found::Finished(history, earlier) | Found::Unfinished(history, earlier) => {
-            let prepared = prepare_new(ends, state, key, options.quiet).await?;
+            let prepared = prepare_new(ends, state, key, Some(&history), options.quiet).await?;
             prepared.begin(Some((*history, earlier))).await?.complete(watch).await
         }
     }
 }
 
-async fn prepare_new(ends: Ends, state: State, key: SigningKey, quiet: bool) -> Result<Preparation> {
-    let plan = ends.resolve(None)?;
+async fn prepare_new(
+    ends: Ends,
+    state: State,
+    key: SigningKey,
+    earlier: Option<&History>,
+    quiet: bool,
+) -> Result<Preparation> {
+    let plan = ends.resolve_anew(left_undone(earlier)?.as_ref())?;
     refuse_occupied(&ends, &plan).await?;
     prepare(ends, state, key, plan, quiet).await
 }
@@ -120,6 +126,13 @@ async fn abandon(ends: &Ends, (history, job): &(History, String)) -> Result<()> 
 pub(crate) fn journaled_plan(history: &History) -> Result<Plan> {
     serde_json::from_slice(&history.opening.plan_json)
         .map_err(|error| Failure::internal("reading the journal's plan", error))
+}
+
+/// The plan of a job that did not end `equivalent`, so that it may have left tables without their keys and indexes.
+pub(crate) fn left_undone(earlier: Option<&History>) -> Result<Option<Plan>> {
+    let is_undone =
+        |history: &&History| history.finish.as_ref().is_none_or(|finish| finish.verdict != Verdict::Equivalent);
+    earlier.filter(is_undone).map(journaled_plan).transpose()
 }
 
 /// Refuses to go on with a job whose plan, source tables or target types are not what they were.

@@ -34,6 +34,12 @@ impl ServerUrl {
             .ok_or_else(|| format!("it does not begin with {}://", schemes[0]))?;
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+        if database.contains('@') {
+            // It may be the end of a password, so nothing of it may be taken for a host or a database.
+            return Err("an @ comes after the first /; a password with / ? # % or @ in it must be percent-encoded, or stand in \
+                 a variable, which may hold it as it is"
+                .to_owned());
+        }
         let (login, place) = authority.rsplit_once('@').unwrap_or(("", authority));
         let (user, password) = login.split_once(':').map_or((login, None), |(user, password)| (user, Some(password)));
         let (host, port) = match place.rsplit_once(':') {

@@ -296,6 +296,7 @@ fn keys_are_there_after_a_stop_and_after_a_fresh_start() {
         sensei.sqlite(
             "src.db",
             "CREATE TABLE a(id INTEGER PRIMARY KEY); CREATE TABLE b(a INTEGER REFERENCES a(id), n INTEGER, PRIMARY KEY(a, n));
+             CREATE UNIQUE INDEX b_n ON b(n);
              INSERT INTO a VALUES (1); INSERT INTO b VALUES (1, 1), (1, 'none')",
         );
         let with = |max: u32| {
@@ -310,6 +311,8 @@ fn keys_are_there_after_a_stop_and_after_a_fresh_start() {
         let keys = "SELECT conrelid::regclass, contype FROM pg_constraint
                     WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f') ORDER BY 1, 2";
         assert_eq!(server.psql(database, keys), "a|p\nb|f\nb|p", "{database}");
+        let unique = "SELECT indisunique FROM pg_index WHERE indexrelid = 'b_n'::regclass";
+        assert_eq!(server.psql(database, unique), "t", "{database}: what the first job created is completed");
         let left = "SELECT count(*) FROM pg_namespace WHERE nspname = 'sensei'";
         assert_eq!(server.psql(database, left), "0", "{database}: no progress tables are left");
     }

@@ -7,7 +7,7 @@ use sensei_storage::journal::{self, History};
 use crate::assessment::model::{JobStanding, JobState};
 use crate::context::{Ends, existing_state};
 use crate::failure::{Doing, Failure, Result};
-use crate::job::same_plan;
+use crate::job::{left_undone, same_plan};
 
 /// The plan as a run would take it up.
 pub struct Outlook {
@@ -25,7 +25,7 @@ pub struct Outlook {
 /// If the state cannot be read, or was altered.
 pub async fn outlook(ends: &Ends) -> Result<Outlook> {
     let Some((job, history)) = newest(ends).await? else {
-        return Ok(Outlook { plan: anew(ends)?, job: None, history: None });
+        return Ok(Outlook { plan: anew(ends, None)?, job: None, history: None });
     };
     let same = same_plan(ends, &history, &job);
     let finished = history.certificate_sha256.is_some();
@@ -42,12 +42,12 @@ pub async fn outlook(ends: &Ends) -> Result<Outlook> {
     };
     Ok(match same {
         Ok(plan) if !finished => Outlook { plan: Ok(plan), job: Some(standing), history: Some(history) },
-        _ => Outlook { plan: anew(ends)?, job: Some(standing), history: None },
+        _ => Outlook { plan: anew(ends, Some(&history))?, job: Some(standing), history: None },
     })
 }
 
-fn anew(ends: &Ends) -> Result<std::result::Result<Plan, Vec<Problem>>> {
-    match ends.resolve(None) {
+fn anew(ends: &Ends, earlier: Option<&History>) -> Result<std::result::Result<Plan, Vec<Problem>>> {
+    match ends.resolve_anew(left_undone(earlier)?.as_ref()) {
         Ok(plan) => Ok(Ok(plan)),
         Err(Failure::Plan(problems)) => Ok(Err(problems)),
         Err(other) => Err(other),

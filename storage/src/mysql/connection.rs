@@ -33,7 +33,7 @@ fn settings(server: &Server) -> String {
     let mut settings = format!(
         "SET NAMES utf8mb4, time_zone = '+00:00', lc_messages = 'en_US', autocommit = 1, \
          sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION', \
-         sql_notes = 1, sql_select_limit = 18446744073709551615, sql_big_selects = 1, sql_safe_updates = 0, \
+         sql_notes = 1, max_error_count = 65535, sql_select_limit = 18446744073709551615, sql_big_selects = 1, sql_safe_updates = 0, \
          sql_auto_is_null = 0, completion_type = 0, foreign_key_checks = 1, unique_checks = 1, \
          group_concat_max_len = 4294967295, innodb_lock_wait_timeout = {ROW_LOCK_WAIT_SECONDS}, \
          lock_wait_timeout = {TABLE_LOCK_WAIT_SECONDS}, net_read_timeout = {STREAM_SECONDS}, \

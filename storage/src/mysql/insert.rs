@@ -13,7 +13,7 @@ use super::rowmark::MARK;
 use super::sql::identifiers;
 use arrow_array::RecordBatch;
 
-use crate::catalog::TargetTable;
+use crate::catalog::{Field, TargetTable};
 use crate::error::{Error, Result};
 
 /// Parameters of one statement at most: the protocol counts them with 16 bits.
@@ -24,6 +24,9 @@ const ROWS_MAX: usize = 512;
 const BYTES_MAX: usize = 1 << 20;
 /// Of a packet, the part that rows may take: the rest is for the statement itself.
 const PACKET_SHARE: usize = 2;
+
+/// "Data truncated for column": a note where digits after the point were rounded.
+const ROUNDED: &str = "1265";
 
 /// Rows on their way into one table.
 ///
@@ -37,6 +40,8 @@ pub(super) struct Insert {
     tuple: String,
     /// Parameters of one row.
     width: usize,
+    /// Columns that the server computes.
+    computed: Vec<String>,
     rows_max: usize,
     bytes_max: usize,
     packet_bytes_max: usize,
@@ -63,12 +68,15 @@ impl Insert {
         let tuple = format!("({})", vec!["?"; width].join(", "));
         let fitting = (PARAMETERS_MAX / width.max(1)).clamp(1, ROWS_MAX);
         let packet_bytes_max = session.server.packet_bytes_max;
+        let is_computed = |field: &&Field| field.traits.generation.is_some();
+        let computed = planned.fields.iter().filter(is_computed).map(|field| field.name.clone()).collect();
         Ok(Insert {
             encoder,
             label: relation.label(),
             head,
             tuple,
             width,
+            computed,
             rows_max: power_below(fitting),
             bytes_max: BYTES_MAX.min(packet_bytes_max / PACKET_SHARE),
             packet_bytes_max,
@@ -138,15 +146,35 @@ impl Insert {
     async fn check(&self, session: &mut Session, count: u64) -> Result<()> {
         let (affected, warnings) = (session.conn().affected_rows(), session.conn().get_warnings());
         if warnings > 0 {
-            let row = session.first(&self.label, "SHOW WARNINGS LIMIT 1").await?;
-            let told = |index| row.as_ref().map(|row: &Row| row.words(index)).unwrap_or_default();
-            return Err(would_change(&self.label, &told(1), &told(2)));
+            self.look_at_warnings(session, warnings).await?;
         }
         if affected != count {
             let why = format!("it took {affected} of {count} rows");
             return Err(Error::RefusedRow { what: self.label.clone(), column: None, why });
         }
         Ok(())
+    }
+}
+
+impl Insert {
+    /// Refuses rows that were changed. Notes on columns that the server computes are no change of a row: it rounds there what
+    /// it computed, as the source did.
+    async fn look_at_warnings(&self, session: &mut Session, count: u16) -> Result<()> {
+        let told: Vec<Row> =
+            session.conn().query("SHOW WARNINGS").await.map_err(|error| session.failure(&self.label, error))?;
+        let is_computed = |row: &&Row| {
+            let (level, code, text) = (row.words(0), row.words(1), row.words(2));
+            let names_it = |name: &String| text.contains(&format!("'{name}'"));
+            level == "Note" && code == ROUNDED && self.computed.iter().any(names_it)
+        };
+        let change = told.iter().find(|row| !is_computed(row));
+        match change {
+            None if told.len() == usize::from(count) => Ok(()),
+            change => {
+                let words = |index| change.map(|row| row.words(index)).unwrap_or_default();
+                Err(would_change(&self.label, &words(1), &words(2)))
+            }
+        }
     }
 }
 

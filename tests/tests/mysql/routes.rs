@@ -276,3 +276,18 @@ fn through_sqlite_and_back() {
 fn through_parquet_and_back() {
     there_and_back("by_parquet", "parquet:between");
 }
+
+#[test]
+fn a_computed_column_may_be_rounded_by_the_server() {
+    let (from, to) = (mysql::Server::shared(), mysql::Server::shared());
+    for name in ["rounded", "rounded_copy"] {
+        from.create_database(name);
+    }
+    from.load(
+        "rounded",
+        "CREATE TABLE t (id int PRIMARY KEY, total decimal(10,2), net decimal(10,2) AS (total * 0.8) STORED);
+         INSERT INTO t (id, total) SELECT seq, seq + 0.99 FROM seq_1_to_2000;",
+    );
+    assert_eq!(moved(&folder(&from.url("rounded"), &to.url("rounded_copy"), "")), 2000);
+    same(from, to, ["rounded", "rounded_copy"]);
+}
