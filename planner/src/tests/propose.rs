@@ -71,7 +71,7 @@ fn hostile() -> impl Strategy<Value = Catalog> {
 
 proptest! {
     #[test]
-    fn always_reads_back(source in hostile(), user in name(), password in "[^@/?#:]{1,8}") {
+    fn always_reads_back(source in hostile(), user in name(), password in "[A-Za-z0-9._~-]{1,8}") {
         let url = format!("postgresql://u:{password}@host/{}", user.replace(['@', '?', '#', '&', '=', ' ', '/'], "_"));
         let text = propose("sqlite:x.db", &url, &source, &nothing(Postgresql));
         let set = |name: &str| if name == "SENSEI_TARGET_PASSWORD" { Some(password.clone()) } else { lookup(name) };
