@@ -1,6 +1,6 @@
 //! Repeatable randomness: every test that uses it prints its seed, and `SENSEI_SEED` runs it again with the same one.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, RandomState};
 use std::time::Duration;
 
 /// A sequence of numbers that its seed alone decides (SplitMix64).
@@ -10,15 +10,17 @@ pub struct Random {
 }
 
 impl Random {
-    /// Starts from `$SENSEI_SEED`, or from a seed of this process's own; prints it, so that a failure shows it.
+    /// Starts from `$SENSEI_SEED`, from a seed of this process's own if that is `random`, or else from the test's own seed, the
+    /// same in every run: what is landed must not depend on luck. Prints it, so that a failure shows it.
     ///
     /// # Panics
-    /// If `SENSEI_SEED` is no number.
+    /// If `SENSEI_SEED` is neither a number nor `random`.
     #[expect(clippy::print_stderr, reason = "a failure must show its seed")]
     pub fn announced(test: &str) -> Random {
         let seed = match std::env::var("SENSEI_SEED") {
+            Ok(seed) if seed == "random" => RandomState::new().hash_one(test),
             Ok(seed) => seed.parse().unwrap_or_else(|error| panic!("SENSEI_SEED {seed:?}: {error}")),
-            Err(_) => RandomState::new().hash_one(test),
+            Err(_) => BuildHasherDefault::<DefaultHasher>::default().hash_one(test),
         };
         eprintln!("{test}: SENSEI_SEED={seed}");
         Random::of(seed)

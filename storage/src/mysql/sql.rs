@@ -1,5 +1,7 @@
 //! Quoting for SQL text that cannot take parameters, and conditions over ranges of keys. Knows nothing of sessions.
 
+use std::borrow::Cow;
+
 use super::relation::{NativeColumn, Relation};
 use crate::error::{Error, Result};
 use crate::split::Range;
@@ -85,9 +87,9 @@ fn value(column: &NativeColumn, table: &str, text: &str) -> Result<String> {
         Some(LogicalType::Bytes) => {
             text.strip_prefix("\\x").filter(|digits| is_hex(digits)).map(|hex| format!("X'{hex}'"))
         }
-        Some(LogicalType::Date) => Some(format!("DATE{}", literal(text))),
+        Some(LogicalType::Date) => Some(format!("DATE{}", literal(&with_year_zero(text)))),
         Some(LogicalType::Time) => Some(format!("TIME{}", literal(text))),
-        Some(LogicalType::Timestamp) => Some(format!("TIMESTAMP{}", literal(text))),
+        Some(LogicalType::Timestamp) => Some(format!("TIMESTAMP{}", literal(&with_year_zero(text)))),
         // Every session is in UTC.
         Some(LogicalType::TimestampTz) => text.strip_suffix("+00").map(|text| format!("TIMESTAMP{}", literal(text))),
         Some(LogicalType::Text { .. } | LogicalType::Uuid | LogicalType::Opaque { .. }) => {
@@ -99,6 +101,14 @@ fn value(column: &NativeColumn, table: &str, text: &str) -> Result<String> {
         what: format!("a key of column \"{}\" of table \"{table}\"", column.name),
         why: format!("it is no value of the type {}", column.native),
     })
+}
+
+/// MySQL's first year is 0, which canonical text calls 1 BC.
+fn with_year_zero(text: &str) -> Cow<'_, str> {
+    match text.strip_prefix("0001").and_then(|rest| rest.strip_suffix(" BC")) {
+        Some(rest) => Cow::Owned(format!("0000{rest}")),
+        None => Cow::Borrowed(text),
+    }
 }
 
 fn is_plain_number(text: &str) -> bool {
