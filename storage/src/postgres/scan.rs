@@ -63,7 +63,8 @@ impl Query {
             .collect::<Result<_>>()?;
         let all = || scan.fields.iter().chain(&hidden);
         let mut columns = all().map(|field| relation.expression(field)).collect::<Result<Vec<_>>>()?;
-        let address = scan.locator.then(|| if relation.partitioned { Address::Text } else { Address::Tuple });
+        let form = if relation.partitioned { Address::Text } else { Address::Tuple };
+        let address = scan.locator.then_some(form);
         columns.extend(address.map(|address| match address {
             Address::Text => relation.locator().to_owned(),
             Address::Tuple => "ctid".to_owned(),
