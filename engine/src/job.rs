@@ -116,10 +116,10 @@ async fn prepare(ends: Ends, state: State, key: SigningKey, plan: Plan, quiet: b
 
 /// Sees to it that no process of an abandoned job, wherever it runs, writes to the target any more.
 async fn abandon(ends: &Ends, (history, job): &(History, String)) -> Result<()> {
-    let job = &history.opening.name_in_target(job);
     let doing = format!("ending the abandoned job {job}");
-    ends.target.fence(job, GENERATION_LAST).await.doing(doing.clone())?;
-    ends.target.finish(job, &[]).await.doing(doing)
+    let name = history.opening.name_in_target(job);
+    ends.target.fence(&name, GENERATION_LAST).await.doing(doing.clone())?;
+    ends.target.finish(&name, &[]).await.doing(doing)
 }
 
 /// The plan a journal was begun with.
@@ -151,59 +151,49 @@ pub(crate) fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Pla
 impl Preparation {
     /// Begins a new job in place of `earlier`, which is given up only once nothing stands in the new one's way.
     pub async fn begin(self, earlier: Option<(History, String)>) -> Result<Job> {
-        let Preparation { ends, state, key, plan, snapshot, scope, quiet } = self;
         let digest_key = random::key()?;
-        let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
-        let large_bytes = Arc::new(large::measure(&plan, snapshot.as_ref()).await?);
+        let measured = self.measure(digest_key).await?;
         let opening = journal::Opening {
-            plan_name: plan.name.clone(),
-            plan_sha256: identity(&plan),
-            plan_json: plan.canonical_json().into_bytes(),
+            plan_name: self.plan.name.clone(),
+            plan_sha256: identity(&self.plan),
+            plan_json: self.plan.canonical_json().into_bytes(),
             digest_key: hex::encode(digest_key),
-            splits: cut(&ends, &plan, snapshot.as_ref()).await?,
+            splits: cut(&self.ends, &self.plan, self.snapshot.as_ref()).await?,
             engine_version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: now_text(),
         };
         if let Some(earlier) = &earlier {
-            abandon(&ends, earlier).await?;
+            abandon(&self.ends, earlier).await?;
         }
         let operation = if earlier.is_some() { Operation::Fresh } else { Operation::RunStarted };
-        let (journal, history) = state.begin(&plan.name, &key, opening).await?;
+        let (journal, history) = self.state.begin(&self.plan.name, &self.key, opening).await?;
         let name = journal.job().to_owned();
-        state.audit(&key, &name, operation).await?;
-        let (generation, times) = (0, Arc::new(Times::new(clock::nanoseconds)));
-        Job {
-            ends,
-            plan,
-            name,
-            state,
-            key,
-            journal,
-            history,
-            tables,
-            snapshot,
-            generation,
-            times,
-            scope,
-            large_bytes,
-            quiet,
-        }
-        .open_generation()
-        .await
+        self.state.audit(&self.key, &name, operation).await?;
+        self.open(name, measured, journal, history).await
     }
 
     /// Takes up `job`, which was begun with the same plan.
     pub async fn resume(self, job: &str) -> Result<Job> {
-        let Preparation { ends, state, key, plan, snapshot, scope, quiet } = self;
-        let (journal, history) = state.reopen(job, &key).await?;
+        let (journal, history) = self.state.reopen(job, &self.key).await?;
         let mut digest_key = [0; 32];
         hex::decode_to_slice(&history.opening.digest_key, &mut digest_key)
             .map_err(|error| Failure::internal("reading the journal's digest key", error))?;
-        let tables = Arc::new(lower(&plan, &ends.file.mask_keys(), digest_key)?);
-        same_files(&plan, snapshot.as_ref(), &history)?;
-        let large_bytes = Arc::new(large::measure(&plan, snapshot.as_ref()).await?);
-        state.audit(&key, job, Operation::Resumed).await?;
-        let name = job.to_owned();
+        same_files(&self.plan, self.snapshot.as_ref(), &history)?;
+        let measured = self.measure(digest_key).await?;
+        self.state.audit(&self.key, job, Operation::Resumed).await?;
+        self.open(job.to_owned(), measured, journal, history).await
+    }
+
+    /// What is settled before anything is written, so that whatever does not fit is refused by then.
+    async fn measure(&self, digest_key: [u8; 32]) -> Result<Measured> {
+        let tables = Arc::new(lower(&self.plan, &self.ends.file.mask_keys(), digest_key)?);
+        let large_bytes = Arc::new(large::measure(&self.plan, self.snapshot.as_ref()).await?);
+        Ok(Measured { tables, large_bytes })
+    }
+
+    async fn open(self, name: String, measured: Measured, journal: Journal, history: History) -> Result<Job> {
+        let Preparation { ends, state, key, plan, snapshot, scope, quiet } = self;
+        let Measured { tables, large_bytes } = measured;
         let (generation, times) = (0, Arc::new(Times::new(clock::nanoseconds)));
         Job {
             ends,
@@ -224,6 +214,12 @@ impl Preparation {
         .open_generation()
         .await
     }
+}
+
+/// What a job's tables come to.
+struct Measured {
+    tables: Arc<Vec<LoweredTable>>,
+    large_bytes: Arc<Vec<u64>>,
 }
 
 /// The splits of files end where the files ended. What was appended or rewritten since would be missed or torn.

@@ -154,9 +154,7 @@ impl Insert {
         }
         Ok(())
     }
-}
 
-impl Insert {
     /// Refuses rows that were changed. Notes on columns that the server computes are no change of a row: it rounds there what
     /// it computed, as the source did.
     async fn look_at_warnings(&self, session: &mut Session, count: u16) -> Result<()> {
