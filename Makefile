@@ -12,7 +12,7 @@ setup: ## what the tests need: installed where it may be, named where not
 
 test: setup build ## everything: unit, doc, property, golden and end-to-end tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	  $(CARGO) nextest run --release --locked --workspace; \
+	  $(CARGO) nextest run --release --locked --workspace --profile $(if $(CI),ci,default); \
 	else \
 	  $(CARGO) test --release --locked --workspace --lib --bins --tests; \
 	fi

@@ -41,7 +41,7 @@ pub struct Arguments {
     #[arg(long)]
     pub render: bool,
     /// Folder of the records, pages and charts
-    #[arg(long, value_name = "FOLDER", default_value_os_t = PathBuf::from(env!("CARGO_MANIFEST_DIR")))]
+    #[arg(long, value_name = "FOLDER", default_value = "bench")]
     pub into: PathBuf,
 }
 
@@ -164,7 +164,7 @@ fn commit() -> String {
 }
 
 fn told(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let output = Command::new(program).args(arguments).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 

@@ -77,7 +77,17 @@ impl RowHasher {
         *hasher.finalize().as_bytes()
     }
 
-    /// The hash of each row's identity. Two versions of one row share it, so they meet in the same bucket.
+    /// Calls `visit(row, identity, hash)` for every row of a batch, in order. Two versions of one row share the hash of
+    /// their identity; a row without a key is its own.
+    pub fn for_each_identified(&self, rows: &RecordBatch, mut visit: impl FnMut(usize, &[u8; 32], &[u8; 32])) {
+        if self.identity.is_empty() {
+            return self.for_each(rows, |row, hash| visit(row, &hash, &hash));
+        }
+        let identities = self.identities(rows);
+        self.for_each(rows, |row, hash| visit(row, &identities[row], &hash));
+    }
+
+    /// The hash of each row's identity.
     pub fn identities(&self, rows: &RecordBatch) -> Vec<[u8; 32]> {
         let encoder = match self.identity.as_slice() {
             [] => RowEncoder::new(rows, &self.types),

@@ -76,6 +76,14 @@ pub fn plain(text: &str) -> Result<String, &'static str> {
 /// assert!(sensei_storage::decimal::fit("12.555", 6, 2).is_err());
 /// ```
 pub fn fit(text: &str, precision: u32, scale: i32) -> Result<String, &'static str> {
+    if let Some((negative, unscaled)) = fit_short(text, precision, scale) {
+        let mut fitted = Vec::with_capacity(text.len() + 4);
+        if negative && unscaled > 0 {
+            fitted.push(b'-');
+        }
+        push_scaled(unscaled, scale.unsigned_abs() as usize, &mut fitted);
+        return Ok(String::from_utf8(fitted).expect("digits are ASCII"));
+    }
     let number = match read(text)? {
         Number::NaN => return Ok("NaN".to_owned()),
         Number::Infinity { .. } => return Err("infinity does not fit a decimal with a precision"),
@@ -90,6 +98,65 @@ pub fn fit(text: &str, precision: u32, scale: i32) -> Result<String, &'static st
         }
     }
     Ok(number.plain(i64::from(scale).max(0)))
+}
+
+/// Powers of ten.
+pub(crate) const POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut index = 1;
+    while index < powers.len() {
+        powers[index] = 10 * powers[index - 1];
+        index += 1;
+    }
+    powers
+};
+
+/// Digits that a short number has at the most: with up to three zeros behind them they fit into 64 bits.
+const SHORT_DIGITS_MAX: usize = 16;
+
+/// A plain number of few digits without its point, and how many of them follow it. Nearly every number is one, and this is
+/// several times as fast as reading any.
+pub(crate) fn read_short(unsigned: &[u8]) -> Option<(u64, usize)> {
+    if unsigned.len() > SHORT_DIGITS_MAX + 1 {
+        return None;
+    }
+    let (mut unscaled, mut digits, mut point) = (0_u64, 0, None);
+    for byte in unsigned {
+        match byte {
+            b'0'..=b'9' => (unscaled, digits) = (10 * unscaled + u64::from(byte - b'0'), digits + 1),
+            b'.' if point.is_none() => point = Some(digits),
+            _ => return None,
+        }
+    }
+    let is_short = (1..=SHORT_DIGITS_MAX).contains(&digits);
+    is_short.then_some((unscaled, digits - point.unwrap_or(digits)))
+}
+
+/// A short number as one of so many digits of which `scale` follow the point: whether it is negative, and its digits
+/// without the point. `None` if it is not short or does not fit; then [`fit`] says why.
+pub(crate) fn fit_short(text: &str, precision: u32, scale: i32) -> Option<(bool, u64)> {
+    let (negative, unsigned) = match text.as_bytes() {
+        [b'-', unsigned @ ..] => (true, unsigned),
+        unsigned => (false, unsigned),
+    };
+    let (unscaled, written) = read_short(unsigned)?;
+    let missing = usize::try_from(scale).ok()?.checked_sub(written)?;
+    let unscaled = unscaled.checked_mul(*POWERS.get(missing)?)?;
+    let most = POWERS.get(precision as usize).copied().unwrap_or(u64::MAX);
+    (unscaled < most).then_some((negative, unscaled))
+}
+
+/// Appends a number with `scale` digits after its point.
+pub(crate) fn push_scaled(unscaled: impl itoa::Integer, scale: usize, out: &mut Vec<u8>) {
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(unscaled).as_bytes();
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
+    out.extend_from_slice(if whole.is_empty() { b"0" } else { whole });
+    if scale > 0 {
+        out.push(b'.');
+        out.resize(out.len() + scale - fraction.len(), b'0');
+        out.extend_from_slice(fraction);
+    }
 }
 
 /// The shortest decimal that reads back as this double, without an exponent.
@@ -310,6 +377,20 @@ mod tests {
             let normal = normalize(&text);
             prop_assert_eq!(normal.as_ref(), slow.as_str());
             prop_assert!(normal_part(&text).is_none_or(|part| part == slow));
+        }
+
+        #[test]
+        fn short_and_long_numbers_fit_alike(
+            text in "-?[0-9]{0,10}\\.?[0-9]{0,8}", precision in 1..22u32, scale in 0..12i32,
+        ) {
+            let long = format!("{text}e0");
+            let fitted = fit(&text, precision, scale);
+            prop_assert_eq!(&fitted, &fit(&long, precision, scale));
+            if let Some((negative, unscaled)) = fit_short(&text, precision, scale) {
+                let digits = fitted.expect("it fits").replace(['.', '-'], "");
+                prop_assert_eq!(digits.parse::<u64>(), Ok(unscaled));
+                prop_assert_eq!(negative, text.starts_with('-'));
+            }
         }
 
         #[test]

@@ -122,3 +122,34 @@ pub struct Scan {
     /// Arrow bytes per batch, about; a single larger row still comes whole.
     pub batch_bytes: usize,
 }
+
+/// When rows are enough for a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchSize(usize);
+
+impl BatchSize {
+    /// Rows per batch at the most, for tables whose rows are tiny.
+    const ROWS_MAX: usize = 1 << 16;
+    /// Rows that make a batch worth its columns, each of which costs as much as some dozens of values.
+    const ROWS_MIN: usize = 256;
+    /// How many times as large as asked for a batch may be for their sake.
+    const WIDER_MAX: usize = 4;
+
+    /// Of the batches of a scan.
+    pub(crate) fn of(scan: &Scan) -> BatchSize {
+        BatchSize(scan.batch_bytes.max(1))
+    }
+
+    /// Whether so many rows of so many bytes make a batch.
+    pub(crate) fn is_reached(self, rows: usize, bytes: usize) -> bool {
+        let is_wide = rows < BatchSize::ROWS_MIN && bytes < BatchSize::WIDER_MAX * self.0;
+        rows >= BatchSize::ROWS_MAX || (bytes >= self.0 && !is_wide)
+    }
+
+    /// Rows of a batch where each has so many bytes.
+    pub(crate) fn rows(self, row_bytes: usize) -> usize {
+        let rows = |bytes: usize| bytes / row_bytes.max(1);
+        let wide = rows(BatchSize::WIDER_MAX * self.0).min(BatchSize::ROWS_MIN);
+        rows(self.0).max(wide).clamp(1, BatchSize::ROWS_MAX)
+    }
+}

@@ -20,8 +20,13 @@ use crate::hash::{RowHasher, prefix};
 use crate::project::Projection;
 use crate::times::{Step, Times};
 
-/// Buckets of one table in the first pass.
-pub const BUCKETS_PER_TABLE: u16 = 1024;
+/// Buckets of one table in the first pass: a thousand differing rows of ten million leave a twentieth of the rows to look
+/// at in the second.
+pub const BUCKETS_PER_TABLE: u16 = 1 << 14;
+
+/// Buckets that a worker sums up before it passes them on, some 50 bytes each: one update per bucket, where a batch would
+/// give nearly one per row.
+const SUMMED_BUCKETS_MAX: usize = 4 * BUCKETS_PER_TABLE as usize;
 
 /// Batches taken from the inlet before other operators get their turn.
 const FUEL: usize = 16;
@@ -215,6 +220,7 @@ fn sort<'scope>(
                     }
                     Arrival::NothingYet => return true,
                     Arrival::Closed => {
+                        bucket_output.activate().give(&held[0], &mut sorter.summed());
                         for tally in std::mem::take(&mut tallies).into_values() {
                             let _ = findings.send(Finding::Tally(tally));
                         }
@@ -237,7 +243,11 @@ struct Sorter {
     pass: Pass,
     /// Copies this worker has still to send.
     unsent: Unsent,
+    sums: Sums,
 }
+
+/// Expected minus actual, by table and bucket.
+type Sums = HashMap<(u32, u16), Digest>;
 
 /// Copies of rows to send, by table, side and hash.
 type Unsent = HashMap<(u32, Side, RowHash), u64>;
@@ -250,7 +260,7 @@ impl Sorter {
             Pass::Fetch(wanted) => wanted.iter().map(|(row, copies)| unsent(*row, *copies)).collect(),
             Pass::Buckets | Pass::Rows(_) => Unsent::new(),
         };
-        Sorter { projections, hashers, times, pass, unsent }
+        Sorter { projections, hashers, times, pass, unsent, sums: Sums::new() }
     }
 
     fn updates(&mut self, feed: SideFeed, tallies: &mut Tallies, findings: &Outlet<Finding>) -> Updates {
@@ -263,15 +273,26 @@ impl Sorter {
         };
         tally.rows += rows.num_rows() as u64;
         let hasher = &self.hashers[table as usize];
-        let unsent = &mut self.unsent;
-        self.times.on(Step::Digest, || match &self.pass {
-            Pass::Buckets => (by_bucket(hasher, &rows, side, table, &mut tally.digest), Vec::new()),
-            Pass::Rows(wanted) => (Vec::new(), by_row(hasher, &rows, side, table, wanted)),
+        let (unsent, sums) = (&mut self.unsent, &mut self.sums);
+        let rows = self.times.on(Step::Digest, || match &self.pass {
+            Pass::Buckets => {
+                tally.digest += sum(hasher, &rows, side, table, sums);
+                Vec::new()
+            }
+            Pass::Rows(wanted) => by_row(hasher, &rows, side, table, wanted),
             Pass::Fetch(_) => {
                 fetch(hasher, &rows, side, table, unsent, findings);
-                (Vec::new(), Vec::new())
+                Vec::new()
             }
-        })
+        });
+        let buckets = if self.sums.len() > SUMMED_BUCKETS_MAX { self.summed() } else { Vec::new() };
+        (buckets, rows)
+    }
+
+    /// What was summed up since the last call.
+    fn summed(&mut self) -> Vec<BucketUpdate> {
+        let differing = self.sums.drain().filter(|(_, difference)| !difference.is_zero());
+        differing.map(|(bucket, difference)| (bucket, 0, Difference(difference))).collect()
     }
 
     fn expected(&self, table: u32, batch: Batch, tally: &mut Tally, findings: &Outlet<Finding>) -> RecordBatch {
@@ -298,18 +319,16 @@ fn bucket_of(identity: &[u8; 32]) -> u16 {
     (prefix(identity) % u64::from(BUCKETS_PER_TABLE)) as u16
 }
 
-fn by_bucket(hasher: &RowHasher, rows: &RecordBatch, side: Side, table: u32, total: &mut Digest) -> Vec<BucketUpdate> {
-    let identities = hasher.identities(rows);
-    let mut digests: BTreeMap<u16, Digest> = BTreeMap::new();
-    hasher.for_each(rows, |row, hash| {
-        *digests.entry(bucket_of(&identities[row])).or_default() += Digest::of_row(hash);
+/// Adds rows to their buckets; the digest of all of them.
+fn sum(hasher: &RowHasher, rows: &RecordBatch, side: Side, table: u32, sums: &mut Sums) -> Digest {
+    let mut total = Digest::ZERO;
+    hasher.for_each_identified(rows, |_, identity, hash| {
+        let digest = Digest::of_row(*hash);
+        total += digest;
+        let bucket = sums.entry((table, bucket_of(identity))).or_default();
+        *bucket += if side == Side::Expected { digest } else { -digest };
     });
-    let update = |(bucket, digest): (u16, Digest)| {
-        *total += digest;
-        let signed = if side == Side::Expected { digest } else { -digest };
-        ((table, bucket), 0, Difference(signed))
-    };
-    digests.into_iter().map(update).collect()
+    total
 }
 
 fn row_hash(hash: &[u8; 32]) -> RowHash {
@@ -318,13 +337,12 @@ fn row_hash(hash: &[u8; 32]) -> RowHash {
 }
 
 fn by_row(hasher: &RowHasher, rows: &RecordBatch, side: Side, table: u32, wanted: &Buckets) -> Vec<RowUpdate> {
-    let identities = hasher.identities(rows);
     let sign = if side == Side::Expected { 1 } else { -1 };
     let mut updates = Vec::new();
-    hasher.for_each(rows, |row, hash| {
-        let bucket = (table, bucket_of(&identities[row]));
+    hasher.for_each_identified(rows, |_, identity, hash| {
+        let bucket = (table, bucket_of(identity));
         if wanted.contains(&bucket) {
-            updates.push(((bucket, row_hash(&hash)), 0, sign));
+            updates.push(((bucket, row_hash(hash)), 0, sign));
         }
     });
     updates

@@ -11,12 +11,10 @@ use crate::batch::{Batch, Fault};
 use crate::catalog::Field;
 use crate::error::{Error, Result};
 use crate::rows::RowsBuilder;
-use crate::source::Scan;
+use crate::source::{BatchSize, Scan};
 use crate::split::Range;
 use crate::text;
 
-/// Rows of one batch at the most, whatever they weigh; bounds batches of faults and of narrow rows.
-const BATCH_ROWS_MAX: usize = 65_536;
 /// What one cell costs in a batch beside its bytes: an offset and a validity bit, rounded up.
 const CELL_BYTES: usize = 5;
 
@@ -54,7 +52,7 @@ impl Reading {
     ) -> Result<bool> {
         let mut rows = RowsBuilder::new(&self.scan.fields, self.scan.locator);
         let mut record = Record::default();
-        let mut bytes = 0;
+        let (size, mut bytes) = (BatchSize::of(&self.scan), 0);
         while self.file.next(records, &mut record)? {
             // A blank line holds no cells, except where one empty cell is a whole row.
             if record.is_blank() && width > 1 {
@@ -67,7 +65,7 @@ impl Reading {
                     rows.fail_row(Fault { key, column, reason });
                 }
             }
-            if bytes >= self.scan.batch_bytes || rows.row_count() == BATCH_ROWS_MAX {
+            if size.is_reached(rows.row_count(), bytes) {
                 bytes = 0;
                 if batches.blocking_send(Ok(rows.finish()?)).is_err() {
                     return Ok(false);

@@ -19,11 +19,8 @@ use crate::catalog::Field;
 use crate::column::ColumnBuilder;
 use crate::error::{Error, Result};
 use crate::rows::RowsBuilder;
-use crate::source::{Batches, Scan};
+use crate::source::{BatchSize, Batches, Scan};
 use crate::text;
-
-/// Rows per batch at the most, for tables whose rows are tiny.
-const BATCH_ROWS_MAX: usize = 1 << 16;
 
 /// Bytes from which on a row is a batch of its own that takes its large values over, see [`RowsBuilder::share`].
 const LARGE_BYTES: usize = 4 << 20;
@@ -117,13 +114,12 @@ impl Query {
             after.leave(session, true);
             return Err(error);
         }
-        let batch_bytes = scan.batch_bytes.max(1);
         let reader = Reader {
             session: Some(session),
             decoder: self.decoder,
             after,
             object,
-            batch_bytes,
+            size: BatchSize::of(scan),
             ended: false,
             large: None,
         };
@@ -152,7 +148,7 @@ struct Reader {
     decoder: Decoder,
     after: After,
     object: String,
-    batch_bytes: usize,
+    size: BatchSize,
     ended: bool,
     /// A large row that waits for a batch of its own.
     large: Option<Row>,
@@ -173,7 +169,7 @@ impl Reader {
                 }
                 Some(row) => {
                     self.decoder.push(row).map_err(|why| self.corrupt(why))?;
-                    if self.decoder.bytes >= self.batch_bytes || self.decoder.rows.row_count() >= BATCH_ROWS_MAX {
+                    if self.size.is_reached(self.decoder.rows.row_count(), self.decoder.bytes) {
                         return Ok(true);
                     }
                 }

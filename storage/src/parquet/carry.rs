@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Date64Type, Decimal128Type, Time32MillisecondType, Time32SecondType,
@@ -17,6 +18,7 @@ use arrow_schema::{DataType, Field as ArrowField, TimeUnit};
 
 use super::schema;
 use crate::column::ColumnBuilder;
+use crate::decimal::{fit_short, push_scaled};
 use crate::text;
 use crate::types::LogicalType;
 
@@ -63,8 +65,11 @@ pub(super) fn carry(array: &ArrayRef, logical: &LogicalType) -> Result<Carried, 
         }
         (
             DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..),
-            L::Decimal { .. },
+            L::Decimal { precision, scale },
         ) => {
+            if let Some(texts) = decimals_as_they_are(array, *precision, *scale) {
+                return Ok(texts.into());
+            }
             let texts = recast(array, &DataType::Utf8)?;
             let texts = texts.as_string::<i32>();
             through_text(array, logical, |row| texts.value(row).to_owned())
@@ -90,6 +95,36 @@ pub(super) fn carry(array: &ArrayRef, logical: &LogicalType) -> Result<Carried, 
     })
 }
 
+/// Decimals of the column's own scale, if all of them fit.
+fn decimals_as_they_are(array: &ArrayRef, precision: u32, scale: i32) -> Option<ArrayRef> {
+    let DataType::Decimal128(_, stored_scale) = array.data_type() else { return None };
+    let digits_after = usize::try_from(scale).ok()?;
+    if i32::from(*stored_scale) != scale {
+        return None;
+    }
+    // A file may hold what its own schema does not allow.
+    let values = array.as_primitive::<Decimal128Type>();
+    let most = 10_u128.checked_pow(precision)?;
+    if values.iter().flatten().any(|value| value.unsigned_abs() >= most) {
+        return None;
+    }
+    let mut texts = StringBuilder::with_capacity(array.len(), array.len() * precision as usize / 2);
+    let mut text = Vec::new();
+    for value in values {
+        let Some(value) = value else {
+            texts.append_null();
+            continue;
+        };
+        text.clear();
+        if value < 0 {
+            text.push(b'-');
+        }
+        push_scaled(value.unsigned_abs(), digits_after, &mut text);
+        texts.append_value(std::str::from_utf8(&text).expect("digits are ASCII"));
+    }
+    Some(Arc::new(texts.finish()))
+}
+
 /// `array`, the carrier of `logical`, as a file stores it.
 ///
 /// # Errors
@@ -101,7 +136,7 @@ pub(super) fn store(array: &ArrayRef, logical: &LogicalType) -> Result<ArrayRef,
             None => Ok(array.clone()),
         },
         LogicalType::Interval => {
-            let mut texts = arrow_array::builder::StringBuilder::new();
+            let mut texts = StringBuilder::new();
             let mut text = String::new();
             for row in 0..array.len() {
                 text.clear();
@@ -124,6 +159,9 @@ pub(super) fn store(array: &ArrayRef, logical: &LogicalType) -> Result<ArrayRef,
 
 fn store_decimals(array: &ArrayRef, precision: u8, scale: i8) -> Result<ArrayRef, &'static str> {
     let unscaled = |text: &str| {
+        if let Some((negative, unscaled)) = fit_short(text, precision.into(), scale.into()) {
+            return Ok(if negative { -i128::from(unscaled) } else { unscaled.into() });
+        }
         let text = crate::decimal::fit(text, u32::from(precision), i32::from(scale))?;
         if text == "NaN" {
             return Err("a Parquet decimal cannot be NaN");

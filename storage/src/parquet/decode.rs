@@ -21,10 +21,8 @@ use crate::catalog::{Column, Field};
 use crate::error::{Error, Result};
 use crate::object::ObjectFolder;
 use crate::rows::arrow_schema;
-use crate::source::Scan;
+use crate::source::{BatchSize, Scan};
 
-/// Rows of one batch at the most.
-const BATCH_ROWS_MAX: usize = 65_536;
 /// Columns whose pages are expected side by side when only the footer is read.
 const FOOTER_PLACES: usize = 1;
 
@@ -93,7 +91,7 @@ impl Decoding {
         let failed = |error: &dyn std::fmt::Display| decode_error(&what, error, file.failure());
         let mut reader = guarded(&what, || {
             let mask = ProjectionMask::roots(footer.metadata.parquet_schema(), roots.iter().copied());
-            let rows = batch_rows(&footer.metadata.metadata().row_groups()[groups.clone()], &mask, scan.batch_bytes);
+            let rows = batch_rows(&footer.metadata.metadata().row_groups()[groups.clone()], &mask, BatchSize::of(scan));
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), footer.metadata.clone());
             let builder = builder.with_projection(mask).with_row_groups(groups.collect()).with_batch_size(rows);
             builder.build().map_err(|error| failed(&error))
@@ -185,8 +183,8 @@ pub(super) fn same_columns(table: &str, files: &[(String, Footer)]) -> Result<Ve
     Ok(columns)
 }
 
-/// Rows that make about `batch_bytes` in memory, from what the footer says of their size before encoding.
-fn batch_rows(groups: &[RowGroupMetaData], mask: &ProjectionMask, batch_bytes: usize) -> usize {
+/// Rows of a batch, from what the footer says of their size before encoding.
+fn batch_rows(groups: &[RowGroupMetaData], mask: &ProjectionMask, size: BatchSize) -> usize {
     let (mut rows, mut bytes) = (0, 0);
     for group in groups {
         rows += group.num_rows().max(0) as u64;
@@ -197,6 +195,5 @@ fn batch_rows(groups: &[RowGroupMetaData], mask: &ProjectionMask, batch_bytes: u
             }
         }
     }
-    let row_bytes = bytes.div_ceil(rows.max(1)).max(1);
-    ((batch_bytes as u64 / row_bytes) as usize).clamp(1, BATCH_ROWS_MAX)
+    size.rows(usize::try_from(bytes.div_ceil(rows.max(1))).unwrap_or(usize::MAX))
 }

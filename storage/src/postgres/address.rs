@@ -11,10 +11,6 @@ use crate::server_url::{ServerUrl, is_local, variable};
 
 /// Gives up on one address after this long; a guess that suits a wide-area link.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// A peer that vanished without a word is noticed after idle + retries × interval, 60 s.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_RETRIES: u32 = 3;
 
 /// How much of the server's identity is checked, as libpq's `sslmode` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +68,7 @@ impl Address {
             .host(host)
             .port(port)
             .application_name("sensei")
-            .connect_timeout(timeout.map_or(CONNECT_TIMEOUT, Duration::from_secs))
-            .keepalives_idle(KEEPALIVE_IDLE)
-            .keepalives_interval(KEEPALIVE_INTERVAL)
-            .keepalives_retries(KEEPALIVE_RETRIES);
+            .connect_timeout(timeout.map_or(CONNECT_TIMEOUT, Duration::from_secs));
         user.map(|user| config.user(user));
         password.map(|password| config.password(password));
         database.map(|database| config.dbname(database));

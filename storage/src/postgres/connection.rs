@@ -1,20 +1,30 @@
 //! Connections to one server: at most so many, reused, each with the same session settings. Knows no tables.
 
-use std::ops::Deref;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::ops::{Deref, Range};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures::Stream as _;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Connection, NoTls};
+use tokio_postgres::{Client, Connection, CopyOutStream, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
+use super::dial::{TappedTls, dial};
 use super::failure::failure;
 use super::sql::identifier;
+use super::tap::{self, Tap, Tapped};
 use super::tls;
 use crate::connections::{Connections, Link};
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 pub(super) use crate::connections::Tag;
 
@@ -56,9 +66,12 @@ pub(super) struct Session {
     pub fresh: bool,
 }
 
-/// A client and the task that moves its bytes.
+/// A client, the task that moves its bytes, and where rows are that it did not get to see.
 struct Wire {
     client: Client,
+    /// Statements that are asked again and again, by their text: one of each that calls [`Session::prepared`].
+    statements: Mutex<HashMap<&'static str, Statement>>,
+    tap: Tap,
     driver: Option<JoinHandle<()>>,
 }
 
@@ -67,7 +80,7 @@ impl Pool {
     ///
     /// # Errors
     /// `Missing` or `Invalid` if the trusted certificates cannot be read.
-    pub(super) fn new(address: Address, schema: &str, connections_max: usize) -> Result<Arc<Pool>> {
+    pub(super) fn new(address: Address, schema: &str, connections_max: usize) -> crate::error::Result<Arc<Pool>> {
         let tls = tls::connector(&address)?;
         let (schema, connections) = (schema.to_owned(), Connections::new(connections_max.max(2)));
         Ok(Arc::new(Pool { address, schema, tls, connections }))
@@ -89,7 +102,7 @@ impl Pool {
     }
 
     /// A session, waiting while all are in use: an idle one of `tag`, or a new one.
-    pub(super) async fn session(self: &Arc<Pool>, tag: Tag) -> Result<Session> {
+    pub(super) async fn session(self: &Arc<Pool>, tag: Tag) -> crate::error::Result<Session> {
         let (permit, idle) = self.connections.turn(tag).await?;
         let (wire, fresh) = match idle {
             Some(wire) => (wire, false),
@@ -108,10 +121,20 @@ impl Pool {
         failure(&self.address.label, object, error)
     }
 
-    async fn connect(&self) -> Result<Wire> {
-        let wire = match &self.tls {
-            None => self.address.config.connect(NoTls).await.map(Wire::spawn),
-            Some(tls) => self.address.config.connect(tls.clone()).await.map(Wire::spawn),
+    async fn connect(&self) -> crate::error::Result<Wire> {
+        let socket = dial(&self.address).await.map_err(|error| self.unreachable(error))?;
+        let tap = Tap::default();
+        let tls = self.tls.clone().map(|tls| TappedTls::new(tls, &self.address, tap.clone())).transpose();
+        let tls = tls.map_err(|error| self.unnamed(&error))?;
+        let config = &self.address.config;
+        let wire = match tls {
+            None => {
+                config.connect_raw(Tapped::new(socket, tap.clone()), NoTls).await.map(|parts| Wire::spawn(parts, tap))
+            }
+            Some(tls) => {
+                let connected = config.connect_raw(Tapped::asking(socket, tap.clone()), tls).await;
+                connected.map(|parts| Wire::spawn(parts, tap))
+            }
         };
         let wire = wire.map_err(|error| self.failure("the server", error))?;
         wire.client.batch_execute(SESSION_SETTINGS).await.map_err(|error| self.failure("the server", error))?;
@@ -129,7 +152,25 @@ impl Pool {
     }
 }
 
+impl Pool {
+    fn unreachable(&self, error: io::Error) -> Error {
+        let why = format!("error connecting to server: {error}");
+        Error::Unavailable { what: self.label().to_owned(), why, source: Some(Box::new(error)) }
+    }
+
+    fn unnamed(&self, error: &io::Error) -> Error {
+        Error::Invalid { what: format!("TLS to {}", self.label()), why: error.to_string() }
+    }
+}
+
 impl Session {
+    /// Starts a COPY out. The session is of no use for anything else until the COPY has ended.
+    pub(super) async fn start_copy_out(&self, object: &str, sql: &str) -> crate::error::Result<CopyOut> {
+        self.wire.tap.clear();
+        let end = self.wire.client.copy_out(sql).await.map_err(|error| self.failure(object, error))?;
+        Ok(CopyOut { piece: Bytes::new(), given: 0, tap: self.wire.tap.clone(), end: Box::pin(end), ended: None })
+    }
+
     /// Gives the session back for the next request of `tag`. Only for sessions in good order.
     pub(super) fn park(self, tag: Tag) {
         let Session { wire, pool, permit, .. } = self;
@@ -141,9 +182,65 @@ impl Session {
         self.pool.failure(object, error)
     }
 
+    /// The statement with this text, parsed and planned once in a session: for what is asked of every table.
+    pub(super) async fn prepared(&self, sql: &'static str) -> Result<Statement, tokio_postgres::Error> {
+        let known = || self.wire.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known().get(sql).cloned();
+        if let Some(statement) = found {
+            return Ok(statement);
+        }
+        let statement = self.wire.client.prepare(sql).await?;
+        known().insert(sql, statement.clone());
+        Ok(statement)
+    }
+
     /// Runs statements that return nothing.
-    pub(super) async fn run(&self, object: &str, sql: &str) -> Result<()> {
+    pub(super) async fn run(&self, object: &str, sql: &str) -> crate::error::Result<()> {
         self.batch_execute(sql).await.map_err(|error| self.failure(object, error))
+    }
+}
+
+/// What a COPY sends, as it comes.
+pub(super) struct CopyOut {
+    /// Messages that came together.
+    piece: Bytes,
+    /// Of which so many bytes were given out.
+    given: usize,
+    tap: Tap,
+    /// Rows do not come this way: only how the COPY ends.
+    end: Pin<Box<CopyOutStream>>,
+    ended: Option<Option<Result<Bytes, tokio_postgres::Error>>>,
+}
+
+impl CopyOut {
+    /// Where in [`CopyOut::piece`] the next message's rows are, or its part of a row; `None` if all have come.
+    pub(super) async fn next(&mut self) -> Option<Result<Range<usize>, tokio_postgres::Error>> {
+        loop {
+            if let Some(rows) = tap::message(&self.piece, self.given) {
+                self.given = rows.end;
+                return Some(Ok(rows));
+            }
+            match poll_fn(|context| self.poll_piece(context)).await? {
+                Ok(piece) => (self.piece, self.given) = (piece, 0),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// The piece that the last message is in.
+    pub(super) fn piece(&self) -> &Bytes {
+        &self.piece
+    }
+
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, tokio_postgres::Error>>> {
+        if let Poll::Ready(piece) = self.tap.poll_piece(context) {
+            return Poll::Ready(Some(Ok(piece)));
+        }
+        if self.ended.is_none() {
+            self.ended = Some(ready!(self.end.as_mut().poll_next(context)));
+        }
+        // The last rows may have come between the two looks.
+        Poll::Ready(self.tap.piece().map(Ok).or_else(|| self.ended.take().flatten()))
     }
 }
 
@@ -156,7 +253,7 @@ impl Deref for Session {
 }
 
 impl Wire {
-    fn spawn<S, T>((client, connection): (Client, Connection<S, T>)) -> Wire
+    fn spawn<S, T>((client, connection): (Client, Connection<S, T>), tap: Tap) -> Wire
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -166,7 +263,7 @@ impl Wire {
                 tracing::debug!(%error, "connection ended");
             }
         });
-        Wire { client, driver: Some(driver) }
+        Wire { client, statements: Mutex::default(), tap, driver: Some(driver) }
     }
 }
 

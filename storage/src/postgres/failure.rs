@@ -23,7 +23,11 @@ pub(super) fn failure(at: &str, object: &str, error: tokio_postgres::Error) -> E
         let why = format!("a trigger or function raised an error ({state})");
         return Error::RefusedRow { what: object.to_owned(), column: None, why };
     }
-    let why = || plain_message(db);
+    let why = || match state {
+        // Of locks, nearly always, which the server's message does not say.
+        "53200" => format!("{}: raise max_locks_per_transaction, or move fewer tables at once", plain_message(db)),
+        _ => plain_message(db),
+    };
     let unsupported = || Error::Unsupported { what: object.to_owned(), why: why() };
     match (state.get(..2).unwrap_or_default(), state) {
         ("28", _) => Error::Login { what: at.to_owned(), why: why() },

@@ -14,7 +14,7 @@ pub(crate) fn read(mut input: Input<'_>) {
     let mut tuples = Tuples::new(fields.len());
     for chunk in input.rest().chunks(chunk_bytes) {
         let message = Bytes::copy_from_slice(chunk);
-        if tuples.feed::<Malformed>(&message, |fields, length| decoder.push(fields, length, &message)).is_err() {
+        if tuples.feed::<Malformed>(&message, |fields, length| decoder.push(fields, length, Some(&message))).is_err() {
             return;
         }
     }

@@ -13,7 +13,7 @@ const COMPRESSION_MAX: u64 = 255;
 const OUTSIDE: &str = "\
     SELECT coalesce(sum(pg_catalog.pg_relation_size(c.reltoastrelid)), 0)::int8 FROM pg_catalog.pg_class c \
     WHERE c.reltoastrelid <> 0 \
-      AND (c.oid = $1 OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::oid::regclass)))";
+      AND c.oid = ANY ($1::oid || ARRAY(SELECT relid::oid FROM pg_catalog.pg_partition_tree($1::oid::regclass)))";
 
 /// The asked columns of any length, and whether the server tells the length of their values without reading them.
 const COLUMNS: &str = "\

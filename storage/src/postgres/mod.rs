@@ -13,6 +13,7 @@ mod constraints;
 mod copy;
 mod decode;
 mod definition;
+mod dial;
 mod documented;
 mod encode;
 mod failure;
@@ -32,6 +33,7 @@ mod scan;
 mod settings;
 mod snapshot;
 mod sql;
+mod tap;
 mod target;
 mod text;
 mod tls;
@@ -98,9 +100,8 @@ impl Postgres {
 
     /// The table called `name`, if it is there.
     async fn find(&self, session: &Session, name: &str) -> Result<Option<Relation>> {
-        let found = Relation::list(session, &self.schema, Some(name)).await;
-        let found = found.map_err(|error| session.failure(&table(name), error))?;
-        Ok(found.into_iter().next())
+        let found = Relation::find(session, &self.schema, name).await;
+        found.map_err(|error| session.failure(&table(name), error))
     }
 
     /// The table called `name`.

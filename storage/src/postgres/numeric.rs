@@ -5,6 +5,8 @@
 
 use bytes::{Buf, BufMut};
 
+use crate::decimal::{POWERS, push_scaled, read_short};
+
 const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xc000;
 const INFINITY: u16 = 0xd000;
@@ -32,6 +34,10 @@ pub(super) fn decode(mut bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     if digits.len() != count || !rest.is_empty() || scale > SCALE_MAX {
         return None;
     }
+    if let Some(unscaled) = unscaled(digits, weight.into(), scale) {
+        push_scaled(unscaled, scale, out);
+        return Some(());
+    }
     // Digit of weight `place`; those that are not sent are zero.
     let digit = |place: i32| -> Option<u16> {
         let index = usize::try_from(i32::from(weight) - place).ok();
@@ -48,6 +54,21 @@ pub(super) fn decode(mut bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
         out.truncate(end);
     }
     Some(())
+}
+
+/// The number without its point, if 64 bits hold it: nearly always, and several times as fast as digit by digit.
+fn unscaled(digits: &[[u8; 2]], weight: i32, scale: usize) -> Option<u64> {
+    let mut unscaled = 0_u64;
+    for (digit, place) in digits.iter().zip((i32::MIN..=weight).rev()) {
+        let digit = u64::from(u16::from_be_bytes(*digit));
+        let zeros = i32::try_from(scale).ok()? + GROUP as i32 * place;
+        let power = *POWERS.get(zeros.unsigned_abs() as usize)?;
+        let digit = Some(digit).filter(|digit| *digit < 10_000)?;
+        // The last group reaches beyond the scale unless that is a multiple of four.
+        let digit = if zeros < 0 { digit / power } else { digit.checked_mul(power)? };
+        unscaled = unscaled.checked_add(digit)?;
+    }
+    Some(unscaled)
 }
 
 fn special(sign: u16, out: &mut Vec<u8>) -> Option<()> {
@@ -101,6 +122,10 @@ pub(super) fn encode(text: &str, out: &mut Vec<u8>) -> Option<()> {
         [b'+', rest @ ..] => (0, rest),
         rest => (0, rest),
     };
+    if let Some((unscaled, scale)) = read_short(unsigned) {
+        put_short(sign, unscaled, scale, out);
+        return Some(());
+    }
     let point = unsigned.iter().position(|byte| *byte == b'.').unwrap_or(unsigned.len());
     let (whole, fraction) = (&unsigned[..point], unsigned.get(point + 1..).unwrap_or_default());
     let digits = || whole.iter().chain(fraction);
@@ -113,6 +138,31 @@ pub(super) fn encode(text: &str, out: &mut Vec<u8>) -> Option<()> {
     }
     put_finite(sign, whole, fraction, out);
     Some(())
+}
+
+fn put_short(sign: u16, unscaled: u64, scale: usize, out: &mut Vec<u8>) {
+    // Groups align at the point, so that the last may have to be filled up.
+    let groups_after = scale.div_ceil(GROUP);
+    let mut rest = unscaled * POWERS[groups_after * GROUP - scale];
+    let mut weight = -(groups_after as i32) - 1;
+    let mut groups = [0_u16; 5];
+    let mut count = 0;
+    while rest > 0 {
+        let group = (rest % 10_000) as u16;
+        rest /= 10_000;
+        weight += 1;
+        // Zeros at the end are not sent.
+        if count > 0 || group > 0 {
+            groups[count] = group;
+            count += 1;
+        }
+    }
+    let is_zero = count == 0;
+    out.put_u16(count as u16);
+    out.put_i16(if is_zero { 0 } else { weight as i16 });
+    out.put_u16(if is_zero { 0 } else { sign });
+    out.put_u16(scale as u16);
+    groups[..count].iter().rev().for_each(|group| out.put_u16(*group));
 }
 
 fn put_finite(sign: u16, whole: &[u8], fraction: &[u8], out: &mut Vec<u8>) {
@@ -170,6 +220,20 @@ mod tests {
         #[test]
         fn canonical_text_survives(text in "-?([1-9][0-9]{0,40}|0)\\.[0-9]{0,30}[1-9]|[1-9][0-9]{0,40}(\\.[0-9]{1,20})?") {
             prop_assert_eq!(there_and_back(&text), Some(text));
+        }
+
+        #[test]
+        fn short_and_long_ways_agree(text in "[0-9]{0,9}\\.?[0-9]{0,9}", negative in any::<bool>()) {
+            let sign = if negative { NEGATIVE } else { 0 };
+            let Some((unscaled, scale)) = read_short(text.as_bytes()) else { return Ok(()) };
+            let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+            let (mut short, mut long) = (Vec::new(), Vec::new());
+            put_short(sign, unscaled, scale, &mut short);
+            put_finite(sign, whole.trim_start_matches('0').as_bytes(), fraction.as_bytes(), &mut long);
+            prop_assert_eq!(&short, &long);
+            let mut printed = Vec::new();
+            decode(&long, &mut printed);
+            prop_assert_eq!(String::from_utf8(printed).unwrap().parse::<f64>(), format!("{}{text}", if negative { "-" } else { "" }).parse());
         }
 
         #[test]

@@ -10,8 +10,14 @@ use crate::catalog::TargetTable;
 use crate::error::{Error, Result};
 use crate::target::OnExisting;
 
+/// Tables that are created in one transaction. Each takes some five of the server's locks, of which it has 6,400 unless it
+/// was told otherwise (`max_locks_per_transaction`, `max_connections`).
+const TABLES_AT_ONCE: usize = 500;
+
 impl Postgres {
-    /// See [`crate::Target::prepare`]: one transaction, so that a job's table is either prepared or untouched.
+    /// See [`crate::Target::prepare`]. Nothing is done before it is known that nothing is in the way. Then tables that are
+    /// there are taken over in one transaction, and those that are not are created in as many as it takes; each table
+    /// becomes the job's in the transaction that changes it.
     pub(super) async fn prepare_tables(
         &self,
         job: &str,
@@ -19,26 +25,41 @@ impl Postgres {
         on_existing: OnExisting,
     ) -> Result<()> {
         let session = self.session().await?;
-        session.run(OBJECT, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-        bookkeeping::create(&session).await?;
+        self.begin_preparing(&session).await?;
         let prepared = self.prepared(&session, job).await?;
-        let mut found = Vec::new();
-        for table in tables {
-            if self.find(&session, &table.name).await?.is_none() {
-                self.create(&session, table).await?;
-            } else if !prepared.contains(&self.target(table)) {
-                found.push(table);
+        session.run(OBJECT, "COMMIT").await?;
+        let (mut missing, mut found) = (Vec::new(), Vec::new());
+        for planned in tables {
+            match self.find(&session, &planned.name).await? {
+                None if !planned.create => return Err(Error::Missing { what: table(&planned.name) }),
+                None => missing.push(planned),
+                Some(_) if prepared.contains(&self.target(planned)) => {}
+                Some(_) => found.push(planned),
             }
         }
-        match on_existing {
-            OnExisting::Fail => self.refuse_rows(&session, &found).await?,
-            OnExisting::Truncate => self.truncate(&session, &found).await?,
-            OnExisting::Append => {}
+        if on_existing == OnExisting::Fail {
+            self.refuse_rows(&session, &found).await?;
         }
-        self.note(&session, job, tables).await?;
+        self.begin_preparing(&session).await?;
+        if on_existing == OnExisting::Truncate {
+            self.truncate(&session, &found).await?;
+        }
+        self.note(&session, job, &found).await?;
         session.run(OBJECT, "COMMIT").await?;
+        for some in missing.chunks(TABLES_AT_ONCE) {
+            self.begin_preparing(&session).await?;
+            self.create(&session, some).await?;
+            self.note(&session, job, some).await?;
+            session.run(OBJECT, "COMMIT").await?;
+        }
         session.park(Tag::FREE);
         Ok(())
+    }
+
+    /// Begins a transaction that no other job's preparation gets in the way of.
+    async fn begin_preparing(&self, session: &Session) -> Result<()> {
+        session.run(OBJECT, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        bookkeeping::create(session).await
     }
 
     /// How the records name a table: the database may be the target of several schemas.
@@ -52,21 +73,20 @@ impl Postgres {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    async fn note(&self, session: &Session, job: &str, tables: &[TargetTable]) -> Result<()> {
+    async fn note(&self, session: &Session, job: &str, tables: &[&TargetTable]) -> Result<()> {
         const SQL: &str = "INSERT INTO sensei.prepared SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING";
         let targets: Vec<_> = tables.iter().map(|table| self.target(table)).collect();
         let noted = session.execute(SQL, &[&job, &targets]).await;
         noted.map(drop).map_err(|error| session.failure(OBJECT, error))
     }
 
-    async fn create(&self, session: &Session, planned: &TargetTable) -> Result<()> {
-        if !planned.create {
-            return Err(Error::Missing { what: table(&planned.name) });
-        }
+    async fn create(&self, session: &Session, tables: &[&TargetTable]) -> Result<()> {
         self.create_schema(session).await?;
         self.look_here(session).await?;
-        for statement in definition::statements(&self.schema, planned) {
-            session.run(&table(&planned.name), &statement).await?;
+        for planned in tables {
+            for statement in definition::statements(&self.schema, planned) {
+                session.run(&table(&planned.name), &statement).await?;
+            }
         }
         Ok(())
     }

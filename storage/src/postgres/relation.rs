@@ -2,21 +2,32 @@
 
 use tokio_postgres::{Client, Row};
 
+use super::connection::Session;
 use super::sql::{identifier, qualified};
 use super::types::{Access, Meaning, Types, native_type, same_form};
 use crate::catalog::Field;
 use crate::error::{Error, Result};
 use crate::types::LogicalType;
 
-/// Tables of schema `$1` and their columns; one table, partition or not, if `$2` is given.
-const COLUMNS: &str = "\
-    SELECT c.oid, c.relname::text, c.relkind = 'p', a.attname::text, \
-           pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull \
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-    WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') \
-      AND CASE WHEN $2::text IS NULL THEN NOT c.relispartition ELSE c.relname = $2 END \
-    ORDER BY c.relname COLLATE \"C\", a.attnum";
+/// Tables and their columns, under a condition on `pg_class` c and `pg_namespace` n.
+macro_rules! columns {
+    ($condition:literal) => {
+        concat!(
+            "SELECT c.oid, c.relname::text, c.relkind = 'p', a.attname::text, \
+                pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull \
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+            LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+            WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND ",
+            $condition,
+            " ORDER BY c.relname COLLATE \"C\", a.attnum"
+        )
+    };
+}
+
+/// The tables of schema `$1`.
+const OF_ALL: &str = columns!("NOT c.relispartition");
+/// Table `$2` of schema `$1`, partition or not.
+const OF_ONE: &str = columns!("c.relname = $2");
 
 /// A table's shape on the server.
 #[derive(Debug)]
@@ -47,17 +58,28 @@ pub(super) struct NativeColumn {
 }
 
 impl Relation {
-    /// All listed tables of a schema in name order, or the one called `table`.
-    pub(super) async fn list(
-        client: &Client,
+    /// All listed tables of a schema in name order.
+    pub(super) async fn list(client: &Client, schema: &str) -> Result<Vec<Relation>, tokio_postgres::Error> {
+        let rows = client.query(OF_ALL, &[&schema]).await?;
+        Relation::read(client, schema, &rows).await
+    }
+
+    /// The table called `table`.
+    pub(super) async fn find(
+        session: &Session,
         schema: &str,
-        table: Option<&str>,
-    ) -> Result<Vec<Relation>, tokio_postgres::Error> {
-        let rows = client.query(COLUMNS, &[&schema, &table]).await?;
-        let oids = rows.iter().filter_map(|row| row.get(5)).collect();
-        let types = Types::load(client, oids).await?;
+        table: &str,
+    ) -> Result<Option<Relation>, tokio_postgres::Error> {
+        let statement = session.prepared(OF_ONE).await?;
+        let rows = session.query(&statement, &[&schema, &table]).await?;
+        Ok(Relation::read(session, schema, &rows).await?.into_iter().next())
+    }
+
+    async fn read(client: &Client, schema: &str, rows: &[Row]) -> Result<Vec<Relation>, tokio_postgres::Error> {
+        let of_column = |row: &Row| Some((row.get::<_, Option<u32>>(5)?, row.get::<_, Option<i32>>(6)?));
+        let types = Types::load(client, rows.iter().filter_map(of_column)).await?;
         let mut relations: Vec<Relation> = Vec::new();
-        for row in &rows {
+        for row in rows {
             let oid = row.get(0);
             if relations.last().is_none_or(|last| last.oid != oid) {
                 let (name, schema) = (row.get(1), schema.to_owned());

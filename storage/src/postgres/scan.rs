@@ -1,15 +1,13 @@
 //! A scan: COPY out of one query, decoded into batches as it arrives. Knows nothing of where the query came from.
 
 use std::collections::VecDeque;
-use std::io::Write as _;
-use std::pin::Pin;
+use std::ops::Range;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use tokio_postgres::CopyOutStream;
 
 use super::binary::{Fields, Malformed, Tuples};
-use super::connection::{Session, Tag};
+use super::connection::{CopyOut, Session, Tag};
 use super::decode::{Form, Unfit, decode};
 use super::relation::Relation;
 use crate::batch::Fault;
@@ -17,11 +15,8 @@ use crate::catalog::{Field, Traits};
 use crate::column::ColumnBuilder;
 use crate::error::{Error, Result};
 use crate::rows::RowsBuilder;
-use crate::source::{Batches, Scan};
+use crate::source::{BatchSize, Batches, Scan};
 use crate::text;
-
-/// Rows per batch at the most, for tables whose rows are tiny.
-const BATCH_ROWS_MAX: usize = 1 << 16;
 
 /// Bytes from which on a row is a batch of its own that shares its large values with the message they came in, and from
 /// which on a connection is not used again: it keeps room for the largest message it has had. Beside reading as much, a
@@ -95,7 +90,7 @@ impl Query {
         let object = format!("table \"{}\"", scan.table);
         let copy = copy_out(&session, &object, text).await?;
         let tuples = Tuples::new(self.decoder.width());
-        let (batch_bytes, decoder) = (scan.batch_bytes.max(1), self.decoder);
+        let (size, decoder) = (BatchSize::of(scan), self.decoder);
         let reader = Reader {
             session,
             copy,
@@ -103,7 +98,7 @@ impl Query {
             decoder,
             after,
             object,
-            batch_bytes,
+            size,
             rows: 0,
             ended: false,
             large: None,
@@ -134,26 +129,25 @@ fn key_column<'a>(mut all: impl Iterator<Item = &'a Field>, name: &str) -> Optio
     Some((index.0, index.1.clone()))
 }
 
-async fn copy_out(session: &Session, object: &str, text: &str) -> Result<Pin<Box<CopyOutStream>>> {
-    let copy = session.copy_out(&format!("COPY ({text}) TO STDOUT (FORMAT binary)")).await;
-    copy.map(Box::pin).map_err(|error| session.failure(object, error))
+async fn copy_out(session: &Session, object: &str, text: &str) -> Result<CopyOut> {
+    session.start_copy_out(object, &format!("COPY ({text}) TO STDOUT (FORMAT binary)")).await
 }
 
 /// A running scan.
 struct Reader {
     session: Session,
-    copy: Pin<Box<CopyOutStream>>,
+    copy: CopyOut,
     tuples: Tuples,
     decoder: Decoder,
     after: After,
     object: String,
-    batch_bytes: usize,
+    size: BatchSize,
     /// Rows in the batches given out.
     rows: u64,
     /// Whether the last query's last row has come.
     ended: bool,
-    /// A message with a large row, which waits for a batch of its own.
-    large: Option<Bytes>,
+    /// Where a message with a large row is, which waits for a batch of its own.
+    large: Option<Range<usize>>,
     had_large: bool,
 }
 
@@ -173,8 +167,8 @@ impl Reader {
                         self.large = Some(message);
                         return Ok(true);
                     }
-                    self.feed(&message)?;
-                    if self.decoder.bytes >= self.batch_bytes || self.decoder.rows.row_count() >= BATCH_ROWS_MAX {
+                    self.feed(message)?;
+                    if self.size.is_reached(self.decoder.rows.row_count(), self.decoder.bytes) {
                         return Ok(true);
                     }
                 }
@@ -188,9 +182,10 @@ impl Reader {
         Ok(self.decoder.rows.row_count() > 0)
     }
 
-    fn feed(&mut self, message: &Bytes) -> Result<()> {
-        let decoder = &mut self.decoder;
-        let fed = self.tuples.feed(message, |fields, length| decoder.push(fields, length, message));
+    fn feed(&mut self, message: Range<usize>) -> Result<()> {
+        let (decoder, piece) = (&mut self.decoder, self.copy.piece());
+        let large = (message.len() >= LARGE_BYTES).then(|| piece.slice(message.clone()));
+        let fed = self.tuples.feed(&piece[message], |fields, length| decoder.push(fields, length, large.as_ref()));
         fed.map_err(|Malformed(why)| self.corrupt(why))
     }
 
@@ -251,7 +246,10 @@ impl Address {
                 let (block, tuple) = bytes.split_first_chunk()?;
                 let (block, tuple) = (u32::from_be_bytes(*block), u16::from_be_bytes(tuple.try_into().ok()?));
                 scratch.clear();
-                write!(scratch, "({block},{tuple})").ok()?;
+                // Every row without a key has one: `write!` took as long as all of its columns.
+                let (mut first, mut second) = (itoa::Buffer::new(), itoa::Buffer::new());
+                let parts = ["(", first.format(block), ",", second.format(tuple), ")"];
+                parts.iter().for_each(|part| scratch.extend_from_slice(part.as_bytes()));
                 std::str::from_utf8(scratch).ok()
             }
         }
@@ -291,10 +289,10 @@ impl Decoder {
         self.forms.len() + self.hidden + usize::from(self.address.is_some())
     }
 
-    /// `message`: what the row came in, alone if it is large.
-    pub(super) fn push(&mut self, fields: Fields<'_>, length: usize, message: &Bytes) -> Result<(), Malformed> {
+    /// `large`: what the row came in, where that is large.
+    pub(super) fn push(&mut self, fields: Fields<'_>, length: usize, large: Option<&Bytes>) -> Result<(), Malformed> {
         self.bytes += length;
-        let is_alone = message.len() >= LARGE_BYTES && self.rows.row_count() == 0 && fields.end(message);
+        let alone = large.filter(|message| self.rows.row_count() == 0 && fields.end(message));
         if let Some(address) = self.address {
             let bytes = fields.clone().nth(self.width() - 1).flatten();
             let text = bytes.and_then(|bytes| address.text(bytes, &mut self.scratch));
@@ -304,8 +302,9 @@ impl Decoder {
             }
         }
         for (index, (form, field)) in self.forms.iter().zip(fields.clone()).enumerate() {
-            let large = field.filter(|field| is_alone && field.len() >= LARGE_BYTES);
-            if let Some(value) = large.and_then(|field| shareable(form, &self.rows.columns[index], field, message)) {
+            if let (Some(message), Some(field)) = (alone, field.filter(|field| field.len() >= LARGE_BYTES))
+                && let Some(value) = shareable(form, &self.rows.columns[index], field, message)
+            {
                 self.rows.share(index, value);
                 continue;
             }
@@ -378,7 +377,7 @@ mod tests {
         let stream = [b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x02".as_slice(), &[0, 0, 0, 10], &number];
         let stream = [&stream.concat()[..], &[0, 0, 0, 34], &array, &number, &[0xff, 0xff]].concat();
         let mut tuples = Tuples::new(2);
-        tuples.feed::<Malformed>(&stream, |fields, length| decoder.push(fields, length, &Bytes::new())).unwrap();
+        tuples.feed::<Malformed>(&stream, |fields, length| decoder.push(fields, length, None)).unwrap();
         tuples.finish().unwrap();
         assert!(decoder.bytes >= 2 * 131_069, "{}", decoder.bytes);
     }

@@ -75,9 +75,9 @@ impl PostgresSnapshot {
 
     async fn relation(&self, session: &Session, table: &str) -> Result<Relation> {
         let object = || format!("table \"{table}\"");
-        let found = Relation::list(session, &self.schema, Some(table)).await;
+        let found = Relation::find(session, &self.schema, table).await;
         let found = found.map_err(|error| session.failure(&object(), error))?;
-        found.into_iter().next().ok_or_else(|| Error::Missing { what: object() })
+        found.ok_or_else(|| Error::Missing { what: object() })
     }
 
     fn lost(&self, why: &str) -> Error {

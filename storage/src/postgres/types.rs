@@ -86,8 +86,17 @@ struct Type {
 }
 
 impl Types {
-    /// Looks up the types with these oids.
-    pub(super) async fn load(client: &Client, oids: Vec<u32>) -> Result<Types, tokio_postgres::Error> {
+    /// Looks up those of these types, each with its modifier, whose oid does not say it all: most tables have none, and
+    /// the question takes the server longer the more tables it has.
+    pub(super) async fn load(
+        client: &Client,
+        types: impl Iterator<Item = (u32, i32)>,
+    ) -> Result<Types, tokio_postgres::Error> {
+        let unknown = types.filter(|(oid, modifier)| scalar(*oid, *modifier).is_none());
+        let oids: Vec<u32> = unknown.map(|(oid, _)| oid).collect();
+        if oids.is_empty() {
+            return Ok(Types(HashMap::new()));
+        }
         let rows = client.query(TYPES, &[&oids]).await?;
         let entry = |row: &tokio_postgres::Row| {
             let found = Type {

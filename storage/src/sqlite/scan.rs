@@ -14,7 +14,7 @@ use crate::batch::{Batch, Fault};
 use crate::column::ColumnBuilder;
 use crate::error::{Error, Result};
 use crate::rows::RowsBuilder;
-use crate::source::{Batches, Scan};
+use crate::source::{BatchSize, Batches, Scan};
 use crate::split::Range;
 
 /// Batches finished and not yet taken, per scan.
@@ -120,11 +120,12 @@ impl<'a> Query<'a> {
     /// Runs to the end (`true`) or until nobody wants more (`false`).
     fn run(self, connection: &Connection, reader: &mut Reader<'_>, emit: &mut Emit<'_>) -> Result<bool, QueryError> {
         let mut statement = connection.prepare(&self.sql)?;
+        let size = BatchSize::of(&reader.scan);
         for parameters in self.runs {
             let mut rows = statement.query(params_from_iter(parameters))?;
             while let Some(row) = rows.next()? {
                 reader.take(row)?;
-                if reader.bytes >= reader.scan.batch_bytes {
+                if size.is_reached(reader.builder.row_count(), reader.bytes) {
                     reader.bytes = 0;
                     if !emit(reader.builder.finish().map_err(QueryError::Batch)?) {
                         return Ok(false);

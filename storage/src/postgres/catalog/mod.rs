@@ -50,7 +50,7 @@ pub(super) async fn read(client: &Client, schema: &str) -> Result<Option<Catalog
         return Ok(None);
     };
     look_from(client, schema).await?;
-    let relations = Relation::list(client, schema, None).await?;
+    let relations = Relation::list(client, schema).await?;
     let sequences = sequences::read(client, schema).await?;
     let columns = columns::read(client, schema, &sequences).await?;
     let not_carried = leftover::read(client, schema, &sequences).await?;
