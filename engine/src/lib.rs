@@ -36,6 +36,7 @@ mod rejects;
 mod report;
 mod retry;
 mod runtime;
+mod say;
 mod schema;
 mod state;
 mod type_table;

@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::clock::Stopwatch;
 use crate::limits::{PROGRESS_INTERVAL_MS, PROGRESS_LINE_INTERVAL_MS};
+use crate::say::say;
 
 /// Tables shown live at once; the rest is counted in the total line.
 const TABLES_SHOWN_MAX: usize = 12;
@@ -71,7 +72,6 @@ impl Progress {
         }
     }
 
-    #[allow(clippy::print_stderr, reason = "plain progress is what stderr is for where nobody watches live")]
     fn line_when_due(&mut self) {
         let elapsed = self.watch.elapsed();
         let due = elapsed.saturating_sub(self.last_line) >= Duration::from_millis(PROGRESS_LINE_INTERVAL_MS);
@@ -80,13 +80,13 @@ impl Progress {
         }
         self.last_line = elapsed;
         let expected = self.total.length().unwrap_or(0);
-        eprintln!(
+        say(format_args!(
             "{} {} of about {expected} rows after {} s, {}",
             self.total.prefix(),
             self.rows,
             elapsed.as_secs(),
             rate(self.bytes, elapsed)
-        );
+        ));
     }
 }
 

@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use sensei_tests::postgres::Server;
@@ -26,6 +26,28 @@ const COMMANDS: [&[&str]; 12] = [
     &["error"],
     &["completions"],
 ];
+
+#[test]
+fn a_result_that_cannot_be_printed_is_an_error_unless_nobody_reads_on() {
+    let sensei = Sensei::new();
+    let schema = |out: Stdio| {
+        let mut command = Command::new(sensei.program());
+        command.arg("schema").stdout(out).stderr(Stdio::piped()).output().expect("it starts")
+    };
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
+    let refused = schema(full.into());
+    assert_eq!(refused.status.code(), Some(5));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("printing the result") && said.contains("No space left"), "{said}");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    assert_eq!(schema(writer.into()).status.code(), Some(0));
+
+    let mut deaf = Command::new(sensei.program());
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
+    let status = deaf.args(["explain", "missing.yaml"]).stderr(full).status().expect("it starts");
+    assert_eq!(status.code(), Some(2), "the error it cannot tell is the plan's");
+}
 
 /// Two customers and three orders, and a plan that copies them.
 fn shop() -> Sensei {

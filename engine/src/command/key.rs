@@ -6,6 +6,7 @@ use sensei_storage::evidence::{KeyOrigin, SigningKey};
 
 use crate::cli::KeyArgs;
 use crate::failure::{Doing, Failure, Result};
+use crate::say::say;
 
 /// The signing key of this user, and a word to the user if it was made just now.
 ///
@@ -22,11 +23,11 @@ pub fn load(args: &KeyArgs) -> Result<SigningKey> {
     Ok(key)
 }
 
-#[allow(clippy::print_stderr, reason = "a new key is something a person must hear of, whatever the log level")]
+/// A new key is something a person must hear of, whatever the log level.
 fn announce(key: &SigningKey, private: &std::path::Path, public: &std::path::Path) {
-    eprintln!("created a signing key: {} (keep it secret)", private.display());
-    eprintln!("its public half, for whoever checks certificates: {}", public.display());
-    eprintln!("{}", key.public().to_pem().trim_end());
+    say(format_args!("created a signing key: {} (keep it secret)", private.display()));
+    say(format_args!("its public half, for whoever checks certificates: {}", public.display()));
+    say(format_args!("{}", key.public().to_pem().trim_end()));
 }
 
 fn default_path() -> Result<PathBuf> {

@@ -8,13 +8,15 @@ mod rejects;
 mod run;
 mod status;
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use clap::{CommandFactory, Parser};
+use sensei_storage::Error;
 use serde::Serialize;
 
 use crate::cli::{CertificateCommand, Cli, Command, ExplainFormat, LogFormat, Output, RejectsCommand};
-use crate::failure::{Exit, Failure, Result};
+use crate::failure::{Doing, Exit, Failure, Result};
+use crate::say::say;
 use crate::{interrupt, pages, runtime, type_table};
 
 /// Runs the command the process was started with.
@@ -101,11 +103,16 @@ fn explain_errors(code: Option<&str>, output: Output) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Prints a result on stdout.
-#[allow(clippy::print_stdout, reason = "stdout is where results go")]
+/// Prints a result on stdout. Whoever stopped reading has what he wanted.
 fn print(text: &str) -> Result<Exit> {
-    print!("{text}");
-    Ok(Exit::Done)
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let (what, why) = ("standard output".to_owned(), error.to_string());
+            Err(Error::Unavailable { what, why, source: Some(Box::new(error)) }).doing("printing the result")
+        }
+        _ => Ok(Exit::Done),
+    }
 }
 
 fn pretty(value: &impl Serialize) -> Result<String> {
@@ -136,7 +143,6 @@ struct FailureBody<'a> {
 }
 
 /// Says on stderr what failed, why, and what to do; under JSON the same as one object on stdout.
-#[allow(clippy::print_stderr, reason = "stderr is where failures go")]
 fn fail(failure: &Failure, output: Output) -> Exit {
     let exit = failure.exit();
     let problems = match failure {
@@ -156,21 +162,24 @@ fn fail(failure: &Failure, output: Output) -> Exit {
         }
         return exit;
     }
-    eprintln!("error[{}]: {failure}", failure.code());
+    say(format_args!("error[{}]: {failure}", failure.code()));
     for problem in problems {
-        eprintln!("\n{problem}");
+        say(format_args!("\n{problem}"));
     }
     let hint = failure.hint();
     if !hint.is_empty() {
-        eprintln!("\nhint: {hint}");
+        say(format_args!("\nhint: {hint}"));
     }
     exit
 }
 
 fn log_to_stderr(cli: &Cli) {
     let colours = std::io::stderr().is_terminal();
-    let builder =
-        tracing_subscriber::fmt().with_max_level(cli.log_level).with_ansi(colours).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(cli.log_level)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     match cli.log_format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

@@ -367,6 +367,9 @@ fn numbers_count_by_the_room_they_take_also_where_their_row_is_faulty() {
         let scan = Scan { batch_bytes: 1 << 18, ..scan_of("t", fields, Range::Whole) };
         files.snapshot(1).await.unwrap().scan(scan).await.unwrap().try_collect().await.unwrap()
     });
-    assert!(batches.iter().all(|batch| batch.rows.num_rows() + batch.faults.len() == 2), "two numbers fill a batch");
-    assert_eq!(batches.len(), 20);
+    assert!(
+        batches.iter().all(|batch| batch.rows.num_rows() + batch.faults.len() == 8),
+        "eight numbers fill a wide batch"
+    );
+    assert_eq!(batches.len(), 5);
 }

@@ -87,17 +87,21 @@ fn needed_relations(
 ) -> HashMap<Address, String> {
     let mut needed: HashMap<Address, String> = HashMap::new();
     loop {
-        let before = needed.len();
+        let mut changed = false;
         for (from, to) in edges {
             // A table that needs a function does not make the function need a table.
-            if !objects.contains_key(from) || needed.contains_key(from) {
+            let Some(relation) = relations.get(to).or_else(|| needed.get(to)).filter(|_| objects.contains_key(from))
+            else {
                 continue;
-            }
-            if let Some(relation) = relations.get(to).or_else(|| needed.get(to)).cloned() {
+            };
+            // The server gives the edges in any order.
+            if needed.get(from).is_none_or(|known| relation < known) {
+                let relation = relation.clone();
                 needed.insert(*from, relation);
+                changed = true;
             }
         }
-        if needed.len() == before {
+        if !changed {
             return needed;
         }
     }
@@ -122,4 +126,27 @@ fn ordered(mut objects: BTreeMap<Address, Object>, edges: &[(Address, Address)])
         sorted.extend(objects.remove(&next.1));
     }
     sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_object_needs_does_not_depend_on_the_order_of_edges() {
+        let object = |name: &str| Object {
+            kind: ObjectKind::Function,
+            name: name.to_owned(),
+            table: None,
+            definition: None,
+            next: None,
+        };
+        let objects = BTreeMap::from([((1, 1), object("f")), ((1, 2), object("g"))]);
+        let relations = HashMap::from([((2, 1), "b".to_owned()), ((2, 2), "a".to_owned())]);
+        let mut edges = vec![((1, 1), (2, 1)), ((1, 1), (2, 2)), ((1, 2), (1, 1))];
+        let expected = HashMap::from([((1, 1), "a".to_owned()), ((1, 2), "a".to_owned())]);
+        assert_eq!(needed_relations(&objects, &edges, &relations), expected);
+        edges.reverse();
+        assert_eq!(needed_relations(&objects, &edges, &relations), expected);
+    }
 }
