@@ -26,8 +26,8 @@ const WAITING_BYTES_MAX: usize = 256 << 10;
 const HEADER_BYTES: usize = 5;
 /// Type of a message with rows, CopyData.
 const ROWS: u8 = b'd';
-/// A message is shorter than 1 GiB, the server's own limit for anything it builds; a longer one is not waited for.
-const MESSAGE_BYTES_MAX: usize = 1 << 30;
+/// What the server builds is shorter than 1 GiB, to which come type and length; a longer message is not waited for.
+const MESSAGE_BYTES_MAX: usize = (1 << 30) + HEADER_BYTES;
 /// The server's answer to the question whether it speaks TLS, one byte before all messages.
 const SPEAKS_TLS: u8 = b'S';
 

@@ -120,7 +120,7 @@ impl<'a> Query<'a> {
     /// Runs to the end (`true`) or until nobody wants more (`false`).
     fn run(self, connection: &Connection, reader: &mut Reader<'_>, emit: &mut Emit<'_>) -> Result<bool, QueryError> {
         let mut statement = connection.prepare(&self.sql)?;
-        let size = BatchSize::of(&reader.scan);
+        let size = BatchSize::of(reader.scan);
         for parameters in self.runs {
             let mut rows = statement.query(params_from_iter(parameters))?;
             while let Some(row) = rows.next()? {
