@@ -86,7 +86,7 @@ async fn dropped_scans_free_their_reader_which_stays_in_the_snapshot() {
     drop(snapshot);
     // Broken off or at an end: nobody is left in a transaction.
     let open = "SELECT COUNT(*) FROM information_schema.INNODB_TRX";
-    for _ in 0..100 {
+    for _ in 0..500 {
         if db.number(open).await == 0 {
             return;
         }

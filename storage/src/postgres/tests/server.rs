@@ -93,6 +93,8 @@ impl Server {
 
     /// Runs a file of SQL in a database.
     pub(super) fn load(&self, database: &str, file: &Path) {
+        // The client starts in the server's folder, where a relative path means something else.
+        let file = file.canonicalize().expect("the file is there");
         let (folder, file) = (self.folder.path().display().to_string(), file.display().to_string());
         let port = self.port.to_string();
         let place = ["-h", &folder, "-p", &port, "-U", "postgres", "-d", database];
