@@ -24,7 +24,7 @@ use super::sql::identifier;
 use super::tap::{self, Tap, Tapped};
 use super::tls;
 use crate::connections::{Connections, Link};
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 pub(super) use crate::connections::Tag;
 
@@ -47,6 +47,9 @@ const SEARCH_PATH: &str = "\
     SELECT pg_catalog.set_config('search_path', \
         pg_catalog.concat_ws(', ', $1::text, nullif(pg_catalog.current_setting('search_path'), '')), false), \
         pg_catalog.current_setting('server_version_num')";
+
+/// What the client library says, before it is told as one of our errors.
+type Answer<T> = std::result::Result<T, tokio_postgres::Error>;
 
 /// Opens and keeps sessions.
 pub(super) struct Pool {
@@ -80,7 +83,7 @@ impl Pool {
     ///
     /// # Errors
     /// `Missing` or `Invalid` if the trusted certificates cannot be read.
-    pub(super) fn new(address: Address, schema: &str, connections_max: usize) -> crate::error::Result<Arc<Pool>> {
+    pub(super) fn new(address: Address, schema: &str, connections_max: usize) -> Result<Arc<Pool>> {
         let tls = tls::connector(&address)?;
         let (schema, connections) = (schema.to_owned(), Connections::new(connections_max.max(2)));
         Ok(Arc::new(Pool { address, schema, tls, connections }))
@@ -102,7 +105,7 @@ impl Pool {
     }
 
     /// A session, waiting while all are in use: an idle one of `tag`, or a new one.
-    pub(super) async fn session(self: &Arc<Pool>, tag: Tag) -> crate::error::Result<Session> {
+    pub(super) async fn session(self: &Arc<Pool>, tag: Tag) -> Result<Session> {
         let (permit, idle) = self.connections.turn(tag).await?;
         let (wire, fresh) = match idle {
             Some(wire) => (wire, false),
@@ -121,7 +124,7 @@ impl Pool {
         failure(&self.address.label, object, error)
     }
 
-    async fn connect(&self) -> crate::error::Result<Wire> {
+    async fn connect(&self) -> Result<Wire> {
         let socket = dial(&self.address).await.map_err(|error| self.unreachable(error))?;
         let tap = Tap::default();
         let tls = self.tls.clone().map(|tls| TappedTls::new(tls, &self.address, tap.clone())).transpose();
@@ -150,9 +153,7 @@ impl Pool {
             None => Err(Error::internal("version check", "the server did not tell its version")),
         }
     }
-}
 
-impl Pool {
     fn unreachable(&self, error: io::Error) -> Error {
         let why = format!("error connecting to server: {error}");
         Error::Unavailable { what: self.label().to_owned(), why, source: Some(Box::new(error)) }
@@ -165,7 +166,7 @@ impl Pool {
 
 impl Session {
     /// Starts a COPY out. The session is of no use for anything else until the COPY has ended.
-    pub(super) async fn start_copy_out(&self, object: &str, sql: &str) -> crate::error::Result<CopyOut> {
+    pub(super) async fn start_copy_out(&self, object: &str, sql: &str) -> Result<CopyOut> {
         self.wire.tap.clear();
         let end = self.wire.client.copy_out(sql).await.map_err(|error| self.failure(object, error))?;
         Ok(CopyOut { piece: Bytes::new(), given: 0, tap: self.wire.tap.clone(), end: Box::pin(end), ended: None })
@@ -183,7 +184,7 @@ impl Session {
     }
 
     /// The statement with this text, parsed and planned once in a session: for what is asked of every table.
-    pub(super) async fn prepared(&self, sql: &'static str) -> Result<Statement, tokio_postgres::Error> {
+    pub(super) async fn prepared(&self, sql: &'static str) -> Answer<Statement> {
         let known = || self.wire.statements.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known().get(sql).cloned();
         if let Some(statement) = found {
@@ -195,7 +196,7 @@ impl Session {
     }
 
     /// Runs statements that return nothing.
-    pub(super) async fn run(&self, object: &str, sql: &str) -> crate::error::Result<()> {
+    pub(super) async fn run(&self, object: &str, sql: &str) -> Result<()> {
         self.batch_execute(sql).await.map_err(|error| self.failure(object, error))
     }
 }
@@ -209,12 +210,12 @@ pub(super) struct CopyOut {
     tap: Tap,
     /// Rows do not come this way: only how the COPY ends.
     end: Pin<Box<CopyOutStream>>,
-    ended: Option<Option<Result<Bytes, tokio_postgres::Error>>>,
+    ended: Option<Option<Answer<Bytes>>>,
 }
 
 impl CopyOut {
     /// Where in [`CopyOut::piece`] the next message's rows are, or its part of a row; `None` if all have come.
-    pub(super) async fn next(&mut self) -> Option<Result<Range<usize>, tokio_postgres::Error>> {
+    pub(super) async fn next(&mut self) -> Option<Answer<Range<usize>>> {
         loop {
             if let Some(rows) = tap::message(&self.piece, self.given) {
                 self.given = rows.end;
@@ -232,7 +233,7 @@ impl CopyOut {
         &self.piece
     }
 
-    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, tokio_postgres::Error>>> {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Answer<Bytes>>> {
         if let Poll::Ready(piece) = self.tap.poll_piece(context) {
             return Poll::Ready(Some(Ok(piece)));
         }
