@@ -14,6 +14,7 @@ mod column;
 mod connect;
 mod connections;
 pub mod csv;
+pub mod database;
 pub mod decimal;
 mod digest;
 mod documented;

@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 
 use crate::batch::Batch;
 use crate::catalog::{Catalog, Field, System, Table};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::setting::{Role, Setting};
 use crate::split::{Piece, Range, Sizing};
 
@@ -33,6 +33,24 @@ pub trait Source: Send + Sync {
     /// same rows, however the source changes. Where a system cannot promise that (files), a change is detected and
     /// reported as [`crate::Error::Changed`].
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>>;
+
+    /// Whether processes other than the one that opened a snapshot can read through it.
+    fn shares_snapshots(&self) -> bool {
+        false
+    }
+
+    /// Joins the snapshot that another process opened and still holds, known by its [`Snapshot::id`], for up to `readers`
+    /// scans at once. Where a system has no such thing, a snapshot is opened anew, and taken if it has the same id.
+    ///
+    /// # Errors
+    /// `Changed` if the source is not as it was then; `Unavailable` if the snapshot is gone.
+    async fn join(&self, id: &str, readers: usize) -> Result<Arc<dyn Snapshot>> {
+        let snapshot = self.snapshot(readers).await?;
+        match snapshot.id() == id {
+            true => Ok(snapshot),
+            false => Err(Error::Changed { what: self.describe() }),
+        }
+    }
 
     /// Settings of the system that matter to a job that moves about `bytes` bytes, on this side of it. Changes nothing.
     async fn settings(&self, _role: Role, _bytes: u64) -> Result<Vec<Setting>> {

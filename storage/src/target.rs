@@ -35,6 +35,11 @@ pub trait Target: Source {
     /// How many writers may be open at once. A writer beyond that waits in [`Target::begin`].
     fn writers_max(&self) -> usize;
 
+    /// Whether writers of several processes get anywhere at once.
+    fn shares_writing(&self) -> bool {
+        true
+    }
+
     /// Tables among `tables` that exist and hold at least one row.
     async fn occupied(&self, tables: &[String]) -> Result<Vec<String>>;
 
@@ -168,6 +173,9 @@ pub struct Write {
     /// If the split was committed before: delete the rows of that commit and write anew, in the same transaction.
     /// [`crate::Error::Changed`] unless exactly those rows are still there.
     pub replace: bool,
+    /// If somebody who had the split before is not heard of any more: end what he may still have open in the target,
+    /// where the system can, instead of waiting for him. What he committed counts.
+    pub evict: bool,
 }
 
 /// Answer to [`Target::begin`].

@@ -87,6 +87,10 @@ impl Source for CsvFiles {
         .await
     }
 
+    fn shares_snapshots(&self) -> bool {
+        true
+    }
+
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>> {
         let root = self.root.clone();
         let files = blocking(move || Ok(file::list(&root)?.0)).await?;

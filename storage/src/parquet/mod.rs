@@ -159,6 +159,10 @@ impl Source for ParquetFolder {
         })
     }
 
+    fn shares_snapshots(&self) -> bool {
+        true
+    }
+
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>> {
         let readers = Arc::new(Semaphore::new(readers.max(1)));
         let (folder, listing) = (self.folder.clone(), self.list().await?);

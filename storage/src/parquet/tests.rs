@@ -112,7 +112,7 @@ async fn write_as(
     rows: &[RecordBatch],
 ) -> Result<Commit> {
     let table = Arc::new(table.clone());
-    let write = Write { job: JOB.to_owned(), generation, split: SplitId(split), table, replace: false };
+    let write = Write { job: JOB.to_owned(), generation, split: SplitId(split), table, replace: false, evict: false };
     let Begin::Writer(mut writer) = target.begin(write).await? else { panic!("nothing was committed") };
     for batch in rows {
         writer.write(batch).await?;
@@ -246,6 +246,7 @@ fn rewriting_a_split_replaces_it_and_dropping_a_writer_leaves_nothing() {
             split: SplitId(1),
             table: Arc::new(table.clone()),
             replace: false,
+            evict: false,
         };
         let Begin::Writer(mut writer) = target.begin(write).await.unwrap() else { panic!() };
         writer.write(&rows).await.unwrap();
@@ -339,6 +340,7 @@ fn a_newer_generation_fences_older_writers() {
             split: SplitId(0),
             table: Arc::new(table.clone()),
             replace: false,
+            evict: false,
         };
         let Begin::Writer(mut writer) = target.begin(write).await.unwrap() else { panic!() };
         writer.write(&rows).await.unwrap();

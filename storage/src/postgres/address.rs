@@ -14,7 +14,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How much of the server's identity is checked, as libpq's `sslmode` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Security {
+pub(crate) enum Security {
     /// No TLS.
     Disable,
     /// TLS if the server offers it, nothing verified.
@@ -29,7 +29,7 @@ pub(super) enum Security {
 
 /// A parsed URL.
 #[derive(Clone)]
-pub(super) struct Address {
+pub(crate) struct Address {
     /// Host, port, user, password and database.
     pub config: Config,
     /// TLS policy.
@@ -47,7 +47,7 @@ impl Address {
     /// `Invalid` for anything it does not understand; the message never repeats the URL, which may hold a password.
     /// # Source
     /// PostgreSQL manual 34.1.1, connection URIs.
-    pub(super) fn parse(url: &str) -> Result<Address> {
+    pub(crate) fn parse(url: &str) -> Result<Address> {
         let mut parts = ServerUrl::split(url, &["postgresql", "postgres"]).map_err(invalid)?;
         let mut option = |name: &str| parts.options.remove(name);
         let host = option("host").or(parts.host).unwrap_or_else(|| "localhost".to_owned());

@@ -59,9 +59,19 @@ async fn present(session: &Session) -> Result<bool> {
     Ok(row.get(0))
 }
 
-/// What a writer's session calls itself: a short hash of the job, since names are cut at 63 bytes, and the generation.
-pub(super) fn writer_name(job: &str, generation: u64) -> String {
+/// What the session that writes a split calls itself: a short hash of the job, since names are cut at 63 bytes, the split
+/// and the generation.
+pub(super) fn writer_name(job: &str, split: SplitId, generation: u64) -> String {
+    format!("{} {generation}", split_name(job, split))
+}
+
+/// What a session that reads for a job's writers calls itself.
+pub(super) fn reader_name(job: &str, generation: u64) -> String {
     format!("{} {generation}", job_name(job))
+}
+
+fn split_name(job: &str, split: SplitId) -> String {
+    format!("{} split {}", job_name(job), split.0)
 }
 
 fn job_name(job: &str) -> String {
@@ -100,6 +110,16 @@ pub(super) async fn fence(session: &Session, job: &str, generation: u64) -> Resu
 async fn end_older(session: &Session, job: &str, mine: i64) -> Result<()> {
     let ended = session.query(TERMINATE, &[&job_name(job), &mine]).await;
     ended.map_err(|error| session.failure("sessions of older writers", error)).map(|_| ())
+}
+
+/// Ends the other sessions that write a split: whoever had it is not heard of any more, and would keep its progress record
+/// locked for as long as his connection lasts.
+pub(super) async fn evict(session: &Session, job: &str, split: SplitId) -> Result<()> {
+    const SQL: &str = "\
+        SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE $1 || ' %'";
+    let ended = session.query(SQL, &[&split_name(job, split)]).await;
+    ended.map_err(|error| session.failure("the session of an earlier writer", error)).map(|_| ())
 }
 
 /// Checks inside a writer's transaction that its generation is still the newest, and holds off newer fences until the

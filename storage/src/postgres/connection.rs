@@ -26,7 +26,7 @@ use super::tls;
 use crate::connections::{Connections, Link};
 use crate::error::{Error, Result};
 
-pub(super) use crate::connections::Tag;
+pub(crate) use crate::connections::Tag;
 
 /// The oldest server that is supported: block ranges are scanned by range from version 14 on.
 const SERVER_VERSION_MIN: u32 = 140_000;
@@ -52,7 +52,7 @@ const SEARCH_PATH: &str = "\
 type Answer<T> = std::result::Result<T, tokio_postgres::Error>;
 
 /// Opens and keeps sessions.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     address: Address,
     /// Where sessions look for names before they look anywhere else: types of the schema are written without it.
     schema: String,
@@ -61,7 +61,7 @@ pub(super) struct Pool {
 }
 
 /// One session, for its holder alone. Dropping it closes the connection at once, so that the server rolls back.
-pub(super) struct Session {
+pub(crate) struct Session {
     wire: Wire,
     pool: Arc<Pool>,
     permit: OwnedSemaphorePermit,
@@ -83,14 +83,14 @@ impl Pool {
     ///
     /// # Errors
     /// `Missing` or `Invalid` if the trusted certificates cannot be read.
-    pub(super) fn new(address: Address, schema: &str, connections_max: usize) -> Result<Arc<Pool>> {
+    pub(crate) fn new(address: Address, schema: &str, connections_max: usize) -> Result<Arc<Pool>> {
         let tls = tls::connector(&address)?;
         let (schema, connections) = (schema.to_owned(), Connections::new(connections_max.max(2)));
         Ok(Arc::new(Pool { address, schema, tls, connections }))
     }
 
     /// The endpoint for people.
-    pub(super) fn label(&self) -> &str {
+    pub(crate) fn label(&self) -> &str {
         &self.address.label
     }
 
@@ -105,7 +105,7 @@ impl Pool {
     }
 
     /// A session, waiting while all are in use: an idle one of `tag`, or a new one.
-    pub(super) async fn session(self: &Arc<Pool>, tag: Tag) -> Result<Session> {
+    pub(crate) async fn session(self: &Arc<Pool>, tag: Tag) -> Result<Session> {
         let (permit, idle) = self.connections.turn(tag).await?;
         let (wire, fresh) = match idle {
             Some(wire) => (wire, false),
@@ -120,7 +120,7 @@ impl Pool {
     }
 
     /// Maps a client error; see [`failure`].
-    pub(super) fn failure(&self, object: &str, error: tokio_postgres::Error) -> Error {
+    pub(crate) fn failure(&self, object: &str, error: tokio_postgres::Error) -> Error {
         failure(&self.address.label, object, error)
     }
 
@@ -173,18 +173,18 @@ impl Session {
     }
 
     /// Gives the session back for the next request of `tag`. Only for sessions in good order.
-    pub(super) fn park(self, tag: Tag) {
+    pub(crate) fn park(self, tag: Tag) {
         let Session { wire, pool, permit, .. } = self;
         pool.connections.park(tag, wire, permit);
     }
 
     /// Maps a client error; see [`failure`].
-    pub(super) fn failure(&self, object: &str, error: tokio_postgres::Error) -> Error {
+    pub(crate) fn failure(&self, object: &str, error: tokio_postgres::Error) -> Error {
         self.pool.failure(object, error)
     }
 
     /// The statement with this text, parsed and planned once in a session: for what is asked of every table.
-    pub(super) async fn prepared(&self, sql: &'static str) -> Answer<Statement> {
+    pub(crate) async fn prepared(&self, sql: &'static str) -> Answer<Statement> {
         let known = || self.wire.statements.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known().get(sql).cloned();
         if let Some(statement) = found {

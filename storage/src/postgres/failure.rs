@@ -50,7 +50,7 @@ pub(super) fn failure(at: &str, object: &str, error: tokio_postgres::Error) -> E
 }
 
 /// Whether the connection is gone, so that nobody knows what became of the last request.
-pub(super) fn is_lost(error: &tokio_postgres::Error) -> bool {
+pub(crate) fn is_lost(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         None => true,
         Some(state) => matches!(state.code().get(..2), Some("08")) || state.code().starts_with("57P"),

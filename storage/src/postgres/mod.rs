@@ -3,12 +3,12 @@
 //! In reading order: addresses and connections, the catalog, types, the binary codec, snapshots with their
 //! scans, and the target with its writers. Knows nothing of plans, jobs' meaning or verification.
 
-mod address;
+pub(crate) mod address;
 mod binary;
 mod bookkeeping;
 mod broken;
 mod catalog;
-mod connection;
+pub(crate) mod connection;
 mod constraints;
 mod copy;
 mod decode;
@@ -16,7 +16,7 @@ mod definition;
 mod dial;
 mod documented;
 mod encode;
-mod failure;
+pub(crate) mod failure;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod foreign;
 mod indexes;
@@ -152,6 +152,14 @@ impl Source for Postgres {
 
     async fn snapshot(&self, readers: usize) -> Result<Arc<dyn Snapshot>> {
         Ok(Arc::new(PostgresSnapshot::open(&self.pool, &self.schema, readers).await?))
+    }
+
+    fn shares_snapshots(&self) -> bool {
+        true
+    }
+
+    async fn join(&self, id: &str, readers: usize) -> Result<Arc<dyn Snapshot>> {
+        Ok(Arc::new(PostgresSnapshot::join(&self.pool, &self.schema, readers, id).await?))
     }
 
     async fn settings(&self, role: Role, bytes: u64) -> Result<Vec<Setting>> {

@@ -16,13 +16,19 @@ use crate::error::{Error, Result};
 use crate::source::{Batches, Longest, Scan, Snapshot};
 use crate::split::{Piece, Range, Sizing};
 
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+fn import(exported: &str) -> String {
+    format!("{BEGIN}; SET TRANSACTION SNAPSHOT {}", literal(exported))
+}
+
 /// A consistent view, alive as long as its coordinator's transaction.
 pub(super) struct PostgresSnapshot {
     pool: Arc<Pool>,
     schema: String,
     coordinator: Session,
     exported: String,
-    visible: String,
+    id: String,
     readers: Arc<Semaphore>,
     readers_idle: Arc<Idle>,
 }
@@ -42,16 +48,33 @@ impl Drop for Idle {
 impl PostgresSnapshot {
     /// Begins and exports a snapshot for `readers` scans at once.
     pub(super) async fn open(pool: &Arc<Pool>, schema: &str, readers: usize) -> Result<PostgresSnapshot> {
+        PostgresSnapshot::begin(pool, schema, readers, BEGIN).await
+    }
+
+    /// Joins the snapshot of another session, and exports it once more, so that it lives as long as either.
+    pub(super) async fn join(pool: &Arc<Pool>, schema: &str, readers: usize, id: &str) -> Result<PostgresSnapshot> {
+        let exported = id.split(' ').next().unwrap_or(id);
+        let mut joined = PostgresSnapshot::begin(pool, schema, readers, &import(exported)).await?;
+        let (visible, seen) = (id.split(' ').nth(1), joined.id.split(' ').nth(1));
+        if visible != seen {
+            return Err(Error::Changed { what: format!("snapshot {exported} of {}", pool.label()) });
+        }
+        joined.id = id.to_owned();
+        Ok(joined)
+    }
+
+    async fn begin(pool: &Arc<Pool>, schema: &str, readers: usize, begin: &str) -> Result<PostgresSnapshot> {
         let coordinator = pool.session(Tag::FREE).await?;
-        coordinator.run("a snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        coordinator.run("a snapshot", begin).await?;
         let row = coordinator.query_one("SELECT pg_export_snapshot(), pg_current_snapshot()::text", &[]).await;
         let row = row.map_err(|error| coordinator.failure("a snapshot", error))?;
+        let (exported, visible): (String, String) = (row.get(0), row.get(1));
         Ok(PostgresSnapshot {
             pool: pool.clone(),
             schema: schema.to_owned(),
             coordinator,
-            exported: row.get(0),
-            visible: row.get(1),
+            id: format!("{exported} {visible}"),
+            exported,
             readers: Arc::new(Semaphore::new(readers.max(1))),
             readers_idle: Arc::new(Idle { pool: pool.clone(), tag: pool.new_tag() }),
         })
@@ -64,11 +87,8 @@ impl PostgresSnapshot {
             return Err(self.lost("the session that holds it ended"));
         }
         if session.fresh {
-            let import = format!(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
-                literal(&self.exported)
-            );
-            session.batch_execute(&import).await.map_err(|error| self.lost(&error.to_string()))?;
+            let imported = session.batch_execute(&import(&self.exported)).await;
+            imported.map_err(|error| self.lost(&error.to_string()))?;
         }
         Ok(session)
     }
@@ -89,7 +109,7 @@ impl PostgresSnapshot {
 #[async_trait]
 impl Snapshot for PostgresSnapshot {
     fn id(&self) -> String {
-        format!("{} {}", self.exported, self.visible)
+        self.id.clone()
     }
 
     async fn pieces(&self, table: &Table, sizing: Sizing) -> Result<Vec<Piece>> {

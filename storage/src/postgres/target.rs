@@ -64,7 +64,7 @@ impl Target for Postgres {
         let session = self.session().await?;
         bookkeeping::fence(&session, job, generation).await?;
         session.park(Tag::FREE);
-        let name = bookkeeping::writer_name(job, generation);
+        let name = bookkeeping::reader_name(job, generation);
         *self.generation.lock().map_err(|error| Error::internal("the fence", error))? = Some(name);
         Ok(())
     }

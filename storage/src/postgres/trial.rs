@@ -27,7 +27,7 @@ impl Postgres {
     pub(super) async fn begin_trial(&self, write: Write) -> Result<Box<dyn Trial>> {
         let turn = self.writers.clone().acquire_owned().await.map_err(|error| Error::internal("writers", error))?;
         let session = self.session().await?;
-        let name = literal(&bookkeeping::writer_name(&write.job, write.generation));
+        let name = literal(&bookkeeping::writer_name(&write.job, write.split, write.generation));
         session.run(OBJECT, &format!("SET application_name = {name}; BEGIN ISOLATION LEVEL READ COMMITTED")).await?;
         bookkeeping::check_fence(&session, &write.job, write.generation).await?;
         let relation = self.relation(&session, &write.table.name).await?;

@@ -36,7 +36,10 @@ impl Postgres {
         let writers = self.writers.clone();
         let turn = writers.acquire_owned().await.map_err(|error| Error::internal("writers", error))?;
         let session = self.session().await?;
-        let name = literal(&bookkeeping::writer_name(&write.job, write.generation));
+        if write.evict {
+            bookkeeping::evict(&session, &write.job, write.split).await?;
+        }
+        let name = literal(&bookkeeping::writer_name(&write.job, write.split, write.generation));
         session.run(OBJECT, &format!("SET application_name = {name}; BEGIN ISOLATION LEVEL READ COMMITTED")).await?;
         bookkeeping::check_fence(&session, &write.job, write.generation).await?;
         let relation = self.relation(&session, &write.table.name).await?;

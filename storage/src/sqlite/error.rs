@@ -6,7 +6,7 @@ use rusqlite::ffi;
 use crate::error::Error;
 
 /// Classifies a failure of an operation on `what`: a database file or a table, with its kind.
-pub(super) fn classify(what: impl Into<String>, error: rusqlite::Error) -> Error {
+pub(crate) fn classify(what: impl Into<String>, error: rusqlite::Error) -> Error {
     let what = what.into();
     let Some(code) = error.sqlite_error().copied() else { return Error::internal(what, error) };
     let why = message(&error);

@@ -16,7 +16,7 @@ mod ddl;
 mod decode;
 mod documented;
 mod encode;
-mod error;
+pub(crate) mod error;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod foreign;
 mod indexes;

@@ -68,6 +68,10 @@ fn unwritable(file: &File) -> Vec<String> {
 
 #[async_trait]
 impl Target for Sqlite {
+    fn shares_writing(&self) -> bool {
+        false
+    }
+
     fn writers_max(&self) -> usize {
         WRITERS_MAX
     }

@@ -103,7 +103,7 @@ impl Database {
 }
 
 fn write(table: &Arc<TargetTable>, split: u32, replace: bool) -> Write {
-    Write { job: "job".to_owned(), generation: 1, split: SplitId(split), table: table.clone(), replace }
+    Write { job: "job".to_owned(), generation: 1, split: SplitId(split), table: table.clone(), replace, evict: false }
 }
 
 /// Writes everything and commits.

@@ -102,7 +102,7 @@ impl Drop for Database {
 }
 
 fn write(table: &Arc<TargetTable>, split: u32, replace: bool) -> Write {
-    Write { job: "job".to_owned(), generation: 1, split: SplitId(split), table: table.clone(), replace }
+    Write { job: "job".to_owned(), generation: 1, split: SplitId(split), table: table.clone(), replace, evict: false }
 }
 
 fn fields(table: &Table) -> Vec<Field> {

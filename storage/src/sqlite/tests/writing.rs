@@ -13,7 +13,7 @@ fn target_table(name: &str, fields: Vec<Field>, primary_key: &[&str]) -> TargetT
 
 pub(super) fn write(table: &TargetTable, split: u32, generation: u64) -> Write {
     let table = Arc::new(table.clone());
-    Write { job: JOB.to_owned(), generation, split: SplitId(split), table, replace: false }
+    Write { job: JOB.to_owned(), generation, split: SplitId(split), table, replace: false, evict: false }
 }
 
 async fn writer(target: &Sqlite, write: Write) -> Box<dyn crate::Writer> {
