@@ -26,6 +26,21 @@ pub fn nanoseconds() -> u64 {
     START.elapsed().as_nanos() as u64
 }
 
+/// Milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
+}
+
+/// Now.
+pub fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// A time in milliseconds since 1970, as RFC 3339 UTC text.
+pub fn text_of(milliseconds: i64) -> String {
+    rfc3339(milliseconds)
+}
+
 /// Now, as RFC 3339 UTC text with milliseconds.
 pub fn now_text() -> String {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

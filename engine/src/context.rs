@@ -12,12 +12,13 @@ use sensei_storage::{
 use crate::dialect::TargetDialect;
 use crate::failure::{Doing, Failure, Result};
 use crate::lower::Typer;
+use crate::plan_text::{Commands, read_plan};
 
 /// Bytes of a plan file at most.
 const PLAN_FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Connections to either end, if the plan does not say; the planner's own default.
-const CONNECTIONS_DEFAULT: usize = 4;
+pub(crate) const CONNECTIONS_DEFAULT: usize = 4;
 
 /// A plan file and the two ends it names.
 pub struct Ends {
@@ -33,11 +34,11 @@ pub struct Ends {
     pub target_catalog: Catalog,
 }
 
-/// Reads a plan file, with `${VAR}` from the environment.
+/// Reads a plan file, with what it refers to.
 ///
 /// # Errors
 /// If it cannot be read, or has problems of its own.
-pub fn read_plan_file(path: &Path) -> Result<PlanFile> {
+pub async fn read_plan_file(path: &Path) -> Result<PlanFile> {
     let what = format!("plan file \"{}\"", path.display());
     let size = std::fs::metadata(path).map_err(|error| Error::io(&what, error)).doing("reading the plan")?.len();
     if size > PLAN_FILE_BYTES_MAX {
@@ -46,7 +47,7 @@ pub fn read_plan_file(path: &Path) -> Result<PlanFile> {
     let bytes = std::fs::read(path).map_err(|error| Error::io(&what, error)).doing("reading the plan")?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Failure::usage(format!("{what} is not UTF-8 text"), "Save it as UTF-8."))?;
-    PlanFile::parse(&text, &|name| std::env::var(name).ok()).map_err(Failure::Plan)
+    read_plan(&text, Commands::Allowed).await
 }
 
 impl Ends {
@@ -66,10 +67,33 @@ impl Ends {
         Ends::open(path, look_at_target).await
     }
 
+    /// The same for a plan file that was read already.
+    ///
+    /// # Errors
+    /// If an end cannot be reached.
+    pub async fn of(file: PlanFile) -> Result<Ends> {
+        let (source, target) = Ends::open_both(&file)?;
+        Ends::between(file, source, target).await
+    }
+
+    /// Both ends of a plan file, nothing of them read yet.
+    ///
+    /// # Errors
+    /// If one cannot be opened.
+    pub fn open_both(file: &PlanFile) -> Result<(Arc<dyn Source>, Arc<dyn Target>)> {
+        let source = open_source(&source_endpoint(file)).doing("opening the source")?;
+        let target = open_target(&target_endpoint(file)).doing("opening the target")?;
+        Ok((source, target))
+    }
+
     async fn open(path: &Path, open: fn(&Endpoint) -> sensei_storage::Result<Arc<dyn Target>>) -> Result<Ends> {
-        let file = read_plan_file(path)?;
+        let file = read_plan_file(path).await?;
         let source = open_source(&source_endpoint(&file)).doing("opening the source")?;
         let target = open(&target_endpoint(&file)).doing("opening the target")?;
+        Ends::between(file, source, target).await
+    }
+
+    async fn between(file: PlanFile, source: Arc<dyn Source>, target: Arc<dyn Target>) -> Result<Ends> {
         refuse_one_place(source.as_ref(), target.as_ref()).await?;
         let source_catalog = source.catalog().await.doing("reading the source's catalog")?;
         let target_catalog = target.catalog().await.doing("reading the target's catalog")?;

@@ -1,15 +1,16 @@
-//! Copies and verifies every split of a job: grants, outcomes, rejects, checkpoints.
+//! Copies and verifies every split of a job: what is granted, what is reported, checkpoints.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use sensei_operators::Outcome;
 use sensei_storage::journal::{Checkpoint, Event as JournalEvent, History, Reject};
 use sensei_storage::{Begin, Split, SplitId, VerifyMode, Write};
 use tokio::sync::mpsc;
 
-use crate::enumerator::{Enumerator, Grant, LocalEnumerator, Recheck, Work};
+use crate::cell::{Ended, Finished, Report};
+use crate::crew::{Begun, Share};
+use crate::enumerator::{Allocation, Grant, Recheck, Work};
 use crate::failure::{Doing, Failure, Result};
 use crate::interrupt;
 use crate::job::Job;
@@ -17,7 +18,8 @@ use crate::large::for_large_rows;
 use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, EPOCH_INTERVAL_MS};
 use crate::progress::Progress;
 use crate::rejects::Rejects;
-use crate::runtime::{Event, LaneContext, LargeBudget, SplitWork, Workers};
+use crate::runtime::{LaneContext, LargeBudget};
+use crate::worker::Brief;
 
 /// What copying left behind.
 #[derive(Clone, Debug, Default)]
@@ -35,14 +37,14 @@ pub(crate) struct Copied {
 pub(crate) struct Copying<'a> {
     job: &'a mut Job,
     copied: Copied,
-    rejects: Rejects,
+    rejects: Arc<Mutex<Rejects>>,
     rejected_under_way: BTreeMap<SplitId, u64>,
     pending: Vec<JournalEvent>,
     reopened: HashSet<SplitId>,
     progress: Progress,
     splits_of: Vec<u64>,
     splits_done: Vec<u64>,
-    enumerator: Arc<LocalEnumerator>,
+    begun: Begun,
     /// Takes the index of each table that is complete, while no row is known to differ.
     loaded: mpsc::UnboundedSender<usize>,
 }
@@ -63,10 +65,14 @@ impl<'a> Copying<'a> {
             splits_of[split.table as usize] += 1;
             rows_of[split.table as usize] += split.rows_estimate;
         }
-        let names = job.plan.tables.iter().map(|table| table.source.clone());
-        let progress = Progress::new("copying", &names.zip(rows_of).collect::<Vec<_>>(), job.quiet);
+        let names: Vec<String> = job.plan.tables.iter().map(|table| table.source.clone()).collect();
+        let progress = Progress::new("copying", &names.iter().cloned().zip(rows_of).collect::<Vec<_>>(), job.quiet);
         let rejects = Rejects::new(&job.plan.rejects, &job.name);
-        let enumerator = Arc::new(LocalEnumerator::new(grants(job, &rejects)));
+        let (grants, context) = (grants(job, &rejects), lane_context(job, &rejects));
+        let rejects = Arc::new(Mutex::new(rejects));
+        let (brief, shared) = (brief(job), is_shared(job));
+        let share = Share { grants, context, rejects: rejects.clone(), tables: names, brief, shared };
+        let begun = job.crew.begin(share);
         Copying {
             copied,
             rejects,
@@ -76,7 +82,7 @@ impl<'a> Copying<'a> {
             progress,
             splits_done: vec![0; tables],
             splits_of,
-            enumerator,
+            begun,
             loaded,
             job,
         }
@@ -84,8 +90,8 @@ impl<'a> Copying<'a> {
 
     /// What grants the splits. Once it is closed nothing more is begun, and [`Copying::run`] fails when what is open is
     /// finished.
-    pub fn splits(&self) -> Arc<LocalEnumerator> {
-        self.enumerator.clone()
+    pub fn splits(&self) -> Arc<dyn Allocation> {
+        self.begun.allocation.clone()
     }
 
     /// Runs until every split is finished.
@@ -94,33 +100,28 @@ impl<'a> Copying<'a> {
     /// The first failure; `Interrupted` if a person asked to stop. What was finished is in the journal either way.
     pub async fn run(mut self) -> Result<Copied> {
         self.count_inherited();
-        let (events, mut received) = mpsc::unbounded_channel();
-        let workers = Workers::start(Arc::new(self.lane_context()), self.enumerator.clone(), events)?;
-        let mut ending = Box::pin(workers.finish());
+        let mut ending = std::mem::replace(&mut self.begun.ended, Box::pin(async { Ok(()) }));
         let mut interrupted = false;
         let mut tick = tokio::time::interval(Duration::from_millis(EPOCH_INTERVAL_MS));
         let outcome = loop {
             tokio::select! {
                 biased;
-                event = received.recv() => match event {
-                    Some(event) => self.take(event).await?,
+                report = self.begun.reports.recv() => match report {
+                    Some(report) => self.take(report).await?,
                     None => break ending.await,
                 },
                 ended = &mut ending => break ended,
                 _ = tick.tick() => self.flush().await?,
                 () = interrupt::requested(), if !interrupted => {
                     interrupted = true;
-                    self.enumerator.close();
+                    self.begun.allocation.close();
                 }
             }
         };
-        while let Ok(event) = received.try_recv() {
-            self.take(event).await?;
+        while let Ok(report) = self.begun.reports.try_recv() {
+            self.take(report).await?;
         }
         self.flush().await?;
-        if let Err(Failure::TooManyRejects { .. }) = &outcome {
-            self.rejects.finish_all()?;
-        }
         outcome?;
         if self.copied.finished.len() == self.job.history.opening.splits.len() {
             return Ok(self.copied);
@@ -129,23 +130,6 @@ impl<'a> Copying<'a> {
             return Err(Failure::Interrupted);
         }
         Err(Failure::internal("copying", "the workers ended before every split was finished"))
-    }
-
-    fn lane_context(&self) -> LaneContext {
-        LaneContext {
-            job: self.job.name_in_target(),
-            generation: self.job.generation,
-            snapshot: self.job.snapshot.clone(),
-            target: self.job.ends.target.clone(),
-            tables: self.job.tables.clone(),
-            times: self.job.times.clone(),
-            read_back: self.job.plan.verify != VerifyMode::Off,
-            memory_bytes: self.job.plan.limits.memory_bytes,
-            large: LargeBudget::new(for_large_rows(self.job.plan.limits.memory_bytes), self.job.large_bytes.clone()),
-            workers: self.job.plan.limits.workers as usize,
-            rejects_max: self.job.plan.rejects.max,
-            rejects_folder: self.rejects.folder().display().to_string(),
-        }
     }
 
     /// Under a quiesced source, splits finished earlier are not looked at again.
@@ -166,30 +150,33 @@ impl<'a> Copying<'a> {
         }
     }
 
-    async fn take(&mut self, event: Event) -> Result<()> {
-        match event {
-            Event::Moved { table, rows, bytes } => self.progress.moved(table, rows, bytes),
-            Event::Rejected { work, rejected, permit } => {
-                let table = &self.job.plan.tables[work.grant.split.table as usize].source;
-                self.rejects.add(work.grant.split.id, table, &rejected)?;
-                drop(permit);
-                *self.rejected_under_way.entry(work.grant.split.id).or_default() += rejected.len() as u64;
-                self.check_rejects().await?;
+    async fn take(&mut self, report: Report) -> Result<()> {
+        match report {
+            Report::Moved { table, rows, bytes } => {
+                self.progress.moved(table, rows, bytes);
+                Ok(())
             }
-            Event::Committing { split, settled } => {
-                self.rejects.settle(split)?;
-                // The lane is gone only after a failure.
-                let _ = settled.send(());
+            Report::Rejecting { split, rows } => {
+                self.rejected_under_way.insert(split, rows);
+                self.check_rejects().await
             }
-            Event::Refused { work } => {
-                let split = work.grant.split.id;
-                self.rejects.discard(split)?;
-                self.rejected_under_way.remove(&split);
-                self.enumerator.complete(split, Some(work.grant.work.refused()));
-            }
-            Event::Done { work, outcome } => self.done(&work, *outcome).await?,
+            Report::Ended(ended) => self.ended(ended).await,
         }
-        Ok(())
+    }
+
+    async fn ended(&mut self, ended: Ended) -> Result<()> {
+        self.rejected_under_way.remove(&ended.split());
+        match ended {
+            Ended::Refused { split, again } => {
+                self.begun.allocation.complete(split, Some(again));
+                Ok(())
+            }
+            // Committed by an earlier run under another snapshot: the source has changed since.
+            Ended::Finished(finished) if !finished.sound && finished.inherited => {
+                self.reopen(finished.checkpoint.split).await
+            }
+            Ended::Finished(finished) => self.finished(*finished).await,
+        }
     }
 
     /// Stops as soon as more rows are rejected than the plan allows.
@@ -199,9 +186,9 @@ impl<'a> Copying<'a> {
         if rejected <= max {
             return Ok(());
         }
-        self.rejects.finish_all()?;
+        self.rejects().finish_all()?;
         self.flush().await?;
-        let folder = self.rejects.folder().display().to_string();
+        let folder = self.rejects().folder().display().to_string();
         Err(Failure::TooManyRejects { rejected, max, folder })
     }
 
@@ -211,92 +198,68 @@ impl<'a> Copying<'a> {
         settled.map(|(_, reject)| reject.rows).chain(self.rejected_under_way.values().copied()).sum()
     }
 
-    async fn done(&mut self, work: &SplitWork, outcome: Outcome) -> Result<()> {
-        let split = &work.grant.split;
-        let reject = self.rejects.finish(split.id)?;
-        self.rejected_under_way.remove(&split.id);
-        let sound = outcome.difference.is_zero();
-        if !sound && work.inherited {
-            // Committed by an earlier run under another snapshot: the source has changed since.
-            return self.reopen(split).await;
-        }
-        self.enumerator.complete(split.id, None);
-        let checkpoint = self.checkpoint(split, &work.grant.work, outcome);
-        self.copied.rejects.remove(&split.id);
+    fn rejects(&self) -> MutexGuard<'_, Rejects> {
+        self.rejects.lock().expect("a panic elsewhere ends the process")
+    }
+
+    async fn finished(&mut self, finished: Finished) -> Result<()> {
+        let Finished { mut checkpoint, reject, sound, .. } = finished;
+        let split = checkpoint.split;
+        checkpoint.attempt += u32::from(self.reopened.contains(&split));
+        self.begun.allocation.complete(split, None);
+        self.copied.rejects.remove(&split);
         if let Some(reject) = reject {
             self.pending.push(JournalEvent::Rejected(reject.clone()));
-            self.copied.rejects.insert(split.id, reject);
+            self.copied.rejects.insert(split, reject);
         }
         self.pending.push(JournalEvent::SplitDone(checkpoint.clone()));
-        self.copied.finished.insert(split.id, checkpoint);
-        self.copied.differing.retain(|differing| *differing != split.id);
+        self.copied.finished.insert(split, checkpoint);
+        self.copied.differing.retain(|differing| *differing != split);
         if !sound {
-            self.copied.differing.push(split.id);
+            self.copied.differing.push(split);
         }
-        let table = split.table as usize;
+        let of = self.job.history.opening.splits[split.0 as usize].table;
+        let table = of as usize;
         self.splits_done[table] += 1;
-        self.progress.verified(split.table, self.splits_done[table], self.splits_of[table], sound);
+        self.progress.verified(of, self.splits_done[table], self.splits_of[table], sound);
         self.tell_loaded(table);
         if self.pending.len() >= CHECKPOINTS_PER_EPOCH_MAX {
             self.flush().await?;
         }
-        Ok(())
+        self.check_rejects().await
     }
 
     /// Takes a split's rows out of the target and has it copied anew, once everything to be rechecked was: a key that
     /// moved from one split to another must be gone from the first before it arrives in the second.
-    async fn reopen(&mut self, split: &Split) -> Result<()> {
-        self.copied.finished.remove(&split.id);
-        self.copied.rejects.remove(&split.id);
-        self.copied.differing.retain(|differing| *differing != split.id);
+    async fn reopen(&mut self, split: SplitId) -> Result<()> {
+        self.copied.finished.remove(&split);
+        self.copied.rejects.remove(&split);
+        self.copied.differing.retain(|differing| *differing != split);
         self.copied.recopied += 1;
-        self.reopened.insert(split.id);
+        self.reopened.insert(split);
         let why = "the source changed since it was committed".to_owned();
-        self.pending.push(JournalEvent::SplitReopened { split: split.id, why });
+        self.pending.push(JournalEvent::SplitReopened { split, why });
         self.flush().await?;
         self.retract(split).await?;
-        self.enumerator.complete(split.id, Some(Work::Recopy));
+        self.begun.allocation.complete(split, Some(Work::Recopy));
         Ok(())
     }
 
     /// Replaces what a split committed by nothing.
-    async fn retract(&self, split: &Split) -> Result<()> {
-        let table = &self.job.tables[split.table as usize];
+    async fn retract(&self, split: SplitId) -> Result<()> {
+        let table = &self.job.tables[self.job.history.opening.splits[split.0 as usize].table as usize];
         let doing = || format!("taking rows back from table \"{}\"", table.target.name);
         let write = Write {
             job: self.job.name_in_target(),
             generation: self.job.generation,
-            split: split.id,
+            split,
             table: table.target.clone(),
             replace: true,
+            evict: false,
         };
         match self.job.ends.target.begin(write).await.doing(doing())? {
             Begin::Writer(writer) => writer.commit(0).await.doing(doing()).map(|_| ()),
             Begin::Committed(_) => Err(Failure::internal(doing(), "the target kept what it should replace")),
-        }
-    }
-
-    fn checkpoint(&self, split: &Split, work: &Work, outcome: Outcome) -> Checkpoint {
-        let read_back = self.job.plan.verify != VerifyMode::Off;
-        let attempt = match work {
-            Work::Recheck(recheck) => recheck.checkpoint.attempt,
-            Work::Copy(_) | Work::Recopy | Work::Isolate(_) => {
-                1 + u32::from(self.reopened.contains(&split.id)) + work.round()
-            }
-        };
-        Checkpoint {
-            split: split.id,
-            generation: self.job.generation,
-            attempt,
-            snapshot: self.job.snapshot.id(),
-            rows_filtered: outcome.counts.filtered,
-            rows_read: outcome.counts.read,
-            rows_written: outcome.commit.rows,
-            rows_rejected: outcome.counts.rejected,
-            lossy: outcome.counts.lossy.into_iter().collect(),
-            expected: outcome.expected,
-            actual: read_back.then_some(outcome.actual),
-            commit: outcome.commit,
         }
     }
 
@@ -306,6 +269,39 @@ impl<'a> Copying<'a> {
         }
         let events = std::mem::take(&mut self.pending);
         self.job.journal.append(events).await.doing("writing the journal")
+    }
+}
+
+fn brief(job: &Job) -> Brief {
+    Brief {
+        name_in_target: job.name_in_target(),
+        job: job.name.clone(),
+        generation: job.generation,
+        plan: job.plan.clone(),
+        digest_key: job.history.opening.digest_key.clone(),
+        snapshot: job.snapshot.id(),
+        large_bytes: job.large_bytes.to_vec(),
+    }
+}
+
+fn is_shared(job: &Job) -> bool {
+    job.ends.source.shares_snapshots() && job.ends.target.shares_writing()
+}
+
+fn lane_context(job: &Job, rejects: &Rejects) -> LaneContext {
+    LaneContext {
+        job: job.name_in_target(),
+        generation: job.generation,
+        snapshot: job.snapshot.clone(),
+        target: job.ends.target.clone(),
+        tables: job.tables.clone(),
+        times: job.times.clone(),
+        read_back: job.plan.verify != VerifyMode::Off,
+        memory_bytes: job.plan.limits.memory_bytes,
+        large: LargeBudget::new(for_large_rows(job.plan.limits.memory_bytes), job.large_bytes.clone()),
+        workers: job.plan.limits.workers as usize,
+        rejects_max: job.plan.rejects.max,
+        rejects_folder: rejects.folder().display().to_string(),
     }
 }
 
@@ -335,7 +331,7 @@ fn grants(job: &Job, rejects: &Rejects) -> Vec<Grant> {
             Some(_) if trusts_checkpoints(job) => return None,
             Some(checkpoint) => recheck(checkpoint),
         };
-        Some(Grant { split: split.clone(), work })
+        Some(Grant::new(split.clone(), work))
     };
     job.history.opening.splits.iter().filter_map(grant).collect()
 }

@@ -1,5 +1,5 @@
-//! Hands out splits. Workers pull; what they do not finish stays with the journal. A cluster's head will serve the
-//! same trait over the network.
+//! Hands out splits. Workers pull; what they do not finish stays with the journal. A cluster's head serves the same
+//! traits over the network.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -8,19 +8,26 @@ use async_trait::async_trait;
 use sensei_operators::Refusals;
 use sensei_storage::journal::Checkpoint;
 use sensei_storage::{Split, SplitId};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use crate::failure::Result;
+
 /// One split to work on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Grant {
     /// The split.
     pub split: Split,
     /// What to do with it.
     pub work: Work,
+    /// Whether somebody had it before and is not heard of any more, so that his session may still hold it.
+    #[serde(default)]
+    pub taken_over: bool,
 }
 
 /// What a grant asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Work {
     /// Copy it, unless the target says it is committed; verify it either way. Should it be committed, these are rows that
     /// the target may have refused then.
@@ -34,7 +41,7 @@ pub enum Work {
 }
 
 /// What is known of a split that was verified under an earlier snapshot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Recheck {
     /// Its checkpoint.
     pub checkpoint: Checkpoint,
@@ -43,7 +50,7 @@ pub struct Recheck {
 }
 
 /// A split that was refused.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Isolation {
     /// How often it was refused.
     pub round: u32,
@@ -52,7 +59,13 @@ pub struct Isolation {
 }
 
 impl Grant {
-    fn is_recheck(&self) -> bool {
+    /// A split that nobody had before.
+    pub fn new(split: Split, work: Work) -> Grant {
+        Grant { split, work, taken_over: false }
+    }
+
+    /// Whether it was finished before and is only looked at again.
+    pub fn is_recheck(&self) -> bool {
         matches!(self.work, Work::Recheck(_))
     }
 }
@@ -86,9 +99,15 @@ impl Work {
 pub trait Enumerator: Send + Sync {
     /// The next split: what must be rechecked first, so that what changed is gone before anything new is written; then
     /// the largest. `None` when there is nothing left for this worker to wait for.
-    async fn next(&self) -> Option<Grant>;
+    ///
+    /// # Errors
+    /// If whoever grants cannot be reached any more.
+    async fn next(&self) -> Result<Option<Grant>>;
+}
 
-    /// Reports a split complete, or `again`: what is to be done with it instead.
+/// What a job says of the splits it has handed out.
+pub trait Allocation: Send + Sync {
+    /// Takes a split as complete, or has it done `again` in this way.
     fn complete(&self, split: SplitId, again: Option<Work>);
 
     /// Grants nothing more.
@@ -124,7 +143,7 @@ impl LocalEnumerator {
     }
 
     /// `Ok` decides; `Err` means wait: a split under way may come back.
-    fn try_next(&self) -> Result<Option<Grant>, ()> {
+    fn try_next(&self) -> std::result::Result<Option<Grant>, ()> {
         let mut state = self.state();
         if state.closed {
             return Ok(None);
@@ -143,20 +162,22 @@ impl LocalEnumerator {
 
 #[async_trait]
 impl Enumerator for LocalEnumerator {
-    async fn next(&self) -> Option<Grant> {
+    async fn next(&self) -> Result<Option<Grant>> {
         loop {
             let notified = self.changed.notified();
             match self.try_next() {
-                Ok(decided) => return decided,
+                Ok(decided) => return Ok(decided),
                 Err(()) => notified.await,
             }
         }
     }
+}
 
+impl Allocation for LocalEnumerator {
     fn complete(&self, split: SplitId, again: Option<Work>) {
         let mut state = self.state();
         let returned = state.outstanding.remove(&split).zip(again);
-        state.pending.extend(returned.map(|((split, _), work)| Grant { split, work }));
+        state.pending.extend(returned.map(|((split, _), work)| Grant::new(split, work)));
         drop(state);
         self.changed.notify_waiters();
     }

@@ -28,6 +28,25 @@ pub enum Exit {
     Review = 7,
 }
 
+impl Exit {
+    /// What a process said when it ended; a bug where it could not have.
+    pub fn of(code: Option<u32>) -> Exit {
+        const ALL: [Exit; 8] = [
+            Exit::Done,
+            Exit::Internal,
+            Exit::Usage,
+            Exit::Different,
+            Exit::Rejects,
+            Exit::Unavailable,
+            Exit::Interrupted,
+            Exit::Review,
+        ];
+        let known = |code: u32| ALL.into_iter().find(|exit| *exit as u32 == code);
+        // A job without an exit code was stopped.
+        code.map_or(Exit::Interrupted, |code| known(code).unwrap_or(Exit::Internal))
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(exit as u8)
@@ -99,6 +118,20 @@ pub enum Failure {
     /// A person stopped the job.
     #[error("interrupted; everything finished so far is kept")]
     Interrupted,
+    /// Somebody else does now what this process was to do.
+    #[error("{what} was given to somebody else")]
+    Superseded {
+        /// Such as `lease 17`.
+        what: String,
+    },
+    /// The head of the cluster cannot be reached, or cannot answer.
+    #[error("{what}")]
+    Unreachable {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// A bug.
     #[error("internal error while {doing}: {why}")]
     Internal {
@@ -121,6 +154,11 @@ impl Failure {
     /// A [`Failure::Usage`].
     pub fn usage(what: impl Into<String>, hint: impl Into<String>) -> Failure {
         Failure::Usage { what: what.into(), hint: hint.into() }
+    }
+
+    /// A [`Failure::Unreachable`].
+    pub fn unreachable(what: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure::Unreachable { what: what.into(), hint: hint.into() }
     }
 
     /// Why a constraint could not be added to rows that are there: that they break it is a finding about the data, and
@@ -156,10 +194,10 @@ impl Failure {
                 (_, Kind::Internal) => Exit::Internal,
             },
             Failure::Plan(_) | Failure::Usage { .. } | Failure::ForeignKey { .. } => Exit::Usage,
-            Failure::Miscounted { .. } => Exit::Unavailable,
+            Failure::Miscounted { .. } | Failure::Unreachable { .. } => Exit::Unavailable,
             Failure::Violated { .. } => Exit::Different,
             Failure::TooManyRejects { .. } => Exit::Rejects,
-            Failure::Interrupted => Exit::Interrupted,
+            Failure::Interrupted | Failure::Superseded { .. } => Exit::Interrupted,
             Failure::Internal { .. } => Exit::Internal,
         }
     }
@@ -175,6 +213,8 @@ impl Failure {
             Failure::ForeignKey { .. } => "S306",
             Failure::Miscounted { .. } => "S404",
             Failure::Interrupted => "S601",
+            Failure::Superseded { .. } => "S602",
+            Failure::Unreachable { .. } => "S603",
             Failure::Internal { .. } => "S901",
         }
     }
@@ -189,17 +229,47 @@ impl Failure {
             Failure::ForeignKey { table, .. } => {
                 format!("{} while adding foreign keys to table \"{table}\"", self.code())
             }
-            Failure::Usage { .. } | Failure::Plan(_) => self.code().to_owned(),
-            Failure::Miscounted { .. } | Failure::TooManyRejects { .. } | Failure::Interrupted => {
+            Failure::Usage { .. } | Failure::Unreachable { .. } | Failure::Plan(_) => self.code().to_owned(),
+            Failure::Miscounted { .. }
+            | Failure::TooManyRejects { .. }
+            | Failure::Interrupted
+            | Failure::Superseded { .. } => {
                 format!("{}: {self}", self.code())
             }
+        }
+    }
+
+    /// What failed, why, and what to do, for people.
+    pub fn in_full(&self) -> String {
+        let problems: String = self.problems().iter().map(|problem| format!("\n\n{problem}")).collect();
+        let hint = self.hint();
+        let hint = if hint.is_empty() { String::new() } else { format!("\n\nhint: {hint}") };
+        format!("error[{}]: {self}{problems}{hint}", self.code())
+    }
+
+    /// The same as one object, for scripts.
+    pub fn to_json(&self) -> String {
+        let error = serde_json::json!({
+            "code": self.code(),
+            "message": self.to_string(),
+            "hint": self.hint(),
+            "exit_code": self.exit() as u8,
+            "problems": self.problems(),
+        });
+        serde_json::json!({ "error": error }).to_string()
+    }
+
+    fn problems(&self) -> &[Problem] {
+        match self {
+            Failure::Plan(problems) => problems,
+            _ => &[],
         }
     }
 
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            Failure::Usage { hint, .. } => hint.clone(),
+            Failure::Usage { hint, .. } | Failure::Unreachable { hint, .. } => hint.clone(),
             Failure::TooManyRejects { folder, .. } => {
                 format!(
                     "Read the reasons in {folder}, then change the plan's rules or raise rejects.max and run again."

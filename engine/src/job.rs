@@ -11,6 +11,7 @@ use sensei_storage::{Error, OnExisting, Sizing, Snapshot, Split, SplitId, System
 
 use crate::clock::{self, Stopwatch, now_text};
 use crate::context::Ends;
+use crate::crew::{Alone, Crew};
 use crate::failure::{Doing, Failure, Result};
 use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, SPLITS_PER_TABLE_MAX};
 use crate::lower::{LoweredTable, lower};
@@ -52,6 +53,8 @@ pub(crate) struct Job {
     pub scope: Option<String>,
     /// Bytes of memory that a split of each table takes for its largest row, see [`large::measure`].
     pub large_bytes: Arc<Vec<u64>>,
+    /// Who copies its splits.
+    pub crew: Arc<dyn Crew>,
     pub quiet: bool,
 }
 
@@ -63,6 +66,18 @@ pub(crate) struct Preparation {
     pub plan: Plan,
     pub snapshot: Arc<dyn Snapshot>,
     pub scope: Option<String>,
+    pub crew: Arc<dyn Crew>,
+    pub quiet: bool,
+}
+
+/// A plan with both of its ends, about to be run or gone on with.
+pub(crate) struct Undertaking {
+    pub ends: Ends,
+    pub state: State,
+    pub key: SigningKey,
+    pub crew: Arc<dyn Crew>,
+    /// Start over although a journal exists.
+    pub fresh: bool,
     pub quiet: bool,
 }
 
@@ -71,47 +86,49 @@ pub(crate) struct Preparation {
 /// # Errors
 /// Whatever keeps the job from a verdict; a verdict other than `equivalent` is not an error.
 pub async fn run(options: &RunOptions, key: SigningKey) -> Result<JobReport> {
-    let watch = Stopwatch::start();
     let ends = Ends::connect(&options.plan).await?;
     let state = State::open(&ends.file.state, ends.state()?, &ends.file.name)?;
-    let found = state.find(&ends.file.name, &key).await?;
-    match found {
-        Found::Finished(history, job) if !options.fresh => {
-            same_plan(&ends, &history, &job)?;
-            finish_finished(&ends, &state, &key, &history, &job).await?;
-            JobReport::from_certificate(&state.certificate(&job).await?, state.certificate_name(&job), &job)
-        }
-        Found::Unfinished(history, job) if !options.fresh && !history.generations.is_empty() => {
-            let plan = same_plan(&ends, &history, &job)?;
-            let prepared = prepare(ends, state, key, plan, options.quiet).await?;
-            prepared.resume(&job).await?.complete(watch).await
-        }
-        Found::Nothing => {
-            let prepared = prepare_new(ends, state, key, None, options.quiet).await?;
-            prepared.begin(None).await?.complete(watch).await
-        }
-        Found::Finished(history, earlier) | Found::Unfinished(history, earlier) => {
-            let prepared = prepare_new(ends, state, key, Some(&history), options.quiet).await?;
-            prepared.begin(Some((*history, earlier))).await?.complete(watch).await
+    let crew = Arc::new(Alone);
+    Undertaking { ends, state, key, crew, fresh: options.fresh, quiet: options.quiet }.run().await
+}
+
+impl Undertaking {
+    /// Runs it, going on with an earlier run of the same plan where there is one.
+    ///
+    /// # Errors
+    /// Whatever keeps the job from a verdict; a verdict other than `equivalent` is not an error.
+    pub async fn run(self) -> Result<JobReport> {
+        let watch = Stopwatch::start();
+        match self.state.find(&self.ends.file.name, &self.key).await? {
+            Found::Finished(history, job) if !self.fresh => {
+                same_plan(&self.ends, &history, &job)?;
+                finish_finished(&self.ends, &self.state, &self.key, &history, &job).await?;
+                let certificate = self.state.certificate(&job).await?;
+                JobReport::from_certificate(&certificate, self.state.certificate_name(&job), &job)
+            }
+            Found::Unfinished(history, job) if !self.fresh && !history.generations.is_empty() => {
+                let plan = same_plan(&self.ends, &history, &job)?;
+                self.prepare(plan).await?.resume(&job).await?.complete(watch).await
+            }
+            Found::Nothing => self.prepare_new(None).await?.begin(None).await?.complete(watch).await,
+            Found::Finished(history, earlier) | Found::Unfinished(history, earlier) => {
+                let prepared = self.prepare_new(Some(&history)).await?;
+                prepared.begin(Some((*history, earlier))).await?.complete(watch).await
+            }
         }
     }
-}
 
-async fn prepare_new(
-    ends: Ends,
-    state: State,
-    key: SigningKey,
-    earlier: Option<&History>,
-    quiet: bool,
-) -> Result<Preparation> {
-    let plan = ends.resolve_anew(left_undone(earlier)?.as_ref())?;
-    refuse_occupied(&ends, &plan).await?;
-    prepare(ends, state, key, plan, quiet).await
-}
+    async fn prepare_new(self, earlier: Option<&History>) -> Result<Preparation> {
+        let plan = self.ends.resolve_anew(left_undone(earlier)?.as_ref())?;
+        refuse_occupied(&self.ends, &plan).await?;
+        self.prepare(plan).await
+    }
 
-async fn prepare(ends: Ends, state: State, key: SigningKey, plan: Plan, quiet: bool) -> Result<Preparation> {
-    let snapshot = open_snapshot(&ends, &plan).await?;
-    Ok(Preparation { ends, state, key, plan, snapshot, scope: None, quiet })
+    async fn prepare(self, plan: Plan) -> Result<Preparation> {
+        let snapshot = open_snapshot(&self.ends, &plan).await?;
+        let Undertaking { ends, state, key, crew, quiet, .. } = self;
+        Ok(Preparation { ends, state, key, plan, snapshot, scope: None, crew, quiet })
+    }
 }
 
 /// Sees to it that no process of an abandoned job, wherever it runs, writes to the target any more.
@@ -192,7 +209,7 @@ impl Preparation {
     }
 
     async fn open(self, name: String, measured: Measured, journal: Journal, history: History) -> Result<Job> {
-        let Preparation { ends, state, key, plan, snapshot, scope, quiet } = self;
+        let Preparation { ends, state, key, plan, snapshot, scope, crew, quiet } = self;
         let Measured { tables, large_bytes } = measured;
         let (generation, times) = (0, Arc::new(Times::new(clock::nanoseconds)));
         Job {
@@ -209,6 +226,7 @@ impl Preparation {
             times,
             scope,
             large_bytes,
+            crew,
             quiet,
         }
         .open_generation()

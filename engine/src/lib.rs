@@ -8,17 +8,21 @@
 //! **Invariant:** nothing here looks into a row.
 
 mod assessment;
+mod cell;
 mod certify;
 mod cli;
 mod clock;
+pub mod cluster;
 mod command;
 mod compare;
 mod context;
 mod copying;
+mod crew;
 mod dialect;
 mod difference;
 mod enumerator;
 mod failure;
+pub mod head;
 mod inspect;
 mod interrupt;
 mod job;
@@ -28,7 +32,9 @@ mod localise;
 mod lower;
 mod numbering;
 mod pages;
+mod plan_text;
 mod progress;
+mod proto;
 mod random;
 mod recount;
 mod references;
@@ -42,6 +48,7 @@ mod state;
 mod type_table;
 mod verify;
 mod walk;
+mod worker;
 
 pub use command::main;
 pub use failure::Exit;

@@ -16,6 +16,7 @@ use sensei_storage::{Begin, OnExisting, Snapshot, System, Write};
 
 use crate::clock::Stopwatch;
 use crate::context::Ends;
+use crate::crew::Alone;
 use crate::failure::{Doing, Exit, Failure, Result};
 use crate::job::{Preparation, finish_finished, journaled_plan, open_snapshot};
 use crate::limits::RETRY_ROWS_MAX;
@@ -69,7 +70,8 @@ pub async fn retry(options: &RetryOptions, key: SigningKey) -> Result<(JobReport
         let tried: Vec<_> = lowered.into_iter().filter(|table| wanted.has(&table.source)).collect();
         refuse_doubles(&ends, snapshot.as_ref(), &tried).await?;
     }
-    let preparation = Preparation { ends, state, key, plan, snapshot, scope: Some(scope), quiet: options.quiet };
+    let (scope, crew, quiet) = (Some(scope), Arc::new(Alone), options.quiet);
+    let preparation = Preparation { ends, state, key, plan, snapshot, scope, crew, quiet };
     let job = match resumable {
         Some(job) => preparation.resume(&job).await?,
         None => preparation.begin(None).await?,
@@ -155,7 +157,7 @@ async fn give_up(ends: &Ends, state: &State, key: &SigningKey, known: &Known) ->
     ends.target.fence(&job, generation).await.doing(doing.clone())?;
     for split in &history.opening.splits {
         let table = Arc::new(tables[split.table as usize].clone());
-        let write = Write { job: job.clone(), generation, split: split.id, table, replace: true };
+        let write = Write { job: job.clone(), generation, split: split.id, table, replace: true, evict: false };
         if let Begin::Writer(writer) = ends.target.begin(write).await.doing(doing.clone())? {
             writer.commit(0).await.doing(doing.clone())?;
         }

@@ -41,6 +41,12 @@ impl State {
         Ok(State { folder, _lock: lock })
     }
 
+    /// The state of a plan for one of a cluster's processes: generations alone keep writers apart, since one that hangs would
+    /// hold a lock for ever.
+    pub fn shared(folder: ObjectFolder) -> State {
+        State { folder, _lock: None }
+    }
+
     /// The object store and the prefix everything is under.
     pub fn place(&self) -> (Arc<dyn ObjectStore>, Path) {
         (self.folder.store.clone(), self.folder.prefix.clone())

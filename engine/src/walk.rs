@@ -14,7 +14,6 @@ use sensei_storage::{NextNumber, Object, Verdict};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::copying::{Copied, Copying};
-use crate::enumerator::Enumerator;
 use crate::failure::{Failure, Result};
 use crate::inspect::{self, Disturbance};
 use crate::interrupt;

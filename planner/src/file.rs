@@ -354,7 +354,7 @@ impl Default for RejectsFile {
     }
 }
 
-fn state() -> String {
+pub(crate) fn state() -> String {
     "./sensei-state".to_owned()
 }
 

@@ -36,6 +36,7 @@ mod names;
 mod naming;
 mod numbering;
 mod objects;
+mod outline;
 mod overrule;
 mod plan;
 mod problem;
@@ -68,6 +69,7 @@ pub use file::{
     RuleFile, SourceFile, TablesFile, TargetFile, TypeFile, VERSION,
 };
 pub use logical::logical_type;
+pub use outline::{Outline, outline};
 pub use plan::{
     Cleaning, ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, NumberSource, Numbering, OnOrphans, Place, Plan,
     RejectsPlan, RelationPlan, TablePlan,

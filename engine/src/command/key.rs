@@ -31,13 +31,21 @@ fn announce(key: &SigningKey, private: &std::path::Path, public: &std::path::Pat
 }
 
 fn default_path() -> Result<PathBuf> {
+    Ok(config_folder()?.join("signing-key.pem"))
+}
+
+/// Where this user's own files go.
+///
+/// # Errors
+/// If the environment names none.
+pub(crate) fn config_folder() -> Result<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let config = folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")));
     let missing = || {
         Failure::usage(
-            "there is no folder for a signing key: neither XDG_CONFIG_HOME nor HOME is set",
-            "Give a key with --signing-key FILE.",
+            "there is no folder for the user's own files: neither XDG_CONFIG_HOME nor HOME is set",
+            "Set HOME; a signing key can be given with --signing-key FILE.",
         )
     };
-    Ok(config.ok_or_else(missing)?.join("sensei").join("signing-key.pem"))
+    Ok(config.ok_or_else(missing)?.join("sensei"))
 }

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod check;
+mod cluster;
 mod key;
 mod plan;
 mod rejects;
@@ -16,8 +17,9 @@ use serde::Serialize;
 
 use crate::cli::{CertificateCommand, Cli, Command, ExplainFormat, LogFormat, Output, RejectsCommand};
 use crate::failure::{Doing, Exit, Failure, Result};
-use crate::say::say;
+use crate::say::{say_failure, speak_json};
 use crate::{interrupt, pages, runtime, type_table};
+pub(crate) use key::config_folder;
 
 /// Runs the command the process was started with.
 pub fn main() -> Exit {
@@ -53,7 +55,17 @@ async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Repair(args) => run::repair(args, output, quiet).await,
         Command::Rejects(RejectsCommand::List(args)) => rejects::list(&args, output).await,
         Command::Rejects(RejectsCommand::Retry(args)) => rejects::retry(args, output, quiet).await,
+        Command::Status(args) if args.cluster => cluster::pool(&args.head, output).await,
         Command::Status(args) => status::status(&args, output).await,
+        Command::Up(args) => cluster::up(args).await,
+        Command::Head(args) => cluster::head(args).await,
+        Command::Worker(args) => cluster::worker(args).await,
+        Command::Task(args) => cluster::task(args).await,
+        Command::Job(command) => cluster::job(command, output).await,
+        Command::Token(command) => cluster::token(command, output).await,
+        Command::Audit(args) => cluster::audit(args, output).await,
+        Command::Certs(command) => cluster::certs(command, output),
+        Command::Openapi => print(&crate::head::openapi()),
         Command::Certificate(CertificateCommand::Show(args)) => certificate::show(&args.file, output),
         Command::Certificate(CertificateCommand::Verify(args)) => certificate::verify(&args, output),
         Command::Types(args) => {
@@ -128,49 +140,18 @@ fn present(value: &impl Serialize, text: impl FnOnce() -> String, output: Output
     print(&text).map(|_| ())
 }
 
-#[derive(Serialize)]
-struct FailureObject<'a> {
-    error: FailureBody<'a>,
-}
-
-#[derive(Serialize)]
-struct FailureBody<'a> {
-    code: &'a str,
-    message: String,
-    hint: String,
-    exit_code: u8,
-    problems: &'a [sensei_planner::Problem],
-}
-
 /// Says on stderr what failed, why, and what to do; under JSON the same as one object on stdout.
 fn fail(failure: &Failure, output: Output) -> Exit {
-    let exit = failure.exit();
-    let problems = match failure {
-        Failure::Plan(problems) => problems.as_slice(),
-        _ => &[],
-    };
-    if output == Output::Json {
-        let body = FailureBody {
-            code: failure.code(),
-            message: failure.to_string(),
-            hint: failure.hint(),
-            exit_code: exit as u8,
-            problems,
-        };
-        if let Ok(text) = pretty(&FailureObject { error: body }) {
-            let _ = print(&(text + "\n"));
+    match output {
+        Output::Json => {
+            let object: Option<serde_json::Value> = serde_json::from_str(&failure.to_json()).ok();
+            if let Some(Ok(text)) = object.as_ref().map(pretty) {
+                let _ = print(&(text + "\n"));
+            }
         }
-        return exit;
+        Output::Text => say_failure(failure.in_full()),
     }
-    say(format_args!("error[{}]: {failure}", failure.code()));
-    for problem in problems {
-        say(format_args!("\n{problem}"));
-    }
-    let hint = failure.hint();
-    if !hint.is_empty() {
-        say(format_args!("\nhint: {hint}"));
-    }
-    exit
+    failure.exit()
 }
 
 fn log_to_stderr(cli: &Cli) {
@@ -182,6 +163,9 @@ fn log_to_stderr(cli: &Cli) {
         .log_internal_errors(false);
     match cli.log_format {
         LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
+        LogFormat::Json => {
+            speak_json();
+            builder.json().init();
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::retry::{self, RetryOptions};
 
 /// Sums up what is outstanding, from the state and the rejects folder alone.
 pub async fn list(args: &RejectsListArgs, output: Output) -> Result<Exit> {
-    let file = read_plan_file(&args.plan)?;
+    let file = read_plan_file(&args.plan).await?;
     let state = existing_state(&file.state)?;
     let journals = Journals { store: state.store.clone(), prefix: state.prefix.clone(), key: None };
     let missing = || Failure::usage(format!("plan \"{}\" has not run yet", file.name), "Run it with `sensei run`.");

@@ -30,7 +30,7 @@ struct Statuses {
 
 /// Prints where one job, or every job, stands.
 pub async fn status(args: &StatusArgs, output: Output) -> Result<Exit> {
-    let (state, wanted) = place(args)?;
+    let (state, wanted) = place(args).await?;
     let doing = "reading the state";
     let (store, prefix) = (state.store.clone(), state.prefix.clone());
     let mut jobs = journal::jobs(store.clone(), prefix.clone()).await.doing(doing)?;
@@ -55,10 +55,10 @@ fn runs_plan(job: &str, plan: &str) -> bool {
 }
 
 /// The state and what to look for in it: a plan file names both.
-fn place(args: &StatusArgs) -> Result<(sensei_storage::ObjectFolder, Option<String>)> {
+async fn place(args: &StatusArgs) -> Result<(sensei_storage::ObjectFolder, Option<String>)> {
     match &args.plan_or_job {
         Some(name) if Path::new(name).is_file() => {
-            let file = read_plan_file(Path::new(name))?;
+            let file = read_plan_file(Path::new(name)).await?;
             Ok((existing_state(&file.state)?, Some(file.name)))
         }
         wanted => Ok((existing_state(&args.state)?, wanted.clone())),

@@ -53,6 +53,7 @@ impl LaneContext {
             split: grant.split.id,
             table: self.tables[grant.split.table as usize].target.clone(),
             replace: grant.work.replaces(),
+            evict: grant.taken_over,
         }
     }
 }

@@ -277,7 +277,7 @@ async fn grant_splits(
         async |places: &Arc<Semaphore>| places.clone().acquire_owned().await.expect("the semaphore is never closed");
     for lease in 0.. {
         let (slot, turn) = (one_of(&slots).await, one_of(&turns).await);
-        let Some(grant) = enumerator.next().await else { break };
+        let Some(grant) = enumerator.next().await? else { break };
         let large = context.large.acquire(grant.split.table).await;
         let refused = known_to_be_refused(&context, &grant, lease, &events).await?;
         let destination = lane::open(&context, &grant, turn).await?;

@@ -1,11 +1,18 @@
 //! The command line: what can be said, with examples.
 
+mod cluster;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use sensei_storage::System;
 use tracing::level_filters::LevelFilter;
+
+pub use cluster::{
+    AuditArgs, CertificateKind, CertsCommand, CertsIssueArgs, HeadArgs, HeadServeArgs, JobArgs, JobCommand, LogsArgs,
+    SubmitArgs, TaskArgs, TaskRole, TokenCommand, UpArgs, WorkerArgs,
+};
 
 use crate::limits::{SAMPLE_ROWS_DEFAULT, SAMPLE_ROWS_MAX};
 
@@ -90,11 +97,43 @@ pub enum Command {
     /// See the rows that a job left behind, or try them again
     #[command(subcommand, after_help = "Examples:\n  sensei rejects list plan.yaml\n  sensei rejects retry plan.yaml")]
     Rejects(RejectsCommand),
-    /// Show where a job stands, from its journal
+    /// Show where a job stands, from its journal, or who works in a cluster
     #[command(
-        after_help = "Examples:\n  sensei status plan.yaml\n  sensei status shop-1 --state ./sensei-state\n  sensei status"
+        after_help = "Examples:\n  sensei status plan.yaml\n  sensei status shop-1 --state ./sensei-state\n  sensei status\n  sensei status --cluster"
     )]
     Status(StatusArgs),
+    /// Run a cluster on this machine: a head, and as many workers as there is work for
+    #[command(
+        after_help = "Examples:\n  sensei up\n  sensei up --min 1 --max 8 &\n  sensei job submit examples/quickstart/plan.yaml --wait"
+    )]
+    Up(UpArgs),
+    /// Run the head of a cluster: it takes jobs and gives them to workers
+    #[command(
+        after_help = "Examples:\n  sensei head --admin-token-file token\n  sensei head --listen 0.0.0.0:7443 --address https://sensei.example.org:7443 \\\n    --ca certs/ca.pem --certificate certs/head-main.pem --certificate-key certs/head-main-key.pem \\\n    --store postgresql://sensei@db/sensei"
+    )]
+    Head(HeadServeArgs),
+    /// Run a worker of a cluster: it does what the head says
+    #[command(
+        after_help = "Example:\n  sensei worker --head https://sensei.example.org:7443 --ca ca.pem --certificate worker-w1.pem \\\n    --certificate-key worker-w1-key.pem --slots 4 --signing-key signing-key.pem\n\nSIGTERM lets it finish what is under way, then it leaves."
+    )]
+    Worker(WorkerArgs),
+    /// Carry out one part of a job, for a worker
+    #[command(hide = true)]
+    Task(TaskArgs),
+    /// Hand jobs to a cluster, watch them, hold them, end them
+    #[command(subcommand)]
+    Job(JobCommand),
+    /// Give out tokens for a cluster, and revoke them
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Print who changed what in a cluster
+    #[command(after_help = "Example:\n  sensei audit --output json > audit.json")]
+    Audit(AuditArgs),
+    /// Make certificates for a cluster
+    #[command(subcommand)]
+    Certs(CertsCommand),
+    /// Print the OpenAPI document of the head's REST interface
+    Openapi,
     /// Read or check evidence, offline
     #[command(
         subcommand,
@@ -294,6 +333,12 @@ pub struct StatusArgs {
     /// State folder or bucket, where no plan file names it
     #[arg(long, default_value = "./sensei-state")]
     pub state: String,
+    /// Show the workers of a cluster and what waits for them
+    #[arg(long, conflicts_with_all = ["plan_or_job", "state"])]
+    pub cluster: bool,
+    /// How to reach the head
+    #[command(flatten)]
+    pub head: HeadArgs,
 }
 
 /// What to do with a certificate.

@@ -1,0 +1,17 @@
+//! The cluster's commands.
+
+mod access;
+mod certs;
+mod head;
+mod job;
+mod show;
+mod up;
+mod worker;
+
+pub use access::{audit, token};
+pub use certs::certs;
+pub use head::head;
+pub use job::job;
+pub use show::pool;
+pub use up::up;
+pub use worker::{task, worker};

@@ -1,0 +1,64 @@
+//! `worker`, and `task`, which workers start.
+
+use std::path::Path;
+
+use crate::cli::{KeyArgs, TaskArgs, TaskRole, WorkerArgs};
+use crate::cluster::connect::way;
+use crate::cluster::peer;
+use crate::command::key;
+use crate::failure::{Exit, Result};
+use crate::plan_text::Commands;
+use crate::random;
+use crate::worker::{TaskOptions, WorkerOptions, carry_out, work};
+
+/// Characters of a host's name that go into a worker's.
+const HOST_CHARS_MAX: usize = 40;
+
+pub async fn worker(args: WorkerArgs) -> Result<Exit> {
+    // Made or found now, so that it is not the first job that fails for want of one.
+    key::load(&args.key)?;
+    let certificate = args.head.certificate.clone();
+    let way = way(&args.head)?;
+    let mut environment = way.environment;
+    if let Some(file) = &args.key.signing_key {
+        environment.push(("SENSEI_SIGNING_KEY_FILE".to_owned(), file.display().to_string()));
+    }
+    if args.allow_exec {
+        environment.push(("SENSEI_ALLOW_EXEC".to_owned(), "true".to_owned()));
+    }
+    let options = WorkerOptions {
+        name: args.name.map_or_else(|| name(certificate.as_deref()), Ok)?,
+        instance: hex::encode(random::key()?),
+        classes: args.classes.into_iter().map(Into::into).collect(),
+        zone: args.zone,
+        slots: args.slots,
+        environment,
+        parent_pipe: args.parent_pipe,
+    };
+    work(options, way.heads).await
+}
+
+/// The name in the certificate or the host's, and something that tells this process from others there, also from earlier ones.
+fn name(certificate: Option<&Path>) -> Result<String> {
+    if let Some(certificate) = certificate {
+        return Ok(format!("{}-{}", peer::name_in(certificate)?, super::head::holder()?));
+    }
+    let host = std::fs::read_to_string(Path::new("/proc/sys/kernel/hostname")).unwrap_or_default();
+    let is_fit = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
+    let host: String = host.trim().chars().filter(is_fit).take(HOST_CHARS_MAX).collect();
+    Ok(format!("worker-{host}-{}", super::head::holder()?).replace("--", "-"))
+}
+
+pub async fn task(args: TaskArgs) -> Result<Exit> {
+    let way = way(&args.head)?;
+    let options = TaskOptions {
+        job: args.job,
+        attempt: args.attempt,
+        conducts: args.role == TaskRole::Conduct,
+        slots: args.slots,
+        worker: args.worker,
+        commands: if args.allow_exec { Commands::Allowed } else { Commands::Refused },
+    };
+    let key_args: KeyArgs = args.key;
+    carry_out(options, way.heads, || key::load(&key_args)).await
+}

@@ -1,0 +1,353 @@
+//! Who does what: a conductor for each job whose time has come, copiers for jobs that others can help with.
+
+use super::pool::{Ending, Worker};
+use super::{Core, Job};
+use crate::cluster::caller::Class;
+use crate::head::record::{Change, JobState, Millis, Wish};
+use crate::head::scale::{Demand, JobDemand};
+
+/// Connections to each end that one slot uses: a split is copied while the one before is read back.
+pub const CONNECTIONS_PER_SLOT: u32 = 2;
+/// Failures in a row, with nothing finished between, after which a job holds until a person looks: its circuit breaker.
+const FAILURES_MAX: u32 = 6;
+/// How long a worker is not asked to help with a job again after its process failed.
+const COPIER_REST_MS: Millis = 10_000;
+/// Half of how long a job waits after its first failure; doubled with each further one.
+const BACKOFF_MS: Millis = 500;
+/// The longest it waits.
+const BACKOFF_MS_MAX: Millis = 60_000;
+/// What a process that was asked to stop, and can go on, exits with.
+const INTERRUPTED: u32 = 6;
+/// What a process exits with that could not reach a database or the state.
+const UNAVAILABLE: u32 = 5;
+
+/// What one process of a worker does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// The job.
+    pub job: String,
+    /// Which of its attempts.
+    pub attempt: u32,
+    /// As what.
+    pub role: Role,
+    /// Threads for splits.
+    pub slots: u32,
+    /// On which worker.
+    pub worker: String,
+    /// How far it is.
+    pub state: TaskState,
+    /// Since when the head knows of it.
+    pub since: Millis,
+}
+
+/// What a process is to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It walks the job's stages, and copies too.
+    Conduct,
+    /// It copies splits.
+    Copy,
+}
+
+/// How far a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    /// Its worker was told, or will be.
+    Ordered,
+    /// Its worker says that it runs.
+    Running,
+}
+
+impl Task {
+    /// Whether it is this task on this worker.
+    pub fn is(&self, worker: &str, other: &Task) -> bool {
+        self.worker == worker && (&self.job, self.attempt, self.role) == (&other.job, other.attempt, other.role)
+    }
+}
+
+impl Core {
+    /// Conductors of running jobs, for a head that took over: they go on, or their workers will be missed.
+    pub(super) fn expect_conductors(&mut self) {
+        let now = self.now;
+        let conducts = |job: &Job| {
+            let worker = job.record.conductor.clone().filter(|_| job.record.state == JobState::Running)?;
+            let (job, attempt) = (job.record.id.clone(), job.record.attempt);
+            let state = TaskState::Running;
+            Some(Task { job, attempt, role: Role::Conduct, slots: 1, worker, state, since: now })
+        };
+        self.tasks = self.jobs.values().filter_map(conducts).collect();
+    }
+
+    /// Gives work to whoever is free.
+    pub(super) fn schedule(&mut self) {
+        self.begin_jobs();
+        self.add_copiers();
+    }
+
+    fn begin_jobs(&mut self) {
+        let is_due = |job: &&Job| {
+            job.record.state == JobState::Queued && job.record.wish == Wish::Run && job.record.not_before <= self.now
+        };
+        let mut due: Vec<_> =
+            self.jobs.values().filter(is_due).map(|job| (job.record.submitted_at, job.record.id.clone())).collect();
+        due.sort();
+        let mut waiting = due.len() as u32;
+        for (_, job) in due {
+            let Some((worker, free)) = self.freest(|_, worker| conducts(&worker.classes)) else {
+                return self.explain_waiting(&job);
+            };
+            let slots = (free / waiting).max(1);
+            waiting -= 1;
+            self.begin(&job, worker, slots);
+        }
+    }
+
+    /// Says of a job that waits although there are workers why none of them begins it.
+    fn explain_waiting(&mut self, id: &str) {
+        let is_there = self.workers.values().any(|worker| worker.takes_work(self.now));
+        if !is_there || self.workers.values().any(|worker| conducts(&worker.classes)) {
+            return;
+        }
+        let why = "no worker is both scout and mover, and whoever conducts a job is both";
+        if let Ok(job) = self.job_mut(id)
+            && job.record.why != why
+        {
+            why.clone_into(&mut job.record.why);
+            self.store(id);
+        }
+    }
+
+    fn begin(&mut self, id: &str, worker: String, slots: u32) {
+        let now = self.now;
+        let Ok(job) = self.job_mut(id) else { return };
+        let record = &mut job.record;
+        record.attempt += 1;
+        record.state = JobState::Running;
+        record.conductor = Some(worker.clone());
+        record.started_at = record.started_at.or(Some(now));
+        record.opened = None;
+        record.why.clear();
+        let attempt = record.attempt;
+        job.splits = Default::default();
+        self.changes.push(Change::Cleared { job: id.to_owned() });
+        self.store(id);
+        self.event(Some(id), "begun", format!("attempt {attempt} begins on worker {worker} with {slots} slots"));
+        let (job, role, state) = (id.to_owned(), Role::Conduct, TaskState::Ordered);
+        self.tasks.push(Task { job, attempt, role, slots, worker, state, since: now });
+    }
+
+    /// The ready worker with the most free slots, and how many, of those that `may`.
+    fn freest(&self, may: impl Fn(&str, &Worker) -> bool) -> Option<(String, u32)> {
+        let free = |(id, worker): (&String, &Worker)| {
+            let busy: u32 = self.tasks.iter().filter(|task| task.worker == *id).map(|task| task.slots).sum();
+            let free = worker.slots.saturating_sub(busy);
+            (free > 0 && worker.takes_work(self.now) && may(id, worker)).then(|| (id.clone(), free))
+        };
+        self.workers.iter().filter_map(free).max_by_key(|(_, free)| *free)
+    }
+
+    /// Gives free workers to jobs that others can help with, one worker at a time to the job with the most left for each of
+    /// its slots.
+    fn add_copiers(&mut self) {
+        while let Some((_, job, worker, slots)) = self.neediest() {
+            let Some(attempt) = self.jobs.get(&job).map(|job| job.record.attempt) else { return };
+            self.event(Some(&job), "copier", format!("worker {worker} helps with {slots} slots"));
+            let (role, state, since) = (Role::Copy, TaskState::Ordered, self.now);
+            self.tasks.push(Task { job, attempt, role, slots, worker, state, since });
+        }
+    }
+
+    /// Of the running jobs that can use one more worker, that with the most splits for each of its slots: how many, its id, who
+    /// could help, and with how many slots.
+    fn neediest(&self) -> Option<(u32, String, String, u32)> {
+        let need = |job: &Job| {
+            let (record, open) = (&job.record, job.splits.open() as u32);
+            let slots = self.slots_of(&record.id);
+            let wants = record.state == JobState::Running
+                && record.wish == Wish::Run
+                && record.is_shared()
+                && job.splits.has_pending()
+                && open > slots;
+            let room = if wants { self.room(&record.id) } else { 0 };
+            let (worker, free) = if room > 0 { self.helper(&record.id)? } else { return None };
+            Some((open / slots.max(1), record.id.clone(), worker, free.min(room)))
+        };
+        self.jobs.values().filter_map(need).max()
+    }
+
+    /// The worker with the most free slots that may help with a job and does not yet.
+    fn helper(&self, job: &str) -> Option<(String, u32)> {
+        self.freest(|id, worker| {
+            let helps = self.tasks.iter().any(|task| task.worker == id && task.job == job);
+            let rests = self.rests.get(&(id.to_owned(), job.to_owned())).is_some_and(|until| *until > self.now);
+            worker.classes.contains(&Class::Mover) && !helps && !rests
+        })
+    }
+
+    fn slots_of(&self, job: &str) -> u32 {
+        self.tasks.iter().filter(|task| task.job == job).map(|task| task.slots).sum()
+    }
+
+    /// Slots that a job's connections still allow.
+    fn room(&self, job: &str) -> u32 {
+        let opened = self.jobs.get(job).and_then(|job| job.record.opened.as_ref());
+        let budget = opened.map_or(0, |opened| opened.source_connections.min(opened.target_connections));
+        (budget / CONNECTIONS_PER_SLOT).saturating_sub(self.slots_of(job))
+    }
+
+    /// Slots that work is waiting for.
+    pub(super) fn slots_wanted(&self) -> u32 {
+        let wanted = |job: &Job| match job.record.state {
+            JobState::Queued if job.record.wish == Wish::Run => 1,
+            JobState::Running if job.splits.has_pending() && job.record.is_shared() => {
+                let open = job.splits.open() as u32;
+                open.saturating_sub(self.slots_of(&job.record.id)).min(self.room(&job.record.id))
+            }
+            _ => 0,
+        };
+        self.jobs.values().map(wanted).sum()
+    }
+
+    /// What there is to do, for the autoscaler; what workers move is for it to measure.
+    pub fn demand(&self) -> Demand {
+        let is_queued = |job: &&Job| job.record.state == JobState::Queued && job.record.wish == Wish::Run;
+        let running = self.jobs.values().filter(|job| job.record.state == JobState::Running);
+        let demand = |job: &Job| {
+            let (opened, progress) = (job.record.opened.as_ref(), job.splits.progress());
+            JobDemand {
+                id: job.record.id.clone(),
+                bytes_left: progress.bytes - progress.bytes_done,
+                splits_left: progress.splits - progress.splits_done,
+                shared: opened.is_some_and(|opened| opened.shared),
+                source_connections: opened.map_or(0, |opened| opened.source_connections),
+                target_connections: opened.map_or(0, |opened| opened.target_connections),
+                connections_per_worker: CONNECTIONS_PER_SLOT,
+                bytes_per_s_per_worker: None,
+            }
+        };
+        Demand { jobs_queued: self.jobs.values().filter(is_queued).count() as u32, jobs: running.map(demand).collect() }
+    }
+
+    /// A process ended, and its worker says how.
+    pub(super) fn task_ended(&mut self, task: &Task, ending: &Ending) {
+        match task.role {
+            Role::Copy => {
+                if ending.exit_code != 0 && ending.exit_code != INTERRUPTED {
+                    let (worker, code) = (&task.worker, ending.exit_code);
+                    let text = format!("a copier on worker {worker} ended with exit code {code}: {}", ending.said);
+                    self.event(Some(&task.job), "copier", text);
+                    let until = self.now + COPIER_REST_MS;
+                    self.rests.retain(|_, until| *until > self.now);
+                    self.rests.insert((worker.clone(), task.job.clone()), until);
+                }
+                self.release(task);
+            }
+            Role::Conduct if self.never_began(task, ending) => {
+                self.concluded(&task.job, INTERRUPTED, String::new(), String::new());
+            }
+            Role::Conduct => self.task_lost(task, ending),
+        }
+    }
+
+    /// Whether a conductor was told to end before it had begun: its worker says so without a word of the process's own.
+    fn never_began(&self, task: &Task, ending: &Ending) -> bool {
+        let job = self.jobs.get(&task.job).map(|job| &job.record);
+        let is_theirs = job.is_some_and(|job| job.state == JobState::Running && job.attempt == task.attempt);
+        is_theirs && ending.exit_code == INTERRUPTED && ending.said.is_empty()
+    }
+
+    /// A process is gone: what it held goes to others; without its conductor the job begins again.
+    pub(super) fn task_lost(&mut self, task: &Task, ending: &Ending) {
+        self.release(task);
+        let conducted = |job: &Job| job.record.state == JobState::Running && job.record.attempt == task.attempt;
+        if task.role == Role::Conduct && self.jobs.get(&task.job).is_some_and(conducted) {
+            let why = format!("the process that conducted it ended with exit code {}", ending.exit_code);
+            let why = if ending.said.is_empty() { why } else { format!("{why}: {}", ending.said) };
+            self.attempt_failed(&task.job, why);
+        }
+    }
+
+    fn release(&mut self, task: &Task) {
+        let Some(job) = self.jobs.get_mut(&task.job) else { return };
+        if job.record.attempt != task.attempt {
+            return;
+        }
+        let lost = job.splits.release(&task.worker);
+        let count = self.moved(&task.job, lost);
+        self.counters.leases_lost += count;
+        if count > 0 {
+            let text = format!("{count} splits of worker {} go to others", task.worker);
+            self.event(Some(&task.job), "leases_lost", text);
+        }
+    }
+
+    /// A conductor said how it ended.
+    pub(super) fn concluded(&mut self, id: &str, exit_code: u32, report_json: String, message: String) {
+        let Ok(job) = self.job(id) else { return };
+        let wish = job.record.wish;
+        match (exit_code, wish) {
+            (INTERRUPTED, Wish::Run) => self.end_attempt(id, JobState::Queued, "it goes on elsewhere".to_owned()),
+            (INTERRUPTED, Wish::Pause) => self.end_attempt(id, JobState::Paused, "paused by a person".to_owned()),
+            (INTERRUPTED, Wish::Stop) => self.end_attempt(id, JobState::Stopped, "stopped by a person".to_owned()),
+            (UNAVAILABLE, _) => self.attempt_failed(id, message),
+            _ => {
+                let state = if exit_code == 0 { JobState::Done } else { JobState::Failed };
+                if let Ok(job) = self.job_mut(id) {
+                    job.record.exit_code = u8::try_from(exit_code).ok();
+                    job.record.report_json = Some(report_json).filter(|report| !report.is_empty());
+                }
+                self.end_attempt(id, state, message);
+            }
+        }
+    }
+
+    /// An attempt failed for a reason that may pass: once more after a while, but not for ever.
+    fn attempt_failed(&mut self, id: &str, why: String) {
+        let now = self.now;
+        let Ok(job) = self.job_mut(id) else { return };
+        let record = &mut job.record;
+        record.failures += 1;
+        let wait = BACKOFF_MS.saturating_mul(1 << record.failures.min(16)).min(BACKOFF_MS_MAX);
+        record.not_before = now + wait;
+        let failures = record.failures;
+        let state = match record.wish {
+            Wish::Stop => JobState::Stopped,
+            Wish::Pause => JobState::Paused,
+            Wish::Run if failures >= FAILURES_MAX => JobState::Paused,
+            Wish::Run => JobState::Queued,
+        };
+        let why = match state {
+            JobState::Paused if failures >= FAILURES_MAX => {
+                format!("paused after {failures} failures in a row, resume it when this is mended: {why}")
+            }
+            _ => why,
+        };
+        self.end_attempt(id, state, why);
+    }
+
+    fn end_attempt(&mut self, id: &str, state: JobState, why: String) {
+        let now = self.now;
+        let Ok(job) = self.job_mut(id) else { return };
+        job.splits.clear();
+        let record = &mut job.record;
+        (record.state, record.conductor, record.opened) = (state, None, None);
+        record.why = why.clone();
+        record.ended_at = state.has_ended().then_some(now);
+        if state == JobState::Paused {
+            record.wish = Wish::Pause;
+        }
+        let attempt = record.attempt;
+        self.tasks.retain(|task| task.job != id);
+        self.changes.push(Change::Cleared { job: id.to_owned() });
+        self.store(id);
+        let word =
+            serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
+        let text = if why.is_empty() { String::new() } else { format!(": {why}") };
+        self.event(Some(id), "ended", format!("attempt {attempt} ended, the job is {word}{text}"));
+    }
+}
+
+/// Who conducts reads catalogs and writes the target.
+fn conducts(classes: &[Class]) -> bool {
+    classes.contains(&Class::Scout) && classes.contains(&Class::Mover)
+}

@@ -1,0 +1,174 @@
+//! What the processes that carry jobs out say.
+
+use std::time::Duration;
+
+use tonic::{Request, Response, Status};
+
+use super::{invalid, must_be_own, status, worker};
+use crate::cluster::caller::{Caller, Class};
+use crate::head::Head;
+use crate::head::core::{Core, Settled, TaskName, offered};
+use crate::head::record::{Opened, SplitRecord};
+use crate::head::refusal::Refusal;
+use crate::proto;
+
+/// How long a call that finds nothing waits for something before it says so.
+const WAIT: Duration = Duration::from_secs(1);
+
+pub(super) struct Service(pub Head);
+
+type Answer<T> = Result<Response<T>, Status>;
+
+impl Service {
+    /// Calls `f`, as a worker's process.
+    async fn call<R, T: Send + 'static>(
+        &self,
+        request: Request<R>,
+        task: impl FnOnce(&mut R) -> Option<proto::TaskId>,
+        f: impl FnOnce(&mut Core, TaskName, R) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Status>
+    where
+        R: Send + 'static,
+    {
+        let caller = mover(&request)?;
+        let mut request = request.into_inner();
+        let name = name(&caller, task(&mut request))?;
+        self.0.call(move |core| f(core, name, request)).await.map_err(status)
+    }
+
+    /// Calls `f` until it gives something, or a moment has passed.
+    async fn wait<T: Send + 'static>(
+        &self,
+        f: impl Fn(&mut Core) -> Result<T, Refusal> + Clone + Send + 'static,
+        is_something: impl Fn(&T) -> bool,
+    ) -> Result<T, Status> {
+        let deadline = tokio::time::sleep(WAIT);
+        tokio::pin!(deadline);
+        let mut stored = self.0.stored().map_err(status)?;
+        loop {
+            stored.mark_unchanged();
+            let found = self.0.call(f.clone()).await.map_err(status)?;
+            if is_something(&found) {
+                return Ok(found);
+            }
+            tokio::select! {
+                () = &mut deadline => return Ok(found),
+                changed = stored.changed() => if changed.is_err() { return Ok(found) },
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl proto::tasks_server::Tasks for Service {
+    async fn open(&self, request: Request<proto::OpenRequest>) -> Answer<proto::Empty> {
+        let open = |core: &mut Core, task, request: proto::OpenRequest| {
+            let opened = Opened {
+                brief_json: request.brief_json,
+                shared: request.shared,
+                source_connections: request.source_connections,
+                target_connections: request.target_connections,
+                complete: false,
+                closed: false,
+            };
+            core.open(&task, opened)
+        };
+        self.call(request, |request| request.task.take(), open).await.map(done)
+    }
+
+    async fn offer(&self, request: Request<proto::OfferRequest>) -> Answer<proto::Empty> {
+        let offer = |core: &mut Core, task, request: proto::OfferRequest| {
+            let splits = request.splits.into_iter().map(split).collect();
+            core.offer(&task, splits, request.last)
+        };
+        self.call(request, |request| request.task.take(), offer).await.map(done)
+    }
+
+    async fn outcomes(&self, request: Request<proto::TaskId>) -> Answer<proto::OutcomeList> {
+        let caller = mover(&request)?;
+        let task = name(&caller, Some(request.into_inner()))?;
+        let outcomes = self.wait(move |core| core.outcomes(&task), |found| !found.is_empty()).await?;
+        let outcomes = outcomes.into_iter().map(|(split, outcome_json)| proto::Outcome { split, outcome_json });
+        Ok(Response::new(proto::OutcomeList { outcomes: outcomes.collect() }))
+    }
+
+    async fn settle(&self, request: Request<proto::SettleRequest>) -> Answer<proto::Empty> {
+        let settle = |core: &mut Core, task, request: proto::SettleRequest| {
+            let settled = |settled: proto::Settled| match settled.again {
+                None => Settled::Done(settled.split),
+                Some(again) => Settled::Again(SplitRecord { split: settled.split, ..split(again) }),
+            };
+            core.settle(&task, request.settled.into_iter().map(settled).collect())
+        };
+        self.call(request, |request| request.task.take(), settle).await.map(done)
+    }
+
+    async fn close(&self, request: Request<proto::TaskId>) -> Answer<proto::Empty> {
+        self.call(request, |request| Some(request.clone()), |core, task, _| core.close(&task)).await.map(done)
+    }
+
+    async fn conclude(&self, request: Request<proto::ConcludeRequest>) -> Answer<proto::Empty> {
+        let conclude = |core: &mut Core, task, request: proto::ConcludeRequest| {
+            core.conclude(&task, request.exit_code, request.report_json, request.message)
+        };
+        self.call(request, |request| request.task.take(), conclude).await.map(done)
+    }
+
+    async fn brief(&self, request: Request<proto::TaskId>) -> Answer<proto::BriefReply> {
+        let brief_json = self.call(request, |request| Some(request.clone()), |core, task, _| core.brief(&task)).await?;
+        Ok(Response::new(proto::BriefReply { brief_json }))
+    }
+
+    async fn next(&self, request: Request<proto::NextRequest>) -> Answer<proto::NextReply> {
+        let caller = mover(&request)?;
+        let proto::NextRequest { task, count } = request.into_inner();
+        let task = name(&caller, task)?;
+        let next = move |core: &mut Core| core.next(&task, count);
+        let granting = self.wait(next, |found| found.exhausted || !found.granted.is_empty()).await?;
+        let leases = granting.granted.into_iter().map(|granted| proto::Lease {
+            lease: granted.lease,
+            split: granted.split,
+            grant_json: granted.grant_json,
+            taken_over: granted.taken_over,
+        });
+        Ok(Response::new(proto::NextReply { leases: leases.collect(), exhausted: granting.exhausted }))
+    }
+
+    async fn renew(&self, request: Request<proto::RenewRequest>) -> Answer<proto::RenewReply> {
+        let renew = |core: &mut Core, task, request: proto::RenewRequest| {
+            core.renew(&task, &request.leases, request.rows, request.bytes)
+        };
+        let lost = self.call(request, |request| request.task.take(), renew).await?;
+        Ok(Response::new(proto::RenewReply { lost }))
+    }
+
+    async fn report(&self, request: Request<proto::ReportRequest>) -> Answer<proto::Empty> {
+        let report = |core: &mut Core, task, request: proto::ReportRequest| {
+            core.report(&task, request.lease, request.split, request.outcome_json)
+        };
+        self.call(request, |request| request.task.take(), report).await.map(done)
+    }
+}
+
+/// A worker that may read the source and write the target: whoever conducts or copies does both.
+fn mover<T>(request: &Request<T>) -> Result<Caller, Status> {
+    let (caller, classes) = worker(request)?;
+    match classes.contains(&Class::Mover) {
+        true => Ok(caller),
+        false => Err(Status::permission_denied("its certificate does not make it a mover")),
+    }
+}
+
+fn name(caller: &Caller, task: Option<proto::TaskId>) -> Result<TaskName, Status> {
+    let task = task.ok_or_else(|| invalid("the call", "it does not say for which task"))?;
+    must_be_own(caller, &task.worker)?;
+    Ok(TaskName { worker: task.worker, job: task.job, attempt: task.attempt })
+}
+
+fn split(split: proto::Offered) -> SplitRecord {
+    offered(split.split, split.bytes, split.recheck, split.grant_json)
+}
+
+fn done((): ()) -> Response<proto::Empty> {
+    Response::new(proto::Empty {})
+}

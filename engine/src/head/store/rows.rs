@@ -1,0 +1,182 @@
+//! Jobs and splits as rows of their tables, both ways.
+
+use sensei_storage::database::{Row, Value};
+use sensei_storage::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::head::record::{JobRecord, Opened, SplitRecord, Standing};
+
+/// In the order of [`job_values`].
+pub(super) const JOBS: &str = "SELECT id, name, plan, plan_sha256, submitted_by, submitted_at, state, wish, attempt,
+    failures, not_before, conductor, started_at, ended_at, exit_code, report_json, why, brief_json, shared,
+    source_connections, target_connections, complete, closed FROM jobs ORDER BY submitted_at, id";
+
+pub(super) const JOB: &str = "INSERT INTO jobs (id, name, plan, plan_sha256, submitted_by, submitted_at, state, wish,
+    attempt, failures, not_before, conductor, started_at, ended_at, exit_code, report_json, why, brief_json, shared,
+    source_connections, target_connections, complete, closed)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, plan = excluded.plan, plan_sha256 = excluded.plan_sha256,
+    submitted_by = excluded.submitted_by, submitted_at = excluded.submitted_at, state = excluded.state,
+    wish = excluded.wish, attempt = excluded.attempt, failures = excluded.failures, not_before = excluded.not_before,
+    conductor = excluded.conductor, started_at = excluded.started_at, ended_at = excluded.ended_at,
+    exit_code = excluded.exit_code, report_json = excluded.report_json, why = excluded.why,
+    brief_json = excluded.brief_json, shared = excluded.shared, source_connections = excluded.source_connections,
+    target_connections = excluded.target_connections, complete = excluded.complete, closed = excluded.closed";
+
+pub(super) const SPLITS: &str = "INSERT INTO splits
+    (job, split, bytes, recheck, grant_json, standing, lease, worker, lost, outcome_json) {rows}
+    ON CONFLICT (job, split) DO UPDATE SET bytes = excluded.bytes, recheck = excluded.recheck,
+    grant_json = excluded.grant_json, standing = excluded.standing, lease = excluded.lease, worker = excluded.worker,
+    lost = excluded.lost, outcome_json = excluded.outcome_json";
+
+/// A page of splits after one of them, in the order of [`split_values`].
+pub(super) const SPLITS_AFTER: &str = "SELECT job, split, bytes, recheck, grant_json, standing, lease, worker, lost,
+    outcome_json FROM splits WHERE (job, split) > ($1, $2) ORDER BY job, split LIMIT $3";
+
+/// The parameters of [`JOB`].
+pub(super) fn job_values(job: JobRecord) -> Result<[Value; 23]> {
+    let (state, wish) = (word(&job.state)?, word(&job.wish)?);
+    let (brief, shared, source, target, complete, closed) = match job.opened {
+        None => (None, None, None, None, None, None),
+        Some(opened) => (
+            Some(opened.brief_json),
+            Some(opened.shared),
+            Some(opened.source_connections),
+            Some(opened.target_connections),
+            Some(opened.complete),
+            Some(opened.closed),
+        ),
+    };
+    Ok([
+        job.id.into(),
+        job.name.into(),
+        job.plan.into(),
+        job.plan_sha256.into(),
+        job.submitted_by.into(),
+        job.submitted_at.into(),
+        state,
+        wish,
+        job.attempt.into(),
+        job.failures.into(),
+        job.not_before.into(),
+        job.conductor.into(),
+        job.started_at.into(),
+        job.ended_at.into(),
+        job.exit_code.map(u32::from).into(),
+        job.report_json.into(),
+        job.why.into(),
+        brief.into(),
+        shared.into(),
+        source.into(),
+        target.into(),
+        complete.into(),
+        closed.into(),
+    ])
+}
+
+/// The job in a row of [`JOBS`].
+pub(super) fn job(row: &Row) -> Result<JobRecord> {
+    let owned = |column| row.text(column).map(str::to_owned);
+    let perhaps = |column| row.optional_text(column).map(|text| text.map(str::to_owned));
+    Ok(JobRecord {
+        id: owned(0)?,
+        name: owned(1)?,
+        plan: owned(2)?,
+        plan_sha256: owned(3)?,
+        submitted_by: owned(4)?,
+        submitted_at: row.number(5)?,
+        state: parsed(row, 6)?,
+        wish: parsed(row, 7)?,
+        attempt: row.number(8)?,
+        failures: row.number(9)?,
+        not_before: row.number(10)?,
+        conductor: perhaps(11)?,
+        started_at: row.optional_number(12)?,
+        ended_at: row.optional_number(13)?,
+        exit_code: row.optional_number(14)?,
+        report_json: perhaps(15)?,
+        why: owned(16)?,
+        opened: opened(row)?,
+    })
+}
+
+fn opened(row: &Row) -> Result<Option<Opened>> {
+    let Some(brief) = row.optional_bytes(17)? else { return Ok(None) };
+    Ok(Some(Opened {
+        brief_json: brief.to_vec(),
+        shared: row.flag(18)?,
+        source_connections: row.number(19)?,
+        target_connections: row.number(20)?,
+        complete: row.flag(21)?,
+        closed: row.flag(22)?,
+    }))
+}
+
+/// The parameters of [`SPLITS`].
+pub(super) fn split_values(job: &str, split: SplitRecord) -> [Value; 10] {
+    let [standing, lease, worker, lost, outcome] = standing_values(split.standing);
+    let bytes = Value::Int(split.bytes.cast_signed());
+    [
+        job.into(),
+        split.split.into(),
+        bytes,
+        split.recheck.into(),
+        split.grant_json.into(),
+        standing,
+        lease,
+        worker,
+        lost,
+        outcome,
+    ]
+}
+
+/// The word, the lease, the worker, how many lost it, and the outcome.
+pub(super) fn standing_values(standing: Standing) -> [Value; 5] {
+    match standing {
+        Standing::Pending { lost } => ["pending".into(), Value::Null, Value::Null, lost.into(), Value::Null],
+        Standing::Leased { lease, worker, lost } => {
+            ["leased".into(), Value::Int(lease.cast_signed()), worker.into(), lost.into(), Value::Null]
+        }
+        Standing::Reported { outcome_json, worker } => {
+            ["reported".into(), Value::Null, worker.into(), Value::Null, outcome_json.into()]
+        }
+    }
+}
+
+/// The split in a row of [`SPLITS_AFTER`], without its job.
+pub(super) fn split(row: &Row) -> Result<SplitRecord> {
+    Ok(SplitRecord {
+        split: row.number(1)?,
+        bytes: row.number::<i64>(2)?.cast_unsigned(),
+        recheck: row.flag(3)?,
+        grant_json: row.bytes(4)?.to_vec(),
+        standing: standing(row)?,
+    })
+}
+
+fn standing(row: &Row) -> Result<Standing> {
+    let worker = || row.text(7).map(str::to_owned);
+    match row.text(5)? {
+        "pending" => Ok(Standing::Pending { lost: row.number(8)? }),
+        "leased" => {
+            let lease = row.number::<i64>(6)?.cast_unsigned();
+            Ok(Standing::Leased { lease, worker: worker()?, lost: row.number(8)? })
+        }
+        "reported" => Ok(Standing::Reported { outcome_json: row.bytes(9)?.to_vec(), worker: worker()? }),
+        _ => Err(row.corrupt(5, "a split's standing")),
+    }
+}
+
+/// The word that stands for a variant without fields.
+fn word(variant: &impl Serialize) -> Result<Value> {
+    match serde_json::to_value(variant) {
+        Ok(serde_json::Value::String(word)) => Ok(word.into()),
+        _ => Err(Error::internal("storing a job", "a state is not a word")),
+    }
+}
+
+fn parsed<T: DeserializeOwned>(row: &Row, column: usize) -> Result<T> {
+    let word = serde_json::Value::String(row.text(column)?.to_owned());
+    serde_json::from_value(word).map_err(|_| row.corrupt(column, "a state of a job"))
+}

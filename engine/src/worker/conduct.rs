@@ -1,0 +1,165 @@
+//! A process that walks a job's stages, and has its splits copied by whoever the head gives them to, itself among them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use sensei_planner::PlanFile;
+use sensei_storage::evidence::SigningKey;
+use sensei_storage::{Split, SplitId};
+use tokio::sync::mpsc;
+
+use super::brief::Brief;
+use super::leases::{Leases, Reported};
+use super::link::Link;
+use crate::cell::{Cell, Report};
+use crate::context::{CONNECTIONS_DEFAULT, Ends};
+use crate::crew::{Begun, Crew, Share};
+use crate::enumerator::{Allocation, Grant, Work};
+use crate::failure::{Failure, Result};
+use crate::head::CONNECTIONS_PER_SLOT;
+use crate::job::Undertaking;
+use crate::proto::{Offered, Settled};
+use crate::report::JobReport;
+use crate::state::State;
+
+/// Settlements told to the head at once at the most.
+const SETTLED_AT_ONCE_MAX: usize = 512;
+
+/// Runs the plan to its end.
+///
+/// # Errors
+/// Whatever keeps the job from a verdict.
+pub(super) async fn conduct(link: Link, mut file: PlanFile, slots: u32, key: SigningKey) -> Result<JobReport> {
+    let budget = |limit: Option<u32>| limit.unwrap_or(CONNECTIONS_DEFAULT as u32);
+    let budgets = (budget(file.limits.source_connections), budget(file.limits.target_connections));
+    let slots = slots.min(budgets.0.min(budgets.1) / CONNECTIONS_PER_SLOT).max(1);
+    let connections = slots * CONNECTIONS_PER_SLOT;
+    file.limits.workers = Some(slots);
+    // One holds the snapshot, and is not asked for rows.
+    file.limits.source_connections = Some(connections + 1);
+    file.limits.target_connections = Some(connections);
+    let ends = Ends::of(file).await?;
+    let state = State::shared(ends.state()?);
+    let crew = Arc::new(Cluster { link, budgets });
+    Undertaking { ends, state, key, crew, fresh: false, quiet: true }.run().await
+}
+
+/// The workers of a cluster.
+struct Cluster {
+    link: Link,
+    /// Connections to source and target for all of them.
+    budgets: (u32, u32),
+}
+
+impl Crew for Cluster {
+    fn begin(&self, share: Share) -> Begun {
+        let Share { grants, context, rejects, tables, brief, shared } = share;
+        let (settlements, settled) = mpsc::unbounded_channel();
+        let (sender, reports) = mpsc::unbounded_channel();
+        let splits = grants.iter().map(|grant| (grant.split.id, grant.split.clone())).collect();
+        let allocation = Arc::new(Settling { splits: Mutex::new(splits), settlements });
+        let leases = Leases::new(self.link.clone(), false);
+        let cell = Cell { context: Arc::new(context), enumerator: leases.clone(), rejects, tables };
+        let (link, budgets) = (self.link.clone(), self.budgets);
+        let ended = async move {
+            open(&link, &brief, shared, budgets, grants).await?;
+            let (to_head, from_cell) = mpsc::unbounded_channel();
+            let copying = async {
+                let (running, reporting) = (cell.run(to_head), leases.report(from_cell, Some(sender.clone())));
+                tokio::try_join!(running, reporting).map(drop)
+            };
+            tokio::select! {
+                copied = copying => copied,
+                lost = leases.hold() => lost,
+                failed = settle(&link, settled) => failed,
+                failed = collect(&link, &sender) => failed,
+            }
+        };
+        Begun { allocation, reports, ended: Box::pin(ended) }
+    }
+}
+
+async fn open(link: &Link, brief: &Brief, shared: bool, budgets: (u32, u32), grants: Vec<Grant>) -> Result<()> {
+    let brief = serde_json::to_vec(brief).map_err(|error| Failure::internal("saying what to do", error))?;
+    link.open(brief, shared, budgets).await?;
+    link.offer(grants.iter().map(offered).collect::<Result<_>>()?).await
+}
+
+fn offered(grant: &Grant) -> Result<Offered> {
+    let grant_json = serde_json::to_vec(grant).map_err(|error| Failure::internal("offering a split", error))?;
+    let (split, bytes) = (grant.split.id.0, grant.split.bytes_estimate);
+    Ok(Offered { split, bytes, recheck: grant.is_recheck(), grant_json })
+}
+
+/// What becomes of splits, on its way to the head.
+struct Settling {
+    splits: Mutex<HashMap<SplitId, Split>>,
+    settlements: mpsc::UnboundedSender<Settlement>,
+}
+
+enum Settlement {
+    Split(SplitId, Option<Grant>),
+    Close,
+}
+
+impl Allocation for Settling {
+    fn complete(&self, split: SplitId, again: Option<Work>) {
+        let splits = self.splits.lock().expect("a panic elsewhere ends the process");
+        let again = again.and_then(|work| splits.get(&split).map(|split| Grant::new(split.clone(), work)));
+        // Nobody listens any more only when the job has failed already.
+        let _ = self.settlements.send(Settlement::Split(split, again));
+    }
+
+    fn close(&self) {
+        let _ = self.settlements.send(Settlement::Close);
+    }
+}
+
+/// Tells the head what becomes of splits, for ever.
+async fn settle(link: &Link, mut settlements: mpsc::UnboundedReceiver<Settlement>) -> Result<()> {
+    let mut some = Vec::new();
+    loop {
+        if settlements.recv_many(&mut some, SETTLED_AT_ONCE_MAX).await == 0 {
+            return std::future::pending().await;
+        }
+        let (mut settled, mut is_closed) = (Vec::new(), false);
+        for settlement in some.drain(..) {
+            match settlement {
+                Settlement::Close => is_closed = true,
+                Settlement::Split(split, again) => {
+                    settled.push(Settled { split: split.0, again: again.as_ref().map(offered).transpose()? });
+                }
+            }
+        }
+        if !settled.is_empty() {
+            link.settle(settled).await?;
+        }
+        if is_closed {
+            link.close().await?;
+        }
+    }
+}
+
+/// Collects what the workers report, for ever. The head gives an outcome until it is settled; here it is taken once.
+async fn collect(link: &Link, reports: &mpsc::UnboundedSender<Report>) -> Result<()> {
+    let mut taken: HashMap<u32, u64> = HashMap::new();
+    loop {
+        let outcomes = link.outcomes().await?;
+        let mut is_new = false;
+        for outcome in outcomes {
+            let Reported { lease, ended } = serde_json::from_slice(&outcome.outcome_json)
+                .map_err(|error| Failure::internal("reading an outcome", error))?;
+            if ended.split().0 != outcome.split {
+                return Err(Failure::internal("reading an outcome", "it is another split's"));
+            }
+            if taken.insert(outcome.split, lease) != Some(lease) {
+                is_new = true;
+                let _ = reports.send(Report::Ended(ended.into_owned()));
+            }
+        }
+        if !is_new {
+            // All there is is being settled.
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+}

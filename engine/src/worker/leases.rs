@@ -1,0 +1,155 @@
+//! The splits a process has from the head: taken one by one, held by renewing them, reported when they have passed through.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sensei_storage::SplitId;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::link::Link;
+use crate::cell::{Ended, Report};
+use crate::clock::Stopwatch;
+use crate::enumerator::{Enumerator, Grant};
+use crate::failure::{Failure, Result};
+use crate::head::LEASE_MS;
+use crate::interrupt;
+
+/// How long a process works on without having renewed its leases: it ends before the head gives them to others.
+const HOLD_MAX: Duration = Duration::from_millis(LEASE_MS.cast_unsigned() - 3_000);
+/// How often leases are renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(2);
+
+/// How a split passed through, under which lease: the head gives what it was told until it is settled, and a split that is done
+/// again is told of again.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Reported<'a> {
+    pub lease: u64,
+    pub ended: Cow<'a, Ended>,
+}
+
+/// The leases of a process.
+pub(super) struct Leases {
+    link: Link,
+    held: Mutex<HashMap<SplitId, Held>>,
+    /// Rows and bytes moved that the head was not told of.
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    /// Whether a signal ends the taking of splits; a conductor has the head close the job instead.
+    ends_by_signal: bool,
+}
+
+/// A split that this process has.
+#[derive(Clone, Copy)]
+struct Held {
+    lease: u64,
+    /// What came of it is on its way to the head, whose answer to that says whether it was still held.
+    is_reported: bool,
+}
+
+impl Leases {
+    pub(super) fn new(link: Link, ends_by_signal: bool) -> Arc<Leases> {
+        let (rows, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Leases { link, held: Mutex::new(HashMap::new()), rows, bytes, ends_by_signal })
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<SplitId, Held>> {
+        self.held.lock().expect("a panic elsewhere ends the process")
+    }
+
+    /// Renews leases for ever.
+    ///
+    /// # Errors
+    /// `Superseded` once one is lost: what this process has open is somebody else's, so it must end.
+    pub(super) async fn hold(&self) -> Result<()> {
+        let mut renewed = Stopwatch::start();
+        loop {
+            tokio::time::sleep(RENEW_EVERY).await;
+            let leases: Vec<u64> = self.held().values().map(|held| held.lease).collect();
+            let (asked, left) = (Stopwatch::start(), HOLD_MAX.saturating_sub(renewed.elapsed()));
+            let late = |_| Failure::Superseded { what: "what could not be renewed in time".to_owned() };
+            let lost = tokio::time::timeout(left, self.renew(leases)).await.map_err(late)??;
+            renewed = asked;
+            let is_held = |lease: &&u64| self.held().values().any(|held| held.lease == **lease && !held.is_reported);
+            // One that was reported meanwhile, or is being, is not lost.
+            if let Some(lease) = lost.iter().find(is_held) {
+                return Err(Failure::Superseded { what: format!("lease {lease}") });
+            }
+        }
+    }
+
+    async fn renew(&self, leases: Vec<u64>) -> Result<Vec<u64>> {
+        let (rows, bytes) = (self.rows.swap(0, Ordering::Relaxed), self.bytes.swap(0, Ordering::Relaxed));
+        self.link.renew(leases, rows, bytes).await
+    }
+
+    /// Reports what passes through the cell until it has ended; progress goes on to `progress`.
+    ///
+    /// # Errors
+    /// If the head cannot be told.
+    pub(super) async fn report(
+        &self,
+        mut reports: mpsc::UnboundedReceiver<Report>,
+        progress: Option<mpsc::UnboundedSender<Report>>,
+    ) -> Result<()> {
+        while let Some(report) = reports.recv().await {
+            match report {
+                Report::Moved { rows, bytes, .. } => {
+                    self.rows.fetch_add(rows, Ordering::Relaxed);
+                    self.bytes.fetch_add(bytes, Ordering::Relaxed);
+                    progress.as_ref().map(|progress| progress.send(report));
+                }
+                Report::Rejecting { .. } => {
+                    progress.as_ref().map(|progress| progress.send(report));
+                }
+                Report::Ended(ended) => self.ended(&ended).await?,
+            }
+        }
+        // What was moved since the last renewal.
+        self.renew(Vec::new()).await.map(drop)
+    }
+
+    async fn ended(&self, ended: &Ended) -> Result<()> {
+        let split = ended.split();
+        let lease = self.held().get_mut(&split).map(|held| {
+            held.is_reported = true;
+            held.lease
+        });
+        let lease = lease.ok_or_else(|| Failure::internal("reporting a split", "it has no lease"))?;
+        let reported = Reported { lease, ended: Cow::Borrowed(ended) };
+        let outcome = serde_json::to_vec(&reported).map_err(|error| Failure::internal("reporting a split", error))?;
+        self.link.report(lease, split.0, outcome).await?;
+        self.held().remove(&split);
+        Ok(())
+    }
+
+    async fn take(&self) -> Result<Option<Grant>> {
+        loop {
+            let (lease, exhausted) = self.link.next().await?;
+            if let Some(lease) = lease {
+                let grant: Grant = serde_json::from_slice(&lease.grant_json)
+                    .map_err(|error| Failure::internal("reading a grant", error))?;
+                self.held().insert(grant.split.id, Held { lease: lease.lease, is_reported: false });
+                return Ok(Some(Grant { taken_over: lease.taken_over, ..grant }));
+            }
+            if exhausted {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Enumerator for Leases {
+    async fn next(&self) -> Result<Option<Grant>> {
+        tokio::select! {
+            biased;
+            () = interrupt::requested(), if self.ends_by_signal => Ok(None),
+            grant = self.take() => grant,
+        }
+    }
+}
