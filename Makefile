@@ -2,7 +2,10 @@
 
 CARGO ?= cargo
 
-.PHONY: build setup test lint deny quickstart shop bench bench-kernels
+ROUNDS ?= 100
+SEED ?= random
+
+.PHONY: build setup test chaos lint deny quickstart shop bench bench-kernels
 
 build: ## the sensei binary
 	$(CARGO) build --release --locked --workspace
@@ -17,6 +20,10 @@ test: setup build ## everything: unit, doc, property, golden and end-to-end test
 	  $(CARGO) test --release --locked --workspace --lib --bins --tests; \
 	fi
 	$(CARGO) test --release --locked --workspace --doc
+
+chaos: setup build ## rounds of whatever may befall a cluster, with ROUNDS=100 and SEED=random; ROWS=1000000 in each
+	SENSEI_CHAOS_ROUNDS=$(ROUNDS) SENSEI_CHAOS_ROWS=$(ROWS) SENSEI_SEED=$(SEED) $(CARGO) test --release --locked --workspace \
+	  --test cluster -- --ignored --exact chaos::long --nocapture
 
 lint: ## formatting, and clippy with warnings denied
 	$(CARGO) fmt --all --check

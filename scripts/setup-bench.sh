@@ -20,6 +20,7 @@ fi
 
 missing=()
 command -v pgloader >/dev/null 2>&1 || missing+=(pgloader)
+command -v wrk >/dev/null 2>&1 || missing+=(wrk)
 command -v valgrind >/dev/null 2>&1 || missing+=(valgrind)
 if [ ${#missing[@]} -gt 0 ]; then
   echo "missing, and skipped: ${missing[*]} (Debian, Ubuntu: apt-get install ${missing[*]})" >&2

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the tests need and this machine lacks: a PostgreSQL and a MariaDB server, openssl, ps, and moto (an S3 API server)
+# Brings what the tests need and this machine lacks: a PostgreSQL and a MariaDB server, openssl, curl, ps, and moto (an S3 API server)
 # in an environment of its own. Installs what it may; otherwise says what to install and exits 1.
 set -euo pipefail
 
@@ -30,6 +30,7 @@ missing=()
 { has_postgres && has_account postgres; } || missing+=(postgresql)
 { has_mariadb && has_account mysql; } || missing+=(mariadb-server)
 has openssl || missing+=(openssl)
+has curl || missing+=(curl)
 has ps || missing+=(procps)
 { has python3 && has_venv; } || missing+=(python3-venv)
 

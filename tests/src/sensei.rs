@@ -161,6 +161,11 @@ impl Running {
         signal("INT", self.child.id());
     }
 
+    /// Asks it to end, as whoever runs it does before a machine goes down (SIGTERM).
+    pub fn terminate(&self) {
+        signal("TERM", self.child.id());
+    }
+
     /// Stops its clock (SIGSTOP), as a paused machine or a long swap would.
     pub fn suspend(&self) {
         signal("STOP", self.child.id());

@@ -17,7 +17,8 @@ const LINES_MAX: usize = 600;
 const LONG_FILES: &[(&str, &str)] = &[];
 
 /// Folders that are not source.
-const SKIPPED: &[&str] = &[".git", "target", "sensei-state", "rejects", "sensei-keys", "node_modules"];
+const SKIPPED: &[&str] =
+    &[".git", "target", "sensei-state", "sensei-cluster", "rejects", "sensei-keys", "node_modules"];
 
 /// What each crate of the diamond may name of the others.
 const EDGES: &[(&str, &[&str])] = &[
