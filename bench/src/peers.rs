@@ -53,6 +53,15 @@ pub fn sling() -> Result<Peer, Missing> {
     found(binary.unwrap_or_default(), &["--version"], "sling")
 }
 
+/// From the distribution: `apt-get install wrk`. It prints its version with its usage, and ends with 1.
+pub fn wrk() -> Result<Peer, Missing> {
+    let missing = || Missing("wrk is missing: apt-get install wrk".to_owned());
+    let output = Command::new("wrk").arg("--version").output().map_err(|_| missing())?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = said.split_whitespace().nth(1).map(str::to_owned).ok_or_else(missing)?;
+    Ok(Peer { program: "wrk".into(), version })
+}
+
 /// From the distribution: `apt-get install pgloader`.
 pub fn pgloader() -> Result<Peer, Missing> {
     found("pgloader".into(), &["--version"], "pgloader")

@@ -1,8 +1,9 @@
 //! What is run beside what, and what it is held to. In reading order: [`copy`] from PostgreSQL to PostgreSQL, [`peer`] beside
 //! other tools, [`compare`] for `sensei verify`, [`alone`] for what Sensei is measured by itself, [`shapes`] of tables that
-//! are unlike lineitem.
+//! are unlike lineitem, [`cluster`] for head and workers.
 
 mod alone;
+mod cluster;
 mod compare;
 mod copy;
 mod peer;
@@ -177,5 +178,23 @@ pub const ALL: &[Scenario] = &[
         number: "12, large values",
         title: "Values of 10 MB, beside a raw copy",
         case: shapes::large_values,
+    },
+    Scenario {
+        name: "cluster-workers",
+        number: "cluster",
+        title: "lineitem, verified, by two workers of a cluster, beside `sensei run` with as many threads",
+        case: cluster::workers,
+    },
+    Scenario {
+        name: "head-grants",
+        number: "cluster",
+        title: "The head's enumerator: grants of single splits, each stored, out of a million",
+        case: cluster::grants,
+    },
+    Scenario {
+        name: "head-requests",
+        number: "cluster",
+        title: "REST requests to a head while a job runs",
+        case: cluster::requests,
     },
 ];
