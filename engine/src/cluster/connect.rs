@@ -47,7 +47,7 @@ impl LocalCluster {
             fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
         }
         replace(&path, MODE, &json)?;
-        Ok(Announced(path))
+        Ok(Announced { path, json })
     }
 
     fn find() -> Result<LocalCluster> {
@@ -66,13 +66,18 @@ impl LocalCluster {
     }
 }
 
-/// A word that was left; taken back when dropped.
-pub struct Announced(PathBuf);
+/// A word that was left; taken back when dropped, unless another cluster left its own since.
+pub struct Announced {
+    path: PathBuf,
+    json: Vec<u8>,
+}
 
 impl Drop for Announced {
     fn drop(&mut self) {
-        // One that stays behind names a head that does not answer, which says enough.
-        let _ = fs::remove_file(&self.0);
+        if fs::read(&self.path).is_ok_and(|json| json == self.json) {
+            // One that stays behind names a head that does not answer, which says enough.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

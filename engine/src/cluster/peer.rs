@@ -54,14 +54,31 @@ pub fn subject(certificate: &[u8]) -> std::result::Result<Subject, Stranger> {
 /// # Errors
 /// `Usage` if the file cannot be read or is for nobody.
 pub fn name_in(path: &Path) -> Result<String> {
+    Ok(subject_in(path)?.name().to_owned())
+}
+
+/// Makes sure that the certificate in a PEM file is for a head: nobody would connect to another.
+///
+/// # Errors
+/// `Usage` if it is not.
+pub fn must_be_heads(path: &Path) -> Result<()> {
+    match subject_in(path)? {
+        Subject::Head { .. } => Ok(()),
+        other => Err(unusable(path, &format!("it is for {} \"{}\", not for a head", other.kind(), other.name()))),
+    }
+}
+
+fn subject_in(path: &Path) -> Result<Subject> {
     let pem = read_public(path, "certificate")?;
-    let unusable = |why: String| {
-        let what = format!("certificate file \"{}\" cannot be used: {why}", path.display());
-        Failure::usage(what, "Name a certificate that `sensei certs issue` wrote.")
-    };
-    let der = CertificateDer::from_pem_slice(&pem).map_err(|error| unusable(error.to_string()))?;
-    let subject = subject(&der).map_err(|stranger| unusable(stranger.to_string()))?;
-    Ok(subject.name().to_owned())
+    let der = CertificateDer::from_pem_slice(&pem).map_err(|error| unusable(path, &error.to_string()))?;
+    subject(&der).map_err(|stranger| unusable(path, &stranger.to_string()))
+}
+
+fn unusable(path: &Path, why: &str) -> Failure {
+    Failure::usage(
+        format!("certificate file \"{}\" cannot be used: {why}", path.display()),
+        "Name one that `sensei certs issue` wrote for this purpose.",
+    )
 }
 
 /// A scheme is the same in any case, so that no second subject hides in capitals.

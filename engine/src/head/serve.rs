@@ -55,7 +55,7 @@ pub async fn serve(
     let listener = TcpListener::bind(options.listen).await.map_err(|error| {
         Failure::usage(
             format!("the head cannot listen on {}: {error}", options.listen),
-            "Name another address with --listen, or end what listens there.",
+            "Take another port, or end what listens there.",
         )
     })?;
     let port = listener.local_addr().map_err(|error| Failure::internal("opening the port", error))?;

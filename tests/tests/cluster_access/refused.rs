@@ -188,7 +188,7 @@ fn the_command_line_says_what_the_head_says() {
     head.cli(&sensei, &["job", "submit", "shop.yaml", "--id", "shop", "--wait"]).expect(0);
     head.cli(&sensei, &["job", "submit", "shop.yaml", "--id", "shop"]).expect(0);
     says(&["job", "submit", "other.yaml", "--id", "shop"], "it was submitted with another plan")
-        .says("Take another id");
+        .says("sensei job status");
     says(&["job", "submit", "large.yaml"], "larger than 4194304 bytes");
     says(&["job", "submit", "broken.yaml"], "the plan");
     says(&["job", "submit", "nameless.yaml"], "no key \"name\"");

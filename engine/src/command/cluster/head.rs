@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::HeadServeArgs;
 use crate::cluster::identity::{ClientCertificates, Identity, Own};
+use crate::cluster::peer;
 use crate::cluster::private;
 use crate::cluster::token::Token;
 use crate::failure::{Exit, Failure, Result};
@@ -24,6 +25,7 @@ const TOKEN_MODE: u32 = 0o600;
 
 pub async fn head(args: HeadServeArgs) -> Result<Exit> {
     let own = args.certificate.zip(args.certificate_key).map(|(certificate, key)| Own { certificate, key });
+    own.as_ref().map_or(Ok(()), |own| peer::must_be_heads(&own.certificate))?;
     let identity = args.ca.map(|ca| Identity { ca, own });
     let tls = identity.map(|identity| identity.server(ClientCertificates::Optional)).transpose()?.map(Arc::new);
     let scheme = if tls.is_some() { "https" } else { "http" };

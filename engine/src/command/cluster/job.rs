@@ -50,9 +50,12 @@ async fn ask<T, F: Future<Output = Answer<T>>>(heads: &Heads, f: impl Fn(Client)
 pub(super) fn refused(status: Status) -> Failure {
     use tonic::Code;
     let hint = match status.code() {
-        Code::Unavailable | Code::DeadlineExceeded => "Check that a head runs there; `sensei up` starts one here.",
-        Code::NotFound => "List jobs with `sensei job list`.",
-        Code::AlreadyExists => "Take another id, or look at the job with `sensei job status`.",
+        Code::Unavailable | Code::DeadlineExceeded => {
+            "Check that a head runs there, and that its certificate and --ca belong together; `sensei up` starts one here."
+        }
+        Code::FailedPrecondition => "A head that was just started leads within some 8 s: ask again then.",
+        Code::NotFound => "See what there is with `sensei job list`, or `sensei token list`.",
+        Code::AlreadyExists => "See what is there with `sensei job status`, or `sensei token list`.",
         Code::Unauthenticated => "Give a token with --token-file, or a certificate.",
         Code::PermissionDenied => "Ask an administrator for a token of that role.",
         _ => "Mend what the head says and ask again.",

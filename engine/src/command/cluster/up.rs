@@ -1,6 +1,6 @@
 //! `up`: a head and its workers on this machine, in one terminal.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
@@ -27,6 +27,7 @@ pub async fn up(args: UpArgs) -> Result<Exit> {
     let max = args.max.unwrap_or_else(processors).max(args.min);
     make(&args.folder)?;
     let folder = args.folder.canonicalize().map_err(|error| unusable(&args.folder, &error))?;
+    let _alone = lock(&folder)?;
     let token_file = folder.join("admin-token");
     let admin = admin_token(&token_file)?;
     let options = HeadOptions {
@@ -84,6 +85,21 @@ async fn run_workers(
     }
     local.shutdown().await;
     Ok(())
+}
+
+/// Held until the process ends: two clusters in one folder would be one store with two heads, and workers of both.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join("lock");
+    let opened = File::options().create(true).append(true).open(&path);
+    let file = opened.map_err(|error| unusable(folder, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Failure::usage(
+            format!("a cluster is up in folder \"{}\" already", folder.display()),
+            "Use it, or name another folder with --folder.",
+        )),
+        Err(TryLockError::Error(error)) => Err(unusable(folder, &error)),
+    }
 }
 
 fn make(folder: &Path) -> Result<()> {

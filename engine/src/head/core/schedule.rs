@@ -261,8 +261,13 @@ impl Core {
         self.release(task);
         let conducted = |job: &Job| job.record.state == JobState::Running && job.record.attempt == task.attempt;
         if task.role == Role::Conduct && self.jobs.get(&task.job).is_some_and(conducted) {
-            let why = format!("the process that conducted it ended with exit code {}", ending.exit_code);
-            let why = if ending.said.is_empty() { why } else { format!("{why}: {}", ending.said) };
+            let code = format!("the process that conducted it ended with exit code {}", ending.exit_code);
+            let why = match (ending.exit_code, ending.said.as_str()) {
+                (_, "") => code,
+                // Nobody saw how it ended.
+                (0, said) => format!("the process that conducted it is lost: {said}"),
+                (_, said) => format!("{code}: {said}"),
+            };
             self.attempt_failed(&task.job, why);
         }
     }
