@@ -1,3 +1,5 @@
+//! Tests of reading addresses.
+
 use proptest::prelude::*;
 
 use super::*;

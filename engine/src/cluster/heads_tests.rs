@@ -1,3 +1,5 @@
+//! Tests of finding the head that answers.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 

@@ -1,3 +1,5 @@
+//! Tests of TLS from files, with real certificates on real sockets.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,3 +1,5 @@
+//! Tests of the port: both protocols, strangers, slow and silent peers.
+
 use std::fs;
 use std::time::Duration;
 

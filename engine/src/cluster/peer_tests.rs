@@ -1,3 +1,5 @@
+//! Tests of reading whom a certificate is for.
+
 use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, KeyPair, SanType};
 

@@ -1,3 +1,5 @@
+//! Tests of making certificates.
+
 use std::os::unix::fs::PermissionsExt;
 
 use super::super::caller::{Class, Role};

@@ -1,3 +1,5 @@
+//! Tests of following files that change.
+
 use super::*;
 use crate::failure::Failure;
 

@@ -1,3 +1,5 @@
+//! Tests of fetching secrets.
+
 use std::fs;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Tests of names, roles and classes in certificates.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of giving and taking access over REST.
+
 use crate::head::http::testing::Server;
 
 const NEW: &str = r#"{"name":"ci","role":"operator"}"#;

@@ -1,3 +1,5 @@
+//! Tests of who may do what over REST.
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Access, Caller, Role, permit};

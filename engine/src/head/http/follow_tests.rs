@@ -1,3 +1,5 @@
+//! Tests of streams of events.
+
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,3 +1,5 @@
+//! Tests of the bounds on requests.
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 

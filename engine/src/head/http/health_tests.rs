@@ -1,3 +1,5 @@
+//! Tests of the probes.
+
 use serde_json::json;
 
 use crate::head::http::testing::Server;

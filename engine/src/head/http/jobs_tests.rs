@@ -1,3 +1,5 @@
+//! Tests of jobs over REST.
+
 use serde_json::json;
 
 use crate::head::core::PLAN_BYTES_MAX;

@@ -1,3 +1,5 @@
+//! Tests of the metrics.
+
 use crate::head::http::testing::Server;
 
 #[track_caller]

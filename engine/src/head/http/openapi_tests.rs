@@ -1,3 +1,5 @@
+//! Tests of the OpenAPI document.
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
