@@ -125,14 +125,24 @@ fn lock(folder: &std::path::Path, plan_name: &str) -> Result<File> {
     let path = folder.join(format!("{plan_name}.lock"));
     let fail = |error| Error::io(format!("lock file \"{}\"", path.display()), error);
     std::fs::create_dir_all(folder).map_err(fail).doing("opening the state")?;
-    let file = File::options().create(true).append(true).open(&path).map_err(fail).doing("opening the state")?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::usage(
+    lock_file(&path).map_err(fail).doing("opening the state")?.ok_or_else(|| {
+        Failure::usage(
             format!("another process on this machine is working on plan \"{plan_name}\""),
             "Wait for it, or look at it with `sensei status`.",
-        )),
-        Err(TryLockError::Error(error)) => Err(fail(error)).doing("opening the state"),
+        )
+    })
+}
+
+/// Locks a file, which is made if it is not there, until it is dropped; `None` if another process has it.
+///
+/// # Errors
+/// If it cannot be opened or locked.
+pub fn lock_file(path: &std::path::Path) -> std::io::Result<Option<File>> {
+    let file = File::options().create(true).append(true).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `up`: a head and its workers on this machine, in one terminal.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use crate::head::scale::{Local, LocalSettings, Settings};
 use crate::head::{Head, HeadOptions, autoscale, serve};
 use crate::interrupt;
 use crate::say::say;
+use crate::state::lock_file;
 
 /// How long a worker may take to end in order before it is killed.
 const GRACE: Duration = Duration::from_secs(20);
@@ -89,17 +90,12 @@ async fn run_workers(
 
 /// Held until the process ends: two clusters in one folder would be one store with two heads, and workers of both.
 fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join("lock");
-    let opened = File::options().create(true).append(true).open(&path);
-    let file = opened.map_err(|error| unusable(folder, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::usage(
+    lock_file(&folder.join("lock")).map_err(|error| unusable(folder, &error))?.ok_or_else(|| {
+        Failure::usage(
             format!("a cluster is up in folder \"{}\" already", folder.display()),
             "Use it, or name another folder with --folder.",
-        )),
-        Err(TryLockError::Error(error)) => Err(unusable(folder, &error)),
-    }
+        )
+    })
 }
 
 fn make(folder: &Path) -> Result<()> {

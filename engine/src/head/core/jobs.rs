@@ -187,10 +187,9 @@ impl JobRecord {
 }
 
 impl Job {
-    /// The job for clients, without its report.
-    fn summary(&self) -> JobView {
-        let record = &self.record;
-        let state = match (record.state, record.wish) {
+    /// Where it stands, with what is being done about it.
+    pub(super) fn state(&self) -> JobStateView {
+        match (self.record.state, self.record.wish) {
             (JobState::Running, Wish::Pause) => JobStateView::Pausing,
             (JobState::Running, Wish::Stop) => JobStateView::Stopping,
             (JobState::Queued, _) => JobStateView::Queued,
@@ -199,11 +198,16 @@ impl Job {
             (JobState::Stopped, _) => JobStateView::Stopped,
             (JobState::Done, _) => JobStateView::Done,
             (JobState::Failed, _) => JobStateView::Failed,
-        };
+        }
+    }
+
+    /// The job for clients, without its report.
+    fn summary(&self) -> JobView {
+        let record = &self.record;
         JobView {
             id: record.id.clone(),
             name: record.name.clone(),
-            state,
+            state: self.state(),
             why: record.why.clone(),
             plan_sha256: record.plan_sha256.clone(),
             attempt: record.attempt,

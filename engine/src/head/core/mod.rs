@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 pub use jobs::{PLAN_BYTES_MAX, Submission};
 pub use pool::{Beat, ChildState, Ending, Order, WishForTask};
-pub use schedule::{CONNECTIONS_PER_SLOT, Role, Task, TaskState};
+pub use schedule::{CONNECTIONS_PER_SLOT, Role, Task};
 pub use tasks::{Granting, Settled, TaskName, offered};
 
 use super::record::{AuditRecord, Change, EventRecord, JobRecord, JobState, LeaseId, Millis, Standing};
@@ -132,7 +132,7 @@ impl Core {
     pub fn counters(&self) -> Counters {
         let mut counters = self.counters.clone();
         for job in self.jobs.values() {
-            *counters.jobs.entry(job.view().state).or_default() += 1;
+            *counters.jobs.entry(job.state()).or_default() += 1;
             if job.record.state == JobState::Running {
                 let progress = job.splits.progress();
                 counters.bytes_left += progress.bytes - progress.bytes_done;

@@ -1,6 +1,6 @@
 //! What workers say of themselves, and what the head makes of it.
 
-use super::schedule::{Role, Task, TaskState};
+use super::schedule::{Role, Task};
 use super::{Core, LEASE_MS};
 use crate::cluster::caller::Class;
 use crate::head::record::{JobState, Millis, Wish};
@@ -207,14 +207,13 @@ impl Core {
                 None
             }
             (Some(position), None) => {
-                self.tasks[position].state = TaskState::Running;
                 self.tasks[position].slots = reported.slots;
                 None
             }
             (None, Some(_)) => None,
             // A head that took over does not know of copiers until they are heard of.
             (None, None) if self.adopts(reported) => {
-                let task = Task { worker: worker.to_owned(), state: TaskState::Running, ..reported.clone() };
+                let task = Task { worker: worker.to_owned(), ..reported.clone() };
                 self.tasks.push(task);
                 None
             }

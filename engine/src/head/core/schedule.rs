@@ -34,8 +34,6 @@ pub struct Task {
     pub slots: u32,
     /// On which worker.
     pub worker: String,
-    /// How far it is.
-    pub state: TaskState,
     /// Since when the head knows of it.
     pub since: Millis,
 }
@@ -47,15 +45,6 @@ pub enum Role {
     Conduct,
     /// It copies splits.
     Copy,
-}
-
-/// How far a task is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TaskState {
-    /// Its worker was told, or will be.
-    Ordered,
-    /// Its worker says that it runs.
-    Running,
 }
 
 impl Task {
@@ -72,8 +61,7 @@ impl Core {
         let conducts = |job: &Job| {
             let worker = job.record.conductor.clone().filter(|_| job.record.state == JobState::Running)?;
             let (job, attempt) = (job.record.id.clone(), job.record.attempt);
-            let state = TaskState::Running;
-            Some(Task { job, attempt, role: Role::Conduct, slots: 1, worker, state, since: now })
+            Some(Task { job, attempt, role: Role::Conduct, slots: 1, worker, since: now })
         };
         self.tasks = self.jobs.values().filter_map(conducts).collect();
     }
@@ -132,8 +120,8 @@ impl Core {
         self.changes.push(Change::Cleared { job: id.to_owned() });
         self.store(id);
         self.event(Some(id), "begun", format!("attempt {attempt} begins on worker {worker} with {slots} slots"));
-        let (job, role, state) = (id.to_owned(), Role::Conduct, TaskState::Ordered);
-        self.tasks.push(Task { job, attempt, role, slots, worker, state, since: now });
+        let (job, role) = (id.to_owned(), Role::Conduct);
+        self.tasks.push(Task { job, attempt, role, slots, worker, since: now });
     }
 
     /// The ready worker with the most free slots, and how many, of those that `may`.
@@ -152,8 +140,8 @@ impl Core {
         while let Some((_, job, worker, slots)) = self.neediest() {
             let Some(attempt) = self.jobs.get(&job).map(|job| job.record.attempt) else { return };
             self.event(Some(&job), "copier", format!("worker {worker} helps with {slots} slots"));
-            let (role, state, since) = (Role::Copy, TaskState::Ordered, self.now);
-            self.tasks.push(Task { job, attempt, role, slots, worker, state, since });
+            let (role, since) = (Role::Copy, self.now);
+            self.tasks.push(Task { job, attempt, role, slots, worker, since });
         }
     }
 

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::{invalid, must_be_own, status, worker};
 use crate::cluster::subject;
 use crate::head::Head;
-use crate::head::core::{Beat, ChildState, Ending, LEASE_MS, Order, Role, Task, TaskState, WishForTask};
+use crate::head::core::{Beat, ChildState, Ending, LEASE_MS, Order, Role, Task, WishForTask};
 use crate::proto;
 
 /// What head and workers say to each other. Raised whenever one would misunderstand the other.
@@ -91,15 +91,7 @@ fn task(task: proto::Task) -> Result<Task, Status> {
         "copy" => Role::Copy,
         other => return Err(invalid("a process", format!("\"{}\" is no role", other.escape_default()))),
     };
-    Ok(Task {
-        job: task.job,
-        attempt: task.attempt,
-        role,
-        slots: task.slots,
-        worker: String::new(),
-        state: TaskState::Running,
-        since: 0,
-    })
+    Ok(Task { job: task.job, attempt: task.attempt, role, slots: task.slots, worker: String::new(), since: 0 })
 }
 
 fn order(order: Order) -> proto::Order {
