@@ -10,10 +10,10 @@ use sensei_storage::journal::{Checkpoint, Reject};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::enumerator::{Enumerator, Work};
+use crate::enumerator::{Enumerator, Validation, Work};
 use crate::failure::{Failure, Result};
 use crate::rejects::Rejects;
-use crate::runtime::{Event, LaneContext, SplitWork, Workers};
+use crate::runtime::{Event, LaneContext, ReadBack, SplitWork, Workers};
 
 /// What a cell reports of its splits.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub(crate) enum Ended {
         /// What is to be done with it next.
         again: Work,
     },
+    /// It was written, or had been, and others must read it back.
+    Written(Box<Validation>),
     /// It was written, or had been, and read back.
     Finished(Box<Finished>),
 }
@@ -58,6 +60,7 @@ impl Ended {
     pub fn split(&self) -> SplitId {
         match self {
             Ended::Refused { split, .. } => *split,
+            Ended::Written(validation) => validation.finished.checkpoint.split,
             Ended::Finished(finished) => finished.checkpoint.split,
         }
     }
@@ -65,7 +68,7 @@ impl Ended {
 
 /// A split that was written and compared.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Finished {
+pub struct Finished {
     /// Its counts, digests and commit.
     pub checkpoint: Checkpoint,
     /// What it rejected.
@@ -162,37 +165,58 @@ impl Sorting<'_> {
         let split = work.grant.split.id;
         let reject = self.cell.rejects().finish(split)?;
         self.rejecting.remove(&split);
-        let sound = outcome.difference.is_zero();
-        let checkpoint = self.checkpoint(work, outcome);
-        let finished = Finished { checkpoint, reject, inherited: work.inherited, sound };
-        self.report(Report::Ended(Ended::Finished(Box::new(finished))));
+        let ended = match &work.grant.work {
+            Work::Validate(validation) => Ended::Finished(Box::new(validated(validation, &outcome))),
+            _ => self.copied(work, outcome, reject)?,
+        };
+        self.report(Report::Ended(ended));
         Ok(())
     }
 
-    fn checkpoint(&self, work: &SplitWork, outcome: Outcome) -> Checkpoint {
+    fn copied(&self, work: &SplitWork, outcome: Outcome, reject: Option<Reject>) -> Result<Ended> {
+        let is_over = self.cell.context.read_back != ReadBack::Elsewhere;
+        // Nothing is known to be equal before it is read back.
+        let sound = is_over && outcome.difference.is_zero();
+        let checkpoint = self.checkpoint(work, outcome)?;
+        let finished = Finished { checkpoint, reject, inherited: work.inherited, sound };
+        Ok(match is_over {
+            true => Ended::Finished(Box::new(finished)),
+            false => Ended::Written(Box::new(Validation { finished, recheck: work.grant.is_recheck() })),
+        })
+    }
+
+    fn checkpoint(&self, work: &SplitWork, outcome: Outcome) -> Result<Checkpoint> {
         let context = &self.cell.context;
         let attempt = match &work.grant.work {
             Work::Recheck(recheck) => recheck.checkpoint.attempt,
             other => 1 + other.round(),
         };
-        Checkpoint {
+        Ok(Checkpoint {
             split: work.grant.split.id,
             generation: context.generation,
             attempt,
-            snapshot: context.snapshot.id(),
+            snapshot: context.source()?.id(),
             rows_filtered: outcome.counts.filtered,
             rows_read: outcome.counts.read,
             rows_written: outcome.commit.rows,
             rows_rejected: outcome.counts.rejected,
             lossy: outcome.counts.lossy.into_iter().collect(),
             expected: outcome.expected,
-            actual: context.read_back.then_some(outcome.actual),
+            actual: (context.read_back == ReadBack::Here).then_some(outcome.actual),
             commit: outcome.commit,
-        }
+        })
     }
 
     fn report(&self, report: Report) {
         // Nobody listens any more only when the job has failed already.
         let _ = self.reports.send(report);
     }
+}
+
+/// A split that somebody else wrote, now that what arrived is known.
+fn validated(validation: &Validation, outcome: &Outcome) -> Finished {
+    let mut finished = validation.finished.clone();
+    finished.checkpoint.actual = Some(outcome.actual);
+    finished.sound = outcome.difference.is_zero();
+    finished
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::cell::{Ended, Finished, Report};
 use crate::crew::{Begun, Share};
-use crate::enumerator::{Allocation, Grant, Recheck, Work};
+use crate::enumerator::{Allocation, Grant, Recheck, Validation, Work};
 use crate::failure::{Doing, Failure, Result};
 use crate::interrupt;
 use crate::job::Job;
@@ -18,7 +18,7 @@ use crate::large::for_large_rows;
 use crate::limits::{CHECKPOINTS_PER_EPOCH_MAX, EPOCH_INTERVAL_MS};
 use crate::progress::Progress;
 use crate::rejects::Rejects;
-use crate::runtime::{LaneContext, LargeBudget};
+use crate::runtime::{LaneContext, LargeBudget, ReadBack};
 use crate::worker::Brief;
 
 /// What copying left behind.
@@ -171,12 +171,23 @@ impl<'a> Copying<'a> {
                 self.begun.allocation.complete(split, Some(again));
                 Ok(())
             }
+            Ended::Written(validation) => self.written(validation).await,
             // Committed by an earlier run under another snapshot: the source has changed since.
             Ended::Finished(finished) if !finished.sound && finished.inherited => {
                 self.reopen(finished.checkpoint.split).await
             }
             Ended::Finished(finished) => self.finished(*finished).await,
         }
+    }
+
+    /// Has a split read back that was only written.
+    async fn written(&mut self, validation: Box<Validation>) -> Result<()> {
+        let (split, reject) = (validation.finished.checkpoint.split, &validation.finished.reject);
+        if let Some(reject) = reject {
+            self.rejected_under_way.insert(split, reject.rows);
+        }
+        self.begun.allocation.complete(split, Some(Work::Validate(validation)));
+        self.check_rejects().await
     }
 
     /// Stops as soon as more rows are rejected than the plan allows.
@@ -292,11 +303,11 @@ fn lane_context(job: &Job, rejects: &Rejects) -> LaneContext {
     LaneContext {
         job: job.name_in_target(),
         generation: job.generation,
-        snapshot: job.snapshot.clone(),
+        snapshot: Some(job.snapshot.clone()),
         target: job.ends.target.clone(),
         tables: job.tables.clone(),
         times: job.times.clone(),
-        read_back: job.plan.verify != VerifyMode::Off,
+        read_back: if job.plan.verify == VerifyMode::Off { ReadBack::Never } else { ReadBack::Here },
         memory_bytes: job.plan.limits.memory_bytes,
         large: LargeBudget::new(for_large_rows(job.plan.limits.memory_bytes), job.large_bytes.clone()),
         workers: job.plan.limits.workers as usize,

@@ -11,6 +11,7 @@ use sensei_storage::{Split, SplitId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use crate::cell::Finished;
 use crate::failure::Result;
 
 /// One split to work on.
@@ -38,6 +39,17 @@ pub enum Work {
     Recopy,
     /// The target refused a row of it: find out which rows it refuses, then copy the others.
     Isolate(Isolation),
+    /// Somebody else wrote it and did not look at what arrived: read that back.
+    Validate(Box<Validation>),
+}
+
+/// What is known of a split that was written and not read back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Validation {
+    /// How it passed through, as far as that.
+    pub finished: Finished,
+    /// Whether it was looked at again, and not copied.
+    pub recheck: bool,
 }
 
 /// What is known of a split that was verified under an earlier snapshot.
@@ -66,7 +78,16 @@ impl Grant {
 
     /// Whether it was finished before and is only looked at again.
     pub fn is_recheck(&self) -> bool {
-        matches!(self.work, Work::Recheck(_))
+        match &self.work {
+            Work::Recheck(_) => true,
+            Work::Validate(validation) => validation.recheck,
+            Work::Copy(_) | Work::Recopy | Work::Isolate(_) => false,
+        }
+    }
+
+    /// Whether it is written already and only read back.
+    pub fn is_validation(&self) -> bool {
+        matches!(self.work, Work::Validate(_))
     }
 }
 
@@ -74,7 +95,7 @@ impl Work {
     /// Whether what was committed before must be deleted.
     pub fn replaces(&self) -> bool {
         match self {
-            Work::Copy(_) | Work::Recheck(_) => false,
+            Work::Copy(_) | Work::Recheck(_) | Work::Validate(_) => false,
             Work::Recopy => true,
             Work::Isolate(isolation) => isolation.replace,
         }
@@ -84,7 +105,7 @@ impl Work {
     pub fn round(&self) -> u32 {
         match self {
             Work::Isolate(isolation) => isolation.round,
-            Work::Copy(_) | Work::Recheck(_) | Work::Recopy => 0,
+            Work::Copy(_) | Work::Recheck(_) | Work::Recopy | Work::Validate(_) => 0,
         }
     }
 

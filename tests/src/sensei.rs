@@ -125,6 +125,11 @@ impl Sensei {
     /// # Panics
     /// If it cannot be started.
     pub fn spawn<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Running {
+        self.spawn_with(arguments, &[])
+    }
+
+    /// The same, with variables of its own.
+    pub fn spawn_with<A: AsRef<OsStr>>(&self, arguments: &[A], variables: &[(&str, &str)]) -> Running {
         // Files, not pipes: they never fill up, and need no thread to empty them.
         let output = TempDir::new().expect("the temporary folder is writable");
         let file = |name| File::create(output.path().join(name)).expect("the temporary folder is writable");
@@ -133,6 +138,7 @@ impl Sensei {
         // Keys made for a test stay with it.
         command.env("XDG_CONFIG_HOME", self.path(".config"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
         let child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
         Running { child, output, deadline: Deadline::after(self.time_max) }

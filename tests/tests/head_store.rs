@@ -43,6 +43,7 @@ fn job(id: &str, attempt: u32) -> Change {
         report_json: None,
         why: "nul\0".to_owned(),
         opened: Some(Opened {
+            separate: true,
             brief_json: vec![0, 255],
             shared: true,
             source_connections: 4,
@@ -56,7 +57,8 @@ fn job(id: &str, attempt: u32) -> Change {
 fn split(number: u32) -> SplitRecord {
     let grant_json = format!("{{\"table\":\"orders\",\"split\":{number},\"after\":[\"{number}\"]}}").into_bytes();
     let standing = Standing::Pending { lost: number % 3 };
-    SplitRecord { split: number, bytes: u64::MAX - 1, recheck: number % 2 == 1, grant_json, standing }
+    let half = if number.is_multiple_of(3) { Half::Validate } else { Half::Copy };
+    SplitRecord { split: number, bytes: u64::MAX - 1, recheck: number % 2 == 1, half, grant_json, standing }
 }
 
 fn splits(job: &str, numbers: std::ops::Range<u32>) -> Change {

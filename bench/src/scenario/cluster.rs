@@ -8,7 +8,7 @@ use std::time::Duration;
 use sensei_engine::cluster::caller::Class;
 use sensei_engine::head::Head;
 use sensei_engine::head::core::{Beat, Submission, TaskName, offered};
-use sensei_engine::head::record::Opened;
+use sensei_engine::head::record::{Half, Opened};
 use sensei_engine::head::store::Store;
 use sensei_tests::cluster::{Cluster, Store as Place};
 use sensei_tests::tpch::Table;
@@ -106,6 +106,7 @@ async fn offered_job(store: &str) -> (Head, TaskName) {
     beat(&head).await;
     let task = TaskName { worker: "bench".to_owned(), job: "bench".to_owned(), attempt: 1 };
     let opened = Opened {
+        separate: false,
         brief_json: Vec::new(),
         shared: false,
         source_connections: 1,
@@ -116,7 +117,9 @@ async fn offered_job(store: &str) -> (Head, TaskName) {
     let of = task.clone();
     head.call(move |core| core.open(&of, opened)).await.expect("its own job");
     for first in (0..SPLITS).step_by(10_000) {
-        let splits = (first..first + 10_000).map(|split| offered(split, 1, false, vec![b'x'; RECORD_BYTES])).collect();
+        let splits = (first..first + 10_000)
+            .map(|split| offered(split, 1, false, Half::Copy, vec![b'x'; RECORD_BYTES]))
+            .collect();
         let (of, last) = (task.clone(), first + 10_000 == SPLITS);
         head.call(move |core| core.offer(&of, splits, last)).await.expect("its own job");
         beat(&head).await;

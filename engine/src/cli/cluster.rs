@@ -115,13 +115,16 @@ pub struct TaskArgs {
     pub attempt: u32,
     /// What to be
     #[arg(long, value_enum)]
-    pub role: TaskRole,
+    pub role: TaskRoleName,
     /// Threads for splits
     #[arg(long)]
     pub slots: u32,
     /// The worker
     #[arg(long)]
     pub worker: String,
+    /// Leave what is written to be read back by others
+    #[arg(long)]
+    pub leave_read_back: bool,
     /// Let plans have commands run
     #[arg(long, env = "SENSEI_ALLOW_EXEC")]
     pub allow_exec: bool,
@@ -132,11 +135,13 @@ pub struct TaskArgs {
 
 /// What a worker's process is to a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TaskRole {
+pub enum TaskRoleName {
     /// Walks its stages.
     Conduct,
     /// Copies splits.
     Copy,
+    /// Reads back what others wrote.
+    Validate,
 }
 
 /// A class, as it is written.

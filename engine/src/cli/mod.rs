@@ -11,7 +11,7 @@ use tracing::level_filters::LevelFilter;
 
 pub use cluster::{
     AuditArgs, CertificateKind, CertsCommand, CertsIssueArgs, HeadArgs, HeadServeArgs, JobArgs, JobCommand, LogsArgs,
-    SubmitArgs, TaskArgs, TaskRole, TokenCommand, UpArgs, WorkerArgs,
+    SubmitArgs, TaskArgs, TaskRoleName, TokenCommand, UpArgs, WorkerArgs,
 };
 
 use crate::limits::{SAMPLE_ROWS_DEFAULT, SAMPLE_ROWS_MAX};

@@ -64,6 +64,8 @@ pub struct Opened {
     pub brief_json: Vec<u8>,
     /// Whether other processes can share the conductor's view of the source.
     pub shared: bool,
+    /// Whether splits are read back by others than those who write them.
+    pub separate: bool,
     /// Connections to the source for all of the job's processes.
     pub source_connections: u32,
     /// Connections to the target for all of the job's processes.
@@ -120,10 +122,22 @@ pub struct SplitRecord {
     pub bytes: u64,
     /// Whether it must be rechecked before anything else is granted.
     pub recheck: bool,
+    /// Which half of it is to be done.
+    pub half: Half,
     /// What is to be done, as the engine's own record; the head does not read it.
     pub grant_json: Vec<u8>,
     /// Where it stands.
     pub standing: Standing,
+}
+
+/// The halves of a split, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Half {
+    /// Reading the source and writing the target; and reading that back, where nobody else does.
+    Copy,
+    /// Reading back what was written, by a worker that could not have written it.
+    Validate,
 }
 
 /// Where a split stands.

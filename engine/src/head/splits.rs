@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::record::{LeaseId, Millis, SplitRecord, Standing};
+use super::record::{Half, LeaseId, Millis, SplitRecord, Standing};
 use super::refusal::Refusal;
 use super::view::Progress;
 
@@ -14,9 +14,13 @@ use super::view::Progress;
 #[derive(Debug, Default)]
 pub struct Splits {
     splits: HashMap<u32, Entry>,
-    /// What waits, in the order it is granted in.
+    /// What waits to be copied, in the order it is granted in.
     pending: BTreeSet<Turn>,
+    /// What waits to be read back, likewise.
+    unread: BTreeSet<Turn>,
     leases: BTreeMap<LeaseId, Held>,
+    /// How many of the leases are for each [`Half`].
+    leased: [usize; 2],
     reported: BTreeSet<u32>,
     /// Splits to be rechecked that are not settled.
     rechecks: usize,
@@ -33,6 +37,7 @@ type Turn = (bool, Reverse<u64>, u32);
 struct Entry {
     bytes: u64,
     recheck: bool,
+    half: Half,
     grant_json: Vec<u8>,
     state: State,
 }
@@ -47,6 +52,7 @@ enum State {
 #[derive(Debug)]
 struct Held {
     split: u32,
+    half: Half,
     worker: String,
     deadline: Millis,
 }
@@ -84,7 +90,7 @@ impl Splits {
             let state = match record.standing {
                 Standing::Pending { lost } => State::Pending { lost },
                 Standing::Leased { lease, worker, lost } => {
-                    self.leases.insert(lease, Held { split: record.split, worker, deadline });
+                    self.hold(lease, Held { split: record.split, half: record.half, worker, deadline });
                     State::Leased { lease, lost }
                 }
                 Standing::Reported { outcome_json, .. } => {
@@ -92,21 +98,40 @@ impl Splits {
                     State::Reported { outcome_json }
                 }
             };
-            let entry = Entry { bytes: record.bytes, recheck: record.recheck, grant_json: record.grant_json, state };
+            let SplitRecord { split, bytes, recheck, half, grant_json, .. } = record;
+            let entry = Entry { bytes, recheck, half, grant_json, state };
             if matches!(entry.state, State::Pending { .. }) {
-                self.pending.insert(entry.turn(record.split));
+                self.waiting(half).insert(entry.turn(split));
             }
-            self.splits.insert(record.split, entry);
+            self.splits.insert(split, entry);
+        }
+    }
+
+    fn waiting(&mut self, half: Half) -> &mut BTreeSet<Turn> {
+        match half {
+            Half::Copy => &mut self.pending,
+            Half::Validate => &mut self.unread,
+        }
+    }
+
+    fn hold(&mut self, lease: LeaseId, held: Held) {
+        self.leased[held.half as usize] += 1;
+        self.leases.insert(lease, held);
+    }
+
+    fn let_go(&mut self, lease: LeaseId) {
+        if let Some(held) = self.leases.remove(&lease) {
+            self.leased[held.half as usize] -= 1;
         }
     }
 
     /// Takes a split out, and whatever is known of it.
     fn forget(&mut self, split: u32) -> Option<Entry> {
         let entry = self.splits.remove(&split)?;
-        self.pending.remove(&entry.turn(split));
+        self.waiting(entry.half).remove(&entry.turn(split));
         self.reported.remove(&split);
         if let State::Leased { lease, .. } = entry.state {
-            self.leases.remove(&lease);
+            self.let_go(lease);
         }
         self.offered -= 1;
         self.bytes -= entry.bytes;
@@ -114,20 +139,21 @@ impl Splits {
         Some(entry)
     }
 
-    /// The next split for `worker`, under `lease` until `deadline`; `None` if there is none for now. Nothing is copied while
-    /// a recheck is not settled, so that what changed is gone before anything new is written.
-    pub fn grant(&mut self, worker: &str, lease: LeaseId, deadline: Millis) -> Option<Granted> {
-        let &turn = self.pending.first()?;
+    /// The next split of which `worker` is to do a half, under `lease` until `deadline`; `None` if there is none for now.
+    /// Nothing is copied while a recheck is not settled, so that what changed is gone before anything new is written.
+    pub fn grant(&mut self, half: Half, worker: &str, lease: LeaseId, deadline: Millis) -> Option<Granted> {
+        let &turn = self.waiting(half).first()?;
         let (is_copy, _, split) = turn;
-        if is_copy && self.rechecks > 0 {
+        if half == Half::Copy && is_copy && self.rechecks > 0 {
             return None;
         }
-        self.pending.remove(&turn);
+        self.waiting(half).remove(&turn);
         let entry = self.splits.get_mut(&split)?;
         let State::Pending { lost } = entry.state else { return None };
         entry.state = State::Leased { lease, lost };
-        self.leases.insert(lease, Held { split, worker: worker.to_owned(), deadline });
-        Some(Granted { lease, split, grant_json: entry.grant_json.clone(), taken_over: lost > 0 })
+        let granted = Granted { lease, split, grant_json: entry.grant_json.clone(), taken_over: lost > 0 };
+        self.hold(lease, Held { split, half, worker: worker.to_owned(), deadline });
+        Some(granted)
     }
 
     /// How a split that was granted stands, for the store.
@@ -149,14 +175,17 @@ impl Splits {
         self.leases.is_empty() && self.reported.is_empty()
     }
 
-    /// Whether something waits to be granted.
-    pub fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
+    /// Splits of which this half waits to be granted.
+    pub fn waits(&self, half: Half) -> usize {
+        match half {
+            Half::Copy => self.pending.len(),
+            Half::Validate => self.unread.len(),
+        }
     }
 
-    /// Splits that wait or are worked on.
-    pub fn open(&self) -> usize {
-        self.pending.len() + self.leases.len()
+    /// Splits of which this half waits or is worked on.
+    pub fn open(&self, half: Half) -> usize {
+        self.waits(half) + self.leased[half as usize]
     }
 
     /// Holds on to a worker's leases until `deadline`; gives back those that are not its own any more.
@@ -192,7 +221,7 @@ impl Splits {
         if !self.leases.get(&lease).is_some_and(is_theirs) {
             return Err(Refusal::Lost { what: format!("lease {lease} of split {split}") });
         }
-        self.leases.remove(&lease);
+        self.let_go(lease);
         let entry = self.splits.get_mut(&split).ok_or_else(|| Refusal::Lost { what: format!("split {split}") })?;
         entry.state = State::Reported { outcome_json: outcome_json.clone() };
         self.reported.insert(split);
@@ -282,13 +311,13 @@ impl Splits {
     }
 
     fn give_up(&mut self, lease: LeaseId, split: u32) -> Option<Moved> {
-        self.leases.remove(&lease);
+        self.let_go(lease);
         let entry = self.splits.get_mut(&split)?;
         let State::Leased { lost, .. } = entry.state else { return None };
         let lost = lost + 1;
         entry.state = State::Pending { lost };
-        let turn = entry.turn(split);
-        self.pending.insert(turn);
+        let (half, turn) = (entry.half, entry.turn(split));
+        self.waiting(half).insert(turn);
         Some((split, Standing::Pending { lost }))
     }
 

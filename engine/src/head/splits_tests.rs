@@ -5,40 +5,70 @@ use std::collections::{HashMap, HashSet};
 use super::*;
 
 fn offered(split: u32, bytes: u64, recheck: bool) -> SplitRecord {
-    SplitRecord { split, bytes, recheck, grant_json: vec![split as u8], standing: Standing::Pending { lost: 0 } }
+    SplitRecord {
+        split,
+        bytes,
+        recheck,
+        half: Half::Copy,
+        grant_json: vec![split as u8],
+        standing: Standing::Pending { lost: 0 },
+    }
 }
 
 #[test]
 fn the_largest_is_granted_first() {
     let mut splits = Splits::default();
     splits.put(vec![offered(0, 10, false), offered(1, 30, false), offered(2, 30, false)], 0);
-    let order: Vec<u32> = (1..4).map(|lease| splits.grant("w", lease, 10).expect("pending").split).collect();
+    let order: Vec<u32> =
+        (1..4).map(|lease| splits.grant(Half::Copy, "w", lease, 10).expect("pending").split).collect();
     assert_eq!(order, [1, 2, 0]);
-    assert!(splits.grant("w", 4, 10).is_none() && !splits.is_exhausted());
+    assert!(splits.grant(Half::Copy, "w", 4, 10).is_none() && !splits.is_exhausted());
 }
 
 #[test]
 fn nothing_is_copied_before_every_recheck_is_settled() {
     let mut splits = Splits::default();
     splits.put(vec![offered(0, 99, false), offered(1, 1, true)], 0);
-    assert_eq!(splits.grant("w", 1, 10).expect("the recheck").split, 1);
-    assert!(splits.grant("w", 2, 10).is_none());
+    assert_eq!(splits.grant(Half::Copy, "w", 1, 10).expect("the recheck").split, 1);
+    assert!(splits.grant(Half::Copy, "w", 2, 10).is_none());
     splits.report("w", 1, 1, vec![7]).expect("held");
-    assert!(splits.grant("w", 2, 10).is_none(), "reported is not settled");
+    assert!(splits.grant(Half::Copy, "w", 2, 10).is_none(), "reported is not settled");
     splits.settle(1);
-    assert_eq!(splits.grant("w", 2, 10).expect("free now").split, 0);
+    assert_eq!(splits.grant(Half::Copy, "w", 2, 10).expect("free now").split, 0);
+}
+
+#[test]
+fn what_is_written_is_read_back_by_others_and_copying_waits_for_no_one_but_rechecks() {
+    let mut splits = Splits::default();
+    splits.put(vec![offered(0, 9, true), offered(1, 5, false)], 0);
+    let recheck = splits.grant(Half::Copy, "mover", 1, 10).expect("the recheck");
+    splits.report("mover", 1, recheck.split, vec![1]).expect("held");
+    splits.put(vec![SplitRecord { half: Half::Validate, grant_json: vec![7], ..offered(0, 9, true) }], 0);
+    assert!(splits.grant(Half::Copy, "mover", 2, 10).is_none(), "the recheck is not settled");
+    assert_eq!((splits.waits(Half::Copy), splits.waits(Half::Validate)), (1, 1));
+    let unread = splits.grant(Half::Validate, "validator", 3, 10).expect("written");
+    assert_eq!((unread.split, unread.grant_json), (0, vec![7]));
+    assert_eq!((splits.open(Half::Copy), splits.open(Half::Validate)), (1, 1));
+    assert_eq!(splits.expire(11).len(), 1, "a validator may be lost as well");
+    assert_eq!(splits.waits(Half::Validate), 1);
+    splits.grant(Half::Validate, "another", 4, 20).expect("again");
+    assert!(splits.report("validator", 3, 0, vec![2]).is_err());
+    splits.report("another", 4, 0, vec![2]).expect("held");
+    splits.settle(0);
+    assert_eq!(splits.grant(Half::Copy, "mover", 5, 20).expect("free now").split, 1);
+    assert_eq!((splits.open(Half::Copy), splits.open(Half::Validate)), (1, 0));
 }
 
 #[test]
 fn what_is_not_renewed_goes_to_another_who_is_told() {
     let mut splits = Splits::default();
     splits.put(vec![offered(0, 1, false)], 0);
-    let first = splits.grant("a", 1, 10).expect("pending");
+    let first = splits.grant(Half::Copy, "a", 1, 10).expect("pending");
     assert!(!first.taken_over);
     assert_eq!(splits.renew("a", &[1, 5], 20), [5]);
     assert!(splits.expire(15).is_empty());
     assert_eq!(splits.expire(21), [(0, Standing::Pending { lost: 1 })]);
-    let second = splits.grant("b", 2, 40).expect("pending again");
+    let second = splits.grant(Half::Copy, "b", 2, 40).expect("pending again");
     assert!(second.taken_over);
     assert!(matches!(splits.report("a", 1, 0, vec![]), Err(Refusal::Lost { .. })));
     assert!(matches!(splits.report("a", 2, 0, vec![]), Err(Refusal::Lost { .. })), "not the holder");
@@ -53,7 +83,7 @@ fn settling_twice_is_nothing_and_settling_early_is_refused() {
     let mut splits = Splits::default();
     splits.put(vec![offered(0, 5, false)], 0);
     assert!(matches!(splits.must_be_reported(0), Err(Refusal::Conflict { .. })));
-    splits.grant("w", 1, 10).expect("pending");
+    splits.grant(Half::Copy, "w", 1, 10).expect("pending");
     assert!(matches!(splits.must_be_reported(0), Err(Refusal::Conflict { .. })));
     splits.report("w", 1, 0, vec![]).expect("held");
     splits.must_be_reported(0).expect("reported");
@@ -94,7 +124,7 @@ fn no_split_is_held_by_two_and_none_is_lost() {
             match dice.roll(8) {
                 0..=2 => {
                     lease += 1;
-                    if let Some(granted) = splits.grant(&worker, lease, now + 10) {
+                    if let Some(granted) = splits.grant(Half::Copy, &worker, lease, now + 10) {
                         let before = holders.insert(granted.split, (worker, lease));
                         assert!(before.is_none(), "seed {seed}: split {} has a holder", granted.split);
                     }

@@ -33,7 +33,7 @@ pub(super) async fn isolate(context: &LaneContext, grant: &Grant) -> Result<Isol
     let doing = || format!("finding the rows that table \"{}\" refuses", table.target.name);
     let mut trial = context.target.trial(context.write(grant)).await.doing(doing())?;
     let scan = table.source_scan(grant.split.range.clone());
-    let mut batches = context.snapshot.scan(scan).await.doing(doing())?;
+    let mut batches = context.source()?.scan(scan).await.doing(doing())?;
     let mut isolated = Isolated::default();
     while let Some(batch) = batches.next().await {
         let left = refused_max - isolated.refused.count();

@@ -16,22 +16,33 @@ use crate::runtime::budget::{LaneBudget, LargeBudget};
 use crate::runtime::timed::{Booking, timed};
 use crate::runtime::worker::Event;
 
+/// Who reads back what was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadBack {
+    /// The process that wrote it.
+    Here,
+    /// Another one.
+    Elsewhere,
+    /// Nobody.
+    Never,
+}
+
 /// What every lane of a job shares.
 pub struct LaneContext {
     /// What the target calls the job.
     pub job: String,
     /// The generation this process writes under.
     pub generation: u64,
-    /// The source as it stood when the job (or its resumption) began.
-    pub snapshot: Arc<dyn Snapshot>,
+    /// The source as it stood when the job (or its resumption) began; `None` where it is not read.
+    pub snapshot: Option<Arc<dyn Snapshot>>,
     /// Where rows go.
     pub target: Arc<dyn Target>,
     /// The plan's tables, lowered.
     pub tables: Arc<Vec<LoweredTable>>,
     /// Where the job's time goes.
     pub times: Arc<Times>,
-    /// Whether commits are read back.
-    pub read_back: bool,
+    /// Who reads commits back.
+    pub read_back: ReadBack,
     /// Memory for rows in flight, whole process, in bytes.
     pub memory_bytes: u64,
     /// Memory for splits with large rows.
@@ -45,6 +56,14 @@ pub struct LaneContext {
 }
 
 impl LaneContext {
+    /// The source.
+    ///
+    /// # Errors
+    /// `Internal` in a process that does not read it.
+    pub fn source(&self) -> Result<&Arc<dyn Snapshot>> {
+        self.snapshot.as_ref().ok_or_else(|| Failure::internal("reading the source", "this process has none"))
+    }
+
     /// What the target is told about a split.
     pub(super) fn write(&self, grant: &Grant) -> Write {
         Write {
@@ -93,8 +112,12 @@ pub(super) enum Destination {
 /// One writer per worker is open at a time, `turn`: rows of writers that are open together lie between each other, and
 /// reading one's back passes by those of all.
 pub(super) async fn open(context: &LaneContext, grant: &Grant, turn: OwnedSemaphorePermit) -> Result<Destination> {
-    if let Work::Recheck(recheck) = &grant.work {
-        return Ok(Destination::Committed(recheck.checkpoint.commit.clone()));
+    match &grant.work {
+        Work::Recheck(recheck) => return Ok(Destination::Committed(recheck.checkpoint.commit.clone())),
+        Work::Validate(validation) => {
+            return Ok(Destination::Committed(validation.finished.checkpoint.commit.clone()));
+        }
+        Work::Copy(_) | Work::Recopy | Work::Isolate(_) => {}
     }
     let write = context.write(grant);
     let doing = format!("opening table \"{}\" for writing", write.table.name);
@@ -104,18 +127,24 @@ pub(super) async fn open(context: &LaneContext, grant: &Grant, turn: OwnedSemaph
     })
 }
 
-/// Reads the split from the source and feeds it to the graph.
-pub(super) async fn read(context: &LaneContext, split: &Split, lease: Lease, feed: &InletSender<Feed>) -> Result<()> {
+/// Reads the split from the source and feeds it to the graph; nothing of one that somebody else has read.
+pub(super) async fn read(context: &LaneContext, grant: &Grant, lease: Lease, feed: &InletSender<Feed>) -> Result<()> {
+    if !grant.is_validation() {
+        read_source(context, &grant.split, lease, feed).await?;
+    }
+    feed.send(Feed::Close { lease });
+    Ok(())
+}
+
+async fn read_source(context: &LaneContext, split: &Split, lease: Lease, feed: &InletSender<Feed>) -> Result<()> {
     let table = &context.tables[split.table as usize];
     let scan = table.source_scan(split.range.clone());
     let doing = || format!("reading table \"{}\"", table.source);
-    let scanning = context.snapshot.scan(scan);
+    let scanning = context.source()?.scan(scan);
     let batches = timed(&context.times, Booking::SOURCE, scanning).await.doing(doing())?;
     let budget = LaneBudget::new(context.memory_bytes, context.workers);
     let send = |batch, permit| feed.send(Feed::Rows { lease, batch, permit });
-    pump(batches, &budget, &context.times, Booking::SOURCE, send).await.doing(doing())?;
-    feed.send(Feed::Close { lease });
-    Ok(())
+    pump(batches, &budget, &context.times, Booking::SOURCE, send).await.doing(doing())
 }
 
 /// Writes what the graph orders, and answers its order to commit.
@@ -153,8 +182,12 @@ pub(super) async fn write(
                     Destination::Refused => None,
                 };
                 let count = |commit: &Commit| Digest::of_count(commit.rows as i64);
-                let known = commit.as_ref().filter(|_| !context.read_back).map(count);
-                committed.send(Committed { lease: work.lease, commit, known });
+                let known = commit.as_ref().filter(|_| context.read_back != ReadBack::Here).map(count);
+                let owed = match &work.grant.work {
+                    Work::Validate(validation) => Some(validation.finished.checkpoint.expected),
+                    Work::Copy(_) | Work::Recheck(_) | Work::Recopy | Work::Isolate(_) => None,
+                };
+                committed.send(Committed { lease: work.lease, commit, known, owed });
                 return Ok(());
             }
         }

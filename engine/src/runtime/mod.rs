@@ -10,7 +10,7 @@ mod timed;
 mod worker;
 
 pub use budget::{LaneBudget, LargeBudget};
-pub use lane::{LaneContext, SplitWork, pump};
+pub use lane::{LaneContext, ReadBack, SplitWork, pump};
 pub use panic::end_process_on_panic;
 pub use timed::{Booking, timed};
 pub use worker::{Event, Workers};

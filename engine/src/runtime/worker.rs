@@ -212,7 +212,7 @@ impl Driver {
         let refused = work.refused.clone();
         self.doors.feed.send(Feed::Open { lease: work.lease, table: work.grant.split.table, refused });
         let (context, feed, reading) = (self.context.clone(), self.doors.feed.clone(), work.clone());
-        tasks.spawn(async move { lane::read(&context, &reading.grant.split, reading.lease, &feed).await });
+        tasks.spawn(async move { lane::read(&context, &reading.grant, reading.lease, &feed).await });
         let (context, committed, writing) = (self.context.clone(), self.doors.committed.clone(), work.clone());
         let events = self.events.clone();
         tasks.spawn(async move { lane::write(&context, &writing, destination, received, &committed, &events).await });
@@ -307,7 +307,7 @@ async fn known_to_be_refused(
 ) -> Result<Refusals> {
     match &grant.work {
         Work::Recheck(recheck) => return Ok(recheck.refused.clone()),
-        Work::Copy(_) | Work::Recopy => return Ok(Refusals::default()),
+        Work::Copy(_) | Work::Recopy | Work::Validate(_) => return Ok(Refusals::default()),
         Work::Isolate(_) => {}
     }
     let isolated = isolate(context, grant).await?;

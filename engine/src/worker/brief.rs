@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::large::for_large_rows;
 use crate::lower::lower;
 use crate::rejects::Rejects;
-use crate::runtime::{LaneContext, LargeBudget};
+use crate::runtime::{LaneContext, LargeBudget, ReadBack};
 
 /// What a copier must know.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,17 +34,26 @@ pub(crate) struct Brief {
     pub large_bytes: Vec<u64>,
 }
 
+/// What a process has of the two ends.
+pub(super) struct Reach {
+    /// The source; `None` where it is not read.
+    pub snapshot: Option<Arc<dyn Snapshot>>,
+    /// The target.
+    pub target: Arc<dyn Target>,
+    /// Whether it looks at what arrived there.
+    pub reads_back: bool,
+}
+
 impl Brief {
     /// What the lanes of a process with `slots` threads share, and where it puts what it rejects. `file` is the plan file,
     /// which alone has the keys of masks.
     ///
     /// # Errors
     /// If the brief makes no sense.
-    pub fn context(
+    pub(super) fn context(
         &self,
         file: &PlanFile,
-        snapshot: Arc<dyn Snapshot>,
-        target: Arc<dyn Target>,
+        reach: Reach,
         slots: u32,
     ) -> Result<(LaneContext, Arc<Mutex<Rejects>>)> {
         let mut key = [0; 32];
@@ -55,11 +64,15 @@ impl Brief {
         let context = LaneContext {
             job: self.name_in_target.clone(),
             generation: self.generation,
-            snapshot,
-            target,
+            snapshot: reach.snapshot,
+            target: reach.target,
             tables: Arc::new(lower(&self.plan, &file.mask_keys(), key)?),
             times: Arc::new(Times::new(clock::nanoseconds)),
-            read_back: self.plan.verify != VerifyMode::Off,
+            read_back: match (self.plan.verify, reach.reads_back) {
+                (VerifyMode::Off, _) => ReadBack::Never,
+                (_, true) => ReadBack::Here,
+                (_, false) => ReadBack::Elsewhere,
+            },
             memory_bytes,
             large: LargeBudget::new(for_large_rows(memory_bytes), Arc::new(self.large_bytes.clone())),
             workers: slots as usize,

@@ -10,6 +10,7 @@ use tokio::process::{Child as Process, ChildStderr, ChildStdin, Command};
 use tokio::task::JoinSet;
 
 use super::agent::WorkerOptions;
+use crate::cluster::caller::Class;
 use crate::failure::Exit;
 use crate::proto;
 use crate::proto::{Ending, Task};
@@ -130,6 +131,7 @@ fn spawn(options: &WorkerOptions, task: &Task) -> std::io::Result<Process> {
         .arg("task")
         .args(if is_json() { &["--log-format", "json"][..] } else { &[] })
         .args(["--role", &task.role, "--job", &task.job, "--worker", &options.name])
+        .args(if options.classes.contains(&Class::Validator) { &[][..] } else { &["--leave-read-back"][..] })
         .args(["--attempt", &task.attempt.to_string(), "--slots", &task.slots.to_string()])
         .envs(options.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use sensei_planner::PlanFile;
 use sensei_storage::evidence::SigningKey;
-use sensei_storage::{Split, SplitId};
+use sensei_storage::{Split, SplitId, VerifyMode};
 use tokio::sync::mpsc;
 
 use super::brief::Brief;
 use super::leases::{Leases, Reported};
-use super::link::Link;
+use super::link::{Link, Sharing};
 use crate::cell::{Cell, Report};
 use crate::context::{CONNECTIONS_DEFAULT, Ends};
 use crate::crew::{Begun, Crew, Share};
@@ -20,19 +20,28 @@ use crate::head::CONNECTIONS_PER_SLOT;
 use crate::job::Undertaking;
 use crate::proto::{Offered, Settled};
 use crate::report::JobReport;
+use crate::runtime::ReadBack;
 use crate::state::State;
 
 /// Settlements told to the head at once at the most.
 const SETTLED_AT_ONCE_MAX: usize = 512;
 
-/// Runs the plan to its end.
+/// Runs the plan to its end; `reads_back`: looking itself at what arrived.
 ///
 /// # Errors
 /// Whatever keeps the job from a verdict.
-pub(super) async fn conduct(link: Link, mut file: PlanFile, slots: u32, key: SigningKey) -> Result<JobReport> {
+pub(super) async fn conduct(
+    link: Link,
+    mut file: PlanFile,
+    slots: u32,
+    reads_back: bool,
+    key: SigningKey,
+) -> Result<JobReport> {
     let budget = |limit: Option<u32>| limit.unwrap_or(CONNECTIONS_DEFAULT as u32);
     let budgets = (budget(file.limits.source_connections), budget(file.limits.target_connections));
-    let slots = slots.min(budgets.0.min(budgets.1) / CONNECTIONS_PER_SLOT).max(1);
+    let separate = !reads_back && file.verify != VerifyMode::Off;
+    let of_target = if separate { share_of_writers(budgets.1)? } else { budgets.1 };
+    let slots = slots.min(budgets.0.min(of_target) / CONNECTIONS_PER_SLOT).max(1);
     let connections = slots * CONNECTIONS_PER_SLOT;
     file.limits.workers = Some(slots);
     // One holds the snapshot, and is not asked for rows.
@@ -40,8 +49,19 @@ pub(super) async fn conduct(link: Link, mut file: PlanFile, slots: u32, key: Sig
     file.limits.target_connections = Some(connections);
     let ends = Ends::of(file).await?;
     let state = State::shared(ends.state()?);
-    let crew = Arc::new(Cluster { link, budgets });
+    let crew = Arc::new(Cluster { link, budgets, separate });
     Undertaking { ends, state, key, crew, fresh: false, quiet: true }.run().await
+}
+
+/// Connections to the target for those who write, where others read back.
+fn share_of_writers(target_connections: u32) -> Result<u32> {
+    if target_connections >= 2 * CONNECTIONS_PER_SLOT {
+        return Ok(target_connections - target_connections / 2);
+    }
+    Err(Failure::usage(
+        format!("limits.target_connections is {target_connections}, and this job has validators of its own"),
+        format!("Allow at least {}: those who write and those who read back share them.", 2 * CONNECTIONS_PER_SLOT),
+    ))
 }
 
 /// The workers of a cluster.
@@ -49,20 +69,29 @@ struct Cluster {
     link: Link,
     /// Connections to source and target for all of them.
     budgets: (u32, u32),
+    /// Whether what is written is read back by others.
+    separate: bool,
 }
 
 impl Crew for Cluster {
     fn begin(&self, share: Share) -> Begun {
-        let Share { grants, context, rejects, tables, brief, shared } = share;
+        let Share { grants, mut context, rejects, tables, brief, shared } = share;
+        if self.separate {
+            context.read_back = ReadBack::Elsewhere;
+        }
         let (settlements, settled) = mpsc::unbounded_channel();
         let (sender, reports) = mpsc::unbounded_channel();
         let splits = grants.iter().map(|grant| (grant.split.id, grant.split.clone())).collect();
         let allocation = Arc::new(Settling { splits: Mutex::new(splits), settlements });
         let leases = Leases::new(self.link.clone(), false);
         let cell = Cell { context: Arc::new(context), enumerator: leases.clone(), rejects, tables };
-        let (link, budgets) = (self.link.clone(), self.budgets);
+        let (link, budgets, separate) = (self.link.clone(), self.budgets, self.separate);
         let ended = async move {
-            open(&link, &brief, shared, budgets, grants).await?;
+            if separate && !shared {
+                return Err(cannot_be_apart());
+            }
+            link.open(told(&brief)?, Sharing { shared, separate }, budgets).await?;
+            link.offer(grants.iter().map(offered).collect::<Result<_>>()?).await?;
             let (to_head, from_cell) = mpsc::unbounded_channel();
             let copying = async {
                 let (running, reporting) = (cell.run(to_head), leases.report(from_cell, Some(sender.clone())));
@@ -79,16 +108,21 @@ impl Crew for Cluster {
     }
 }
 
-async fn open(link: &Link, brief: &Brief, shared: bool, budgets: (u32, u32), grants: Vec<Grant>) -> Result<()> {
-    let brief = serde_json::to_vec(brief).map_err(|error| Failure::internal("saying what to do", error))?;
-    link.open(brief, shared, budgets).await?;
-    link.offer(grants.iter().map(offered).collect::<Result<_>>()?).await
+fn told(brief: &Brief) -> Result<Vec<u8>> {
+    serde_json::to_vec(brief).map_err(|error| Failure::internal("saying what to do", error))
+}
+
+fn cannot_be_apart() -> Failure {
+    Failure::usage(
+        "only one process can carry out this plan, and this worker may not read back what it writes",
+        "Such plans, of SQLite or from MySQL, need a worker that is scout, mover and validator.",
+    )
 }
 
 fn offered(grant: &Grant) -> Result<Offered> {
     let grant_json = serde_json::to_vec(grant).map_err(|error| Failure::internal("offering a split", error))?;
     let (split, bytes) = (grant.split.id.0, grant.split.bytes_estimate);
-    Ok(Offered { split, bytes, recheck: grant.is_recheck(), grant_json })
+    Ok(Offered { split, bytes, recheck: grant.is_recheck(), validation: grant.is_validation(), grant_json })
 }
 
 /// What becomes of splits, on its way to the head.

@@ -33,6 +33,15 @@ pub(super) struct Link {
     task: TaskId,
 }
 
+/// What processes other than the conductor can do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sharing {
+    /// They see the same source, and the target takes several writers.
+    pub shared: bool,
+    /// What is written is read back by others than those who write it.
+    pub separate: bool,
+}
+
 type Client = TasksClient<HeadChannel>;
 
 impl Link {
@@ -76,9 +85,10 @@ impl Link {
         Some(self.task.clone())
     }
 
-    pub(super) async fn open(&self, brief_json: Vec<u8>, shared: bool, connections: (u32, u32)) -> Result<()> {
+    pub(super) async fn open(&self, brief_json: Vec<u8>, sharing: Sharing, connections: (u32, u32)) -> Result<()> {
         let (source_connections, target_connections) = connections;
-        let request = OpenRequest { task: self.task(), brief_json, shared, source_connections, target_connections };
+        let (task, Sharing { shared, separate }) = (self.task(), sharing);
+        let request = OpenRequest { task, brief_json, shared, source_connections, target_connections, separate };
         self.call("opening the job", request, async |mut client, request| client.open(request).await).await.map(drop)
     }
 

@@ -10,7 +10,7 @@ use super::link::Link;
 use super::{child, conduct, copy};
 use crate::cluster::heads::Heads;
 use crate::failure::{Exit, Failure, Result};
-use crate::head::PLAN_BYTES_MAX;
+use crate::head::{PLAN_BYTES_MAX, TaskRole};
 use crate::plan_text::{Commands, read_plan};
 use crate::proto::TaskId;
 
@@ -21,8 +21,10 @@ pub struct TaskOptions {
     pub job: String,
     /// Which of its attempts.
     pub attempt: u32,
-    /// Whether it conducts the job.
-    pub conducts: bool,
+    /// What it is to the job.
+    pub role: TaskRole,
+    /// Whether it reads back what it writes.
+    pub reads_back: bool,
     /// Threads for splits.
     pub slots: u32,
     /// The worker it belongs to.
@@ -41,26 +43,27 @@ pub async fn carry_out(options: TaskOptions, heads: Heads, key: impl FnOnce() ->
         child::parent_gone(true).await;
         process::exit(Exit::Interrupted as i32);
     });
-    let TaskOptions { job, attempt, conducts, slots, worker, commands } = options;
-    let span = tracing::info_span!("task", job, attempt, worker);
+    let span = tracing::info_span!("task", job = options.job, attempt = options.attempt, worker = options.worker);
+    let TaskOptions { job, attempt, worker, .. } = options.clone();
     let link = Link::new(heads, TaskId { worker, job, attempt });
-    carry(link, plan, conducts, slots, commands, key).instrument(span).await
+    carry(link, plan, options, key).instrument(span).await
 }
 
 async fn carry(
     link: Link,
     plan: String,
-    conducts: bool,
-    slots: u32,
-    commands: Commands,
+    options: TaskOptions,
     key: impl FnOnce() -> Result<SigningKey>,
 ) -> Result<Exit> {
+    let TaskOptions { role, reads_back, slots, commands, .. } = options;
     let parsed = read_plan(&plan, commands).await;
-    if !conducts {
-        return copy::copy(link, parsed?, slots).await.map(|()| Exit::Done);
+    match role {
+        TaskRole::Copy => return copy::copy(link, parsed?, slots, reads_back).await.map(|()| Exit::Done),
+        TaskRole::Validate => return copy::validate(link, parsed?, slots).await.map(|()| Exit::Done),
+        TaskRole::Conduct => {}
     }
     let outcome = match parsed {
-        Ok(file) => conduct::conduct(link.clone(), file, slots, key()?).await,
+        Ok(file) => conduct::conduct(link.clone(), file, slots, reads_back, key()?).await,
         Err(failure) => Err(failure),
     };
     let (exit, report_json, message) = match &outcome {

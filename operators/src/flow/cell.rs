@@ -82,11 +82,16 @@ impl Cell {
         let actual = digest(back, "DigestActual", self.hashers, self.times);
         let known =
             written.clone().flat_map(|written| written.committed.known.map(|digest| (written.committed.lease, digest)));
+        let owed =
+            written.clone().flat_map(|written| written.committed.owed.map(|digest| (written.committed.lease, digest)));
         let plus = as_differences(expected.clone());
         let minus = as_differences(actual.clone());
-        let known = differences(known);
-        let difference =
-            plus.as_collection().concat(minus.as_collection().negate()).concat(known.as_collection().negate());
+        let (known, owed) = (differences(known), differences(owed));
+        let difference = plus
+            .as_collection()
+            .concat(owed.as_collection())
+            .concat(minus.as_collection().negate())
+            .concat(known.as_collection().negate());
         verdict(expected, actual, written, difference.consolidate(), self.requests);
     }
 }

@@ -125,6 +125,9 @@ pub struct Committed {
     /// The actual digest where it is known already, so that nothing is read back: a split verified earlier whose
     /// source is read once more.
     pub known: Option<Digest>,
+    /// What the commit's rows sum up to, where somebody else read them from the source and wrote them, and nothing came in
+    /// under this lease.
+    pub owed: Option<Digest>,
 }
 
 /// Everything counted about one completed lease.

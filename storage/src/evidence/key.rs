@@ -2,7 +2,7 @@
 //! arguments. File access is blocking and short; it happens once, before a job starts.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -228,14 +228,17 @@ fn read_text(file: File, what: &str) -> Result<String> {
     Ok(text)
 }
 
+/// Writes a file that appears under `path` whole or not at all, so that nobody reads half a key.
 fn create_new(path: &Path, mode: u32, text: &impl AsRef<str>) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    let mut staged = tempfile::Builder::new();
+    staged.prefix(".sensei-key-");
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    let mut file = options.open(path)?;
+    staged.permissions(<std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode));
+    let mut file = staged.tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
     file.write_all(text.as_ref().as_bytes())?;
-    file.sync_all()
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    Ok(())
 }
 
 /// Refuses a key file that others than its owner may read. Looks at the open file, not at the name.

@@ -513,6 +513,20 @@ fn a_key_is_created_once_private_and_found_again() {
 }
 
 #[test]
+fn processes_that_start_at_once_share_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let default = folder.path().join("keys/signing.pem");
+    let load = || SigningKey::load_or_create(None, None, &default).map(|(key, _)| key.public());
+    let keys: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..16).map(|_| scope.spawn(load)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
+    });
+    assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    let files = std::fs::read_dir(folder.path().join("keys")).unwrap().count();
+    assert_eq!(files, 2, "nothing but the two halves is left");
+}
+
+#[test]
 fn a_key_file_others_may_read_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key.pem");

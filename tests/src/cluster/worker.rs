@@ -29,6 +29,17 @@ impl Cluster<'_> {
         self.add(slots, &url, Some(proxy))
     }
 
+    /// Starts a worker of these classes only, with variables of its own; its index.
+    pub fn add_worker_of(&mut self, classes: &str, slots: usize, variables: &[(&str, &str)]) -> usize {
+        self.workers_ever += 1;
+        let (name, url, slots) = (format!("w{}", self.workers_ever), self.url(), slots.to_string());
+        let arguments = ["worker", "--head", &url, "--name", &name, "--slots", &slots, "--classes", classes];
+        let running = self.sensei.spawn_with(&arguments, variables);
+        self.guard.hold(running.pid());
+        self.workers.push(Worker { name, running, proxy: None });
+        self.workers.len() - 1
+    }
+
     fn add(&mut self, slots: usize, url: &str, proxy: Option<Proxy>) -> usize {
         self.workers_ever += 1;
         let running = self.spawn_worker(&format!("w{}", self.workers_ever), slots, url);

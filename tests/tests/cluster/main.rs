@@ -2,7 +2,7 @@
 //!
 //! In reading order: `ground` is a job from PostgreSQL to PostgreSQL and its check by SQL, `basics` what people do with
 //! jobs and workers, `lost` what one loss each brings about, `faults` is what may befall a cluster at a random moment,
-//! `chaos` rounds of many. `SENSEI_SEED` repeats the choices of a run.
+//! `chaos` rounds of many, `validators` who only read. `SENSEI_SEED` repeats the choices of a run.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![allow(clippy::print_stderr, reason = "a failed test shows its seed")]
@@ -12,3 +12,4 @@ mod chaos;
 mod faults;
 mod ground;
 mod lost;
+mod validators;

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use crate::cli::{KeyArgs, TaskArgs, TaskRole, WorkerArgs};
+use crate::cli::{KeyArgs, TaskArgs, TaskRoleName, WorkerArgs};
 use crate::cluster::connect::way;
 use crate::cluster::peer;
 use crate::command::key;
 use crate::failure::{Exit, Result};
+use crate::head::TaskRole;
 use crate::plan_text::Commands;
 use crate::random;
 use crate::worker::{TaskOptions, WorkerOptions, carry_out, work};
@@ -54,7 +55,12 @@ pub async fn task(args: TaskArgs) -> Result<Exit> {
     let options = TaskOptions {
         job: args.job,
         attempt: args.attempt,
-        conducts: args.role == TaskRole::Conduct,
+        role: match args.role {
+            TaskRoleName::Conduct => TaskRole::Conduct,
+            TaskRoleName::Copy => TaskRole::Copy,
+            TaskRoleName::Validate => TaskRole::Validate,
+        },
+        reads_back: !args.leave_read_back,
         slots: args.slots,
         worker: args.worker,
         commands: if args.allow_exec { Commands::Allowed } else { Commands::Refused },

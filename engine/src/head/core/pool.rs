@@ -225,7 +225,7 @@ impl Core {
         let belongs = |job: &super::Job| {
             job.record.state == JobState::Running && job.record.attempt == task.attempt && job.record.opened.is_some()
         };
-        task.role == Role::Copy && self.jobs.get(&task.job).is_some_and(belongs)
+        task.role != Role::Conduct && self.jobs.get(&task.job).is_some_and(belongs)
     }
 
     fn orders(&self, beat: &Beat, mut orders: Vec<Order>) -> Vec<Order> {

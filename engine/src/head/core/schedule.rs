@@ -3,7 +3,7 @@
 use super::pool::{Ending, Worker};
 use super::{Core, Job};
 use crate::cluster::caller::Class;
-use crate::head::record::{Change, JobState, Millis, Wish};
+use crate::head::record::{Change, Half, JobState, Millis, Wish};
 use crate::head::scale::{Demand, JobDemand};
 
 /// Connections to each end that one slot uses: a split is copied while the one before is read back.
@@ -45,6 +45,18 @@ pub enum Role {
     Conduct,
     /// It copies splits.
     Copy,
+    /// It reads back what others wrote.
+    Validate,
+}
+
+impl Role {
+    /// Which half of splits it is given.
+    pub(super) fn half(self) -> Half {
+        match self {
+            Role::Conduct | Role::Copy => Half::Copy,
+            Role::Validate => Half::Validate,
+        }
+    }
 }
 
 impl Task {
@@ -69,7 +81,8 @@ impl Core {
     /// Gives work to whoever is free.
     pub(super) fn schedule(&mut self) {
         self.begin_jobs();
-        self.add_copiers();
+        self.add_helpers();
+        self.explain_unread();
     }
 
     fn begin_jobs(&mut self) {
@@ -136,60 +149,91 @@ impl Core {
 
     /// Gives free workers to jobs that others can help with, one worker at a time to the job with the most left for each of
     /// its slots.
-    fn add_copiers(&mut self) {
-        while let Some((_, job, worker, slots)) = self.neediest() {
-            let Some(attempt) = self.jobs.get(&job).map(|job| job.record.attempt) else { return };
-            self.event(Some(&job), "copier", format!("worker {worker} helps with {slots} slots"));
-            let (role, since) = (Role::Copy, self.now);
-            self.tasks.push(Task { job, attempt, role, slots, worker, since });
+    fn add_helpers(&mut self) {
+        for role in [Role::Copy, Role::Validate] {
+            while let Some((_, job, worker, slots)) = self.neediest(role) {
+                let Some(attempt) = self.jobs.get(&job).map(|job| job.record.attempt) else { return };
+                let (kind, does) = match role.half() {
+                    Half::Copy => ("copier", "helps"),
+                    Half::Validate => ("validator", "reads back"),
+                };
+                self.event(Some(&job), kind, format!("worker {worker} {does} with {slots} slots"));
+                self.tasks.push(Task { job, attempt, role, slots, worker, since: self.now });
+            }
         }
     }
 
     /// Of the running jobs that can use one more worker, that with the most splits for each of its slots: how many, its id, who
     /// could help, and with how many slots.
-    fn neediest(&self) -> Option<(u32, String, String, u32)> {
+    fn neediest(&self, role: Role) -> Option<(u32, String, String, u32)> {
         let need = |job: &Job| {
-            let (record, open) = (&job.record, job.splits.open() as u32);
-            let slots = self.slots_of(&record.id);
-            let wants = record.state == JobState::Running
-                && record.wish == Wish::Run
-                && record.is_shared()
-                && job.splits.has_pending()
-                && open > slots;
-            let room = if wants { self.room(&record.id) } else { 0 };
-            let (worker, free) = if room > 0 { self.helper(&record.id)? } else { return None };
+            let record = &job.record;
+            let is_wanted = record.state == JobState::Running && record.wish == Wish::Run && record.is_shared();
+            let slots = self.slots_of(&record.id, role.half());
+            let open = job.splits.open(role.half()) as u32;
+            let is_needed = is_wanted && job.splits.waits(role.half()) > 0 && open > slots;
+            let room = if is_needed { self.room(&record.id, role.half()) } else { 0 };
+            let (worker, free) = if room > 0 { self.helper(&record.id, role)? } else { return None };
             Some((open / slots.max(1), record.id.clone(), worker, free.min(room)))
         };
         self.jobs.values().filter_map(need).max()
     }
 
     /// The worker with the most free slots that may help with a job and does not yet.
-    fn helper(&self, job: &str) -> Option<(String, u32)> {
+    fn helper(&self, job: &str, role: Role) -> Option<(String, u32)> {
         self.freest(|id, worker| {
             let helps = self.tasks.iter().any(|task| task.worker == id && task.job == job);
             let rests = self.rests.get(&(id.to_owned(), job.to_owned())).is_some_and(|until| *until > self.now);
-            worker.classes.contains(&Class::Mover) && !helps && !rests
+            may_do(role.half(), &worker.classes) && !helps && !rests
         })
     }
 
-    fn slots_of(&self, job: &str) -> u32 {
-        self.tasks.iter().filter(|task| task.job == job).map(|task| task.slots).sum()
+    /// Slots of those who do this half of a job's splits.
+    fn slots_of(&self, job: &str, half: Half) -> u32 {
+        let does = |task: &&Task| task.job == job && task.role.half() == half;
+        self.tasks.iter().filter(does).map(|task| task.slots).sum()
     }
 
-    /// Slots that a job's connections still allow.
-    fn room(&self, job: &str) -> u32 {
-        let opened = self.jobs.get(job).and_then(|job| job.record.opened.as_ref());
-        let budget = opened.map_or(0, |opened| opened.source_connections.min(opened.target_connections));
-        (budget / CONNECTIONS_PER_SLOT).saturating_sub(self.slots_of(job))
+    /// Slots that a job's connections still allow for this half of its splits. Where the halves are apart, each has half of
+    /// the connections to the target.
+    fn room(&self, id: &str, half: Half) -> u32 {
+        let Some(opened) = self.jobs.get(id).and_then(|job| job.record.opened.as_ref()) else { return 0 };
+        let (source, target) = (opened.source_connections, opened.target_connections);
+        let connections = match (half, opened.separate) {
+            (Half::Copy, false) => source.min(target),
+            (Half::Copy, true) => source.min(target - target / 2),
+            (Half::Validate, _) => target / 2,
+        };
+        (connections / CONNECTIONS_PER_SLOT).saturating_sub(self.slots_of(id, half))
+    }
+
+    /// Says of a job whose written splits nobody may read back what it waits for, and takes that back once somebody may.
+    fn explain_unread(&mut self) {
+        const WHY: &str = "what was written waits to be read back: no worker is a validator without being a mover too";
+        let is_there = self.workers.values().any(|worker| may_do(Half::Validate, &worker.classes));
+        let says = |job: &&Job| {
+            let waits = job.record.state == JobState::Running && job.splits.waits(Half::Validate) > 0 && !is_there;
+            waits != (job.record.why == WHY) && (waits || job.record.state == JobState::Running)
+        };
+        let ids: Vec<String> = self.jobs.values().filter(says).map(|job| job.record.id.clone()).collect();
+        for id in ids {
+            if let Ok(job) = self.job_mut(&id) {
+                job.record.why = if job.record.why == WHY { String::new() } else { WHY.to_owned() };
+            }
+            self.store(&id);
+        }
     }
 
     /// Slots that work is waiting for.
     pub(super) fn slots_wanted(&self) -> u32 {
         let wanted = |job: &Job| match job.record.state {
             JobState::Queued if job.record.wish == Wish::Run => 1,
-            JobState::Running if job.splits.has_pending() && job.record.is_shared() => {
-                let open = job.splits.open() as u32;
-                open.saturating_sub(self.slots_of(&job.record.id)).min(self.room(&job.record.id))
+            JobState::Running if job.record.is_shared() => {
+                let of_half = |half| {
+                    let open = if job.splits.waits(half) > 0 { job.splits.open(half) as u32 } else { 0 };
+                    open.saturating_sub(self.slots_of(&job.record.id, half)).min(self.room(&job.record.id, half))
+                };
+                of_half(Half::Copy) + of_half(Half::Validate)
             }
             _ => 0,
         };
@@ -219,10 +263,11 @@ impl Core {
     /// A process ended, and its worker says how.
     pub(super) fn task_ended(&mut self, task: &Task, ending: &Ending) {
         match task.role {
-            Role::Copy => {
+            Role::Copy | Role::Validate => {
                 if ending.exit_code != 0 && ending.exit_code != INTERRUPTED {
                     let (worker, code) = (&task.worker, ending.exit_code);
-                    let text = format!("a copier on worker {worker} ended with exit code {code}: {}", ending.said);
+                    let text =
+                        format!("a process that helps on worker {worker} ended with exit code {code}: {}", ending.said);
                     self.event(Some(&task.job), "copier", text);
                     let until = self.now + COPIER_REST_MS;
                     self.rests.retain(|_, until| *until > self.now);
@@ -343,4 +388,12 @@ impl Core {
 /// Who conducts reads catalogs and writes the target.
 fn conducts(classes: &[Class]) -> bool {
     classes.contains(&Class::Scout) && classes.contains(&Class::Mover)
+}
+
+/// Who reads back for others must not be able to write.
+fn may_do(half: Half, classes: &[Class]) -> bool {
+    match half {
+        Half::Copy => classes.contains(&Class::Mover),
+        Half::Validate => classes.contains(&Class::Validator) && !classes.contains(&Class::Mover),
+    }
 }

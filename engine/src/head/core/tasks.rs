@@ -2,7 +2,7 @@
 
 use super::schedule::Task;
 use super::{Core, Job, LEASE_MS, unknown};
-use crate::head::record::{Change, JobState, LeaseId, Opened, SplitRecord, Standing};
+use crate::head::record::{Change, Half, JobState, LeaseId, Opened, SplitRecord, Standing};
 use crate::head::refusal::Refusal;
 use crate::head::splits::Granted;
 
@@ -58,9 +58,7 @@ impl Core {
     /// # Errors
     /// `Lost` where the job has gone on without it.
     fn own_job(&mut self, task: &TaskName) -> Result<&mut Job, Refusal> {
-        let is_own =
-            |known: &Task| (&known.worker, &known.job, known.attempt) == (&task.worker, &task.job, task.attempt);
-        let is_known = self.tasks.iter().any(is_own);
+        let is_known = self.tasks.iter().any(|known| is_own(known, task));
         let job = self.jobs.get_mut(&task.job).ok_or_else(|| unknown(&task.job))?;
         if job.record.state != JobState::Running || job.record.attempt != task.attempt {
             return Err(lost(task));
@@ -73,6 +71,12 @@ impl Core {
             }
             false => Err(lost(task)),
         }
+    }
+
+    /// Which half of splits a process is given.
+    fn half_of(&self, task: &TaskName) -> Half {
+        let known = self.tasks.iter().find(|known| is_own(known, task));
+        known.map_or(Half::Copy, |known| known.role.half())
     }
 
     fn conducted_job(&mut self, task: &TaskName) -> Result<&mut Job, Refusal> {
@@ -144,6 +148,7 @@ impl Core {
     pub fn next(&mut self, task: &TaskName, count: u32) -> Result<Granting, Refusal> {
         let deadline = self.now + LEASE_MS;
         let mut lease = self.last_lease;
+        let half = self.half_of(task);
         let job = self.own_job(task)?;
         let (complete, closed) =
             job.record.opened.as_ref().map_or((false, false), |opened| (opened.complete, opened.closed));
@@ -151,7 +156,7 @@ impl Core {
         // Before all are offered nobody knows whether something must be rechecked first.
         if complete && !closed {
             for _ in 0..count.min(GRANTS_MAX) {
-                let Some(granted) = job.splits.grant(&task.worker, lease + 1, deadline) else { break };
+                let Some(granted) = job.splits.grant(half, &task.worker, lease + 1, deadline) else { break };
                 lease += 1;
                 granting.granted.push(granted);
             }
@@ -280,11 +285,15 @@ impl Core {
     }
 }
 
+fn is_own(known: &Task, task: &TaskName) -> bool {
+    (&known.worker, &known.job, known.attempt) == (&task.worker, &task.job, task.attempt)
+}
+
 fn lost(task: &TaskName) -> Refusal {
     Refusal::Lost { what: format!("attempt {} of job \"{}\"", task.attempt, task.job) }
 }
 
 /// What a split is when it is offered.
-pub fn offered(split: u32, bytes: u64, recheck: bool, grant_json: Vec<u8>) -> SplitRecord {
-    SplitRecord { split, bytes, recheck, grant_json, standing: Standing::Pending { lost: 0 } }
+pub fn offered(split: u32, bytes: u64, recheck: bool, half: Half, grant_json: Vec<u8>) -> SplitRecord {
+    SplitRecord { split, bytes, recheck, half, grant_json, standing: Standing::Pending { lost: 0 } }
 }

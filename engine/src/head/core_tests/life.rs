@@ -19,7 +19,8 @@ fn a_job_goes_from_submission_to_its_verdict() {
     assert_eq!(core.outcomes(&task).unwrap().len(), 2);
     for _ in 0..2 {
         // The second time because the answer was lost.
-        core.settle(&task, vec![Settled::Done(0), Settled::Again(offered(1, 100, false, vec![9]))]).unwrap();
+        core.settle(&task, vec![Settled::Done(0), Settled::Again(offered(1, 100, false, Half::Copy, vec![9]))])
+            .unwrap();
     }
     let again = take(&mut core, &task).expect("to be done again");
     assert_eq!((again.split, again.grant_json.as_slice()), (1, [9].as_slice()));
@@ -39,9 +40,10 @@ fn nothing_is_granted_before_all_splits_are_offered() {
     beat(&mut core, "w", 1, &[]);
     let task = name("w", &job, 1);
     core.open(&task, opened(8)).unwrap();
-    core.offer(&task, vec![offered(0, 1, false, vec![])], false).unwrap();
+    core.offer(&task, vec![offered(0, 1, false, Half::Copy, vec![])], false).unwrap();
     assert!(take(&mut core, &task).is_none());
-    core.offer(&task, vec![offered(0, 1, false, vec![]), offered(1, 1, true, vec![])], true).unwrap();
+    core.offer(&task, vec![offered(0, 1, false, Half::Copy, vec![]), offered(1, 1, true, Half::Copy, vec![])], true)
+        .unwrap();
     assert_eq!(take(&mut core, &task).expect("the recheck").split, 1);
 }
 

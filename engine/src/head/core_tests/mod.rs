@@ -1,11 +1,12 @@
 //! Tests of what the head decides: a job's life, its workers' deaths, and a random walk of all of it over a real store.
 
+mod halves;
 mod life;
 mod walk;
 
 use super::*;
 use crate::cluster::caller::Class;
-use crate::head::record::Opened;
+use crate::head::record::{Half, Opened, SplitRecord};
 use crate::head::splits::Granted;
 
 pub(super) const PLAN: &str =
@@ -26,11 +27,22 @@ pub(super) fn submit(core: &mut Core, name: &str) -> String {
 
 /// A worker of all classes says what it runs.
 pub(super) fn beat(core: &mut Core, worker: &str, slots: u32, children: &[ChildState]) -> Vec<Order> {
+    beat_as(core, worker, &[Class::Scout, Class::Mover, Class::Validator], slots, children)
+}
+
+/// A worker of these classes says what it runs.
+pub(super) fn beat_as(
+    core: &mut Core,
+    worker: &str,
+    classes: &[Class],
+    slots: u32,
+    children: &[ChildState],
+) -> Vec<Order> {
     let beat = Beat {
         worker: worker.to_owned(),
         instance: String::new(),
         number: 0,
-        classes: vec![Class::Scout, Class::Mover, Class::Validator],
+        classes: classes.to_vec(),
         zone: String::new(),
         version: String::new(),
         slots,
@@ -56,6 +68,7 @@ pub(super) fn opened(connections: u32) -> Opened {
     Opened {
         brief_json: b"{}".to_vec(),
         shared: true,
+        separate: false,
         source_connections: connections,
         target_connections: connections,
         complete: false,
@@ -66,7 +79,7 @@ pub(super) fn opened(connections: u32) -> Opened {
 /// Opens a job and offers `count` splits.
 pub(super) fn open(core: &mut Core, task: &TaskName, count: u32, connections: u32) {
     core.open(task, opened(connections)).expect("its own job");
-    let splits = (0..count).map(|split| offered(split, 100, false, vec![split as u8])).collect();
+    let splits = (0..count).map(|split| offered(split, 100, false, Half::Copy, vec![split as u8])).collect();
     core.offer(task, splits, true).expect("its own job");
 }
 

@@ -8,7 +8,7 @@ use super::{invalid, must_be_own, status, worker};
 use crate::cluster::caller::{Caller, Class};
 use crate::head::Head;
 use crate::head::core::{Core, Settled, TaskName, offered};
-use crate::head::record::{Opened, SplitRecord};
+use crate::head::record::{Half, Opened, SplitRecord};
 use crate::head::refusal::Refusal;
 use crate::proto;
 
@@ -30,7 +30,7 @@ impl Service {
     where
         R: Send + 'static,
     {
-        let caller = mover(&request)?;
+        let caller = hand(&request)?;
         let mut request = request.into_inner();
         let name = name(&caller, task(&mut request))?;
         self.0.call(move |core| f(core, name, request)).await.map_err(status)
@@ -66,6 +66,7 @@ impl proto::tasks_server::Tasks for Service {
             let opened = Opened {
                 brief_json: request.brief_json,
                 shared: request.shared,
+                separate: request.separate,
                 source_connections: request.source_connections,
                 target_connections: request.target_connections,
                 complete: false,
@@ -85,7 +86,7 @@ impl proto::tasks_server::Tasks for Service {
     }
 
     async fn outcomes(&self, request: Request<proto::TaskId>) -> Answer<proto::OutcomeList> {
-        let caller = mover(&request)?;
+        let caller = hand(&request)?;
         let task = name(&caller, Some(request.into_inner()))?;
         let outcomes = self.wait(move |core| core.outcomes(&task), |found| !found.is_empty()).await?;
         let outcomes = outcomes.into_iter().map(|(split, outcome_json)| proto::Outcome { split, outcome_json });
@@ -120,7 +121,7 @@ impl proto::tasks_server::Tasks for Service {
     }
 
     async fn next(&self, request: Request<proto::NextRequest>) -> Answer<proto::NextReply> {
-        let caller = mover(&request)?;
+        let caller = hand(&request)?;
         let proto::NextRequest { task, count } = request.into_inner();
         let task = name(&caller, task)?;
         let next = move |core: &mut Core| core.next(&task, count);
@@ -150,12 +151,13 @@ impl proto::tasks_server::Tasks for Service {
     }
 }
 
-/// A worker that may read the source and write the target: whoever conducts or copies does both.
-fn mover<T>(request: &Request<T>) -> Result<Caller, Status> {
+/// A worker that may have splits: one that moves rows, or reads them back. The core knows which tasks it was given, and each
+/// can only speak for those.
+fn hand<T>(request: &Request<T>) -> Result<Caller, Status> {
     let (caller, classes) = worker(request)?;
-    match classes.contains(&Class::Mover) {
+    match classes.contains(&Class::Mover) || classes.contains(&Class::Validator) {
         true => Ok(caller),
-        false => Err(Status::permission_denied("its certificate does not make it a mover")),
+        false => Err(Status::permission_denied("its certificate makes it neither a mover nor a validator")),
     }
 }
 
@@ -166,7 +168,8 @@ fn name(caller: &Caller, task: Option<proto::TaskId>) -> Result<TaskName, Status
 }
 
 fn split(split: proto::Offered) -> SplitRecord {
-    offered(split.split, split.bytes, split.recheck, split.grant_json)
+    let half = if split.validation { Half::Validate } else { Half::Copy };
+    offered(split.split, split.bytes, split.recheck, half, split.grant_json)
 }
 
 fn done((): ()) -> Response<proto::Empty> {

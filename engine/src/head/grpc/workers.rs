@@ -9,7 +9,7 @@ use crate::head::core::{Beat, ChildState, Ending, LEASE_MS, Order, Role, Task, W
 use crate::proto;
 
 /// What head and workers say to each other. Raised whenever one would misunderstand the other.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 /// Processes of one worker at the most.
 const CHILDREN_MAX: usize = 256;
 /// Characters kept of what tells a worker's process from earlier ones.
@@ -89,6 +89,7 @@ fn task(task: proto::Task) -> Result<Task, Status> {
     let role = match task.role.as_str() {
         "conduct" => Role::Conduct,
         "copy" => Role::Copy,
+        "validate" => Role::Validate,
         other => return Err(invalid("a process", format!("\"{}\" is no role", other.escape_default()))),
     };
     Ok(Task { job: task.job, attempt: task.attempt, role, slots: task.slots, worker: String::new(), since: 0 })
@@ -98,6 +99,7 @@ fn order(order: Order) -> proto::Order {
     let role = match order.task.role {
         Role::Conduct => "conduct",
         Role::Copy => "copy",
+        Role::Validate => "validate",
     };
     let wish = match order.wish {
         WishForTask::Run => "run",

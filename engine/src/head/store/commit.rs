@@ -65,7 +65,7 @@ impl Batch {
                 self.then(link);
             }
             Change::Job(record) => self.then(Statement::new(JOB).row(job_values(*record)?)),
-            Change::Splits { job, splits } => self.splits(&job, splits),
+            Change::Splits { job, splits } => self.splits(&job, splits)?,
             Change::Settled { job, splits } => {
                 let mut statement = Statement::new(SETTLED);
                 splits.iter().for_each(|split| statement.push([job.as_str().into(), (*split).into()]));
@@ -82,12 +82,15 @@ impl Batch {
         Ok(())
     }
 
-    fn splits(&mut self, job: &str, splits: Vec<SplitRecord>) {
+    fn splits(&mut self, job: &str, splits: Vec<SplitRecord>) -> Result<()> {
         let splits = last_of_each(splits);
         let is_empty = splits.is_empty();
         let mut statement = Statement::new(SPLITS);
-        splits.into_iter().for_each(|split| statement.push(split_values(job, split)));
+        for split in splits {
+            statement.push(split_values(job, split)?);
+        }
         self.unless_empty(is_empty, statement);
+        Ok(())
     }
 
     fn unless_empty(&mut self, is_empty: bool, statement: Statement) {

@@ -3,5 +3,7 @@
 use sensei_storage::database::Migration;
 
 /// All steps, from the first.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[Migration { name: "begin", sql: include_str!("migrations/0001_begin.sql") }];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { name: "begin", sql: include_str!("migrations/0001_begin.sql") },
+    Migration { name: "halves", sql: include_str!("migrations/0002_halves.sql") },
+];

@@ -10,35 +10,36 @@ use crate::head::record::{JobRecord, Opened, SplitRecord, Standing};
 /// In the order of [`job_values`].
 pub(super) const JOBS: &str = "SELECT id, name, plan, plan_sha256, submitted_by, submitted_at, state, wish, attempt,
     failures, not_before, conductor, started_at, ended_at, exit_code, report_json, why, brief_json, shared,
-    source_connections, target_connections, complete, closed FROM jobs ORDER BY submitted_at, id";
+    source_connections, target_connections, complete, closed, separate FROM jobs ORDER BY submitted_at, id";
 
 pub(super) const JOB: &str = "INSERT INTO jobs (id, name, plan, plan_sha256, submitted_by, submitted_at, state, wish,
     attempt, failures, not_before, conductor, started_at, ended_at, exit_code, report_json, why, brief_json, shared,
-    source_connections, target_connections, complete, closed)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+    source_connections, target_connections, complete, closed, separate)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, plan = excluded.plan, plan_sha256 = excluded.plan_sha256,
     submitted_by = excluded.submitted_by, submitted_at = excluded.submitted_at, state = excluded.state,
     wish = excluded.wish, attempt = excluded.attempt, failures = excluded.failures, not_before = excluded.not_before,
     conductor = excluded.conductor, started_at = excluded.started_at, ended_at = excluded.ended_at,
     exit_code = excluded.exit_code, report_json = excluded.report_json, why = excluded.why,
     brief_json = excluded.brief_json, shared = excluded.shared, source_connections = excluded.source_connections,
-    target_connections = excluded.target_connections, complete = excluded.complete, closed = excluded.closed";
+    target_connections = excluded.target_connections, complete = excluded.complete, closed = excluded.closed,
+    separate = excluded.separate";
 
 pub(super) const SPLITS: &str = "INSERT INTO splits
-    (job, split, bytes, recheck, grant_json, standing, lease, worker, lost, outcome_json) {rows}
+    (job, split, bytes, recheck, grant_json, standing, lease, worker, lost, outcome_json, half) {rows}
     ON CONFLICT (job, split) DO UPDATE SET bytes = excluded.bytes, recheck = excluded.recheck,
     grant_json = excluded.grant_json, standing = excluded.standing, lease = excluded.lease, worker = excluded.worker,
-    lost = excluded.lost, outcome_json = excluded.outcome_json";
+    lost = excluded.lost, outcome_json = excluded.outcome_json, half = excluded.half";
 
 /// A page of splits after one of them, in the order of [`split_values`].
 pub(super) const SPLITS_AFTER: &str = "SELECT job, split, bytes, recheck, grant_json, standing, lease, worker, lost,
-    outcome_json FROM splits WHERE (job, split) > ($1, $2) ORDER BY job, split LIMIT $3";
+    outcome_json, half FROM splits WHERE (job, split) > ($1, $2) ORDER BY job, split LIMIT $3";
 
 /// The parameters of [`JOB`].
-pub(super) fn job_values(job: JobRecord) -> Result<[Value; 23]> {
+pub(super) fn job_values(job: JobRecord) -> Result<[Value; 24]> {
     let (state, wish) = (word(&job.state)?, word(&job.wish)?);
-    let (brief, shared, source, target, complete, closed) = match job.opened {
-        None => (None, None, None, None, None, None),
+    let (brief, shared, source, target, complete, closed, separate) = match job.opened {
+        None => (None, None, None, None, None, None, None),
         Some(opened) => (
             Some(opened.brief_json),
             Some(opened.shared),
@@ -46,6 +47,7 @@ pub(super) fn job_values(job: JobRecord) -> Result<[Value; 23]> {
             Some(opened.target_connections),
             Some(opened.complete),
             Some(opened.closed),
+            Some(opened.separate),
         ),
     };
     Ok([
@@ -72,6 +74,7 @@ pub(super) fn job_values(job: JobRecord) -> Result<[Value; 23]> {
         target.into(),
         complete.into(),
         closed.into(),
+        separate.into(),
     ])
 }
 
@@ -110,14 +113,15 @@ fn opened(row: &Row) -> Result<Option<Opened>> {
         target_connections: row.number(20)?,
         complete: row.flag(21)?,
         closed: row.flag(22)?,
+        separate: row.flag(23)?,
     }))
 }
 
 /// The parameters of [`SPLITS`].
-pub(super) fn split_values(job: &str, split: SplitRecord) -> [Value; 10] {
+pub(super) fn split_values(job: &str, split: SplitRecord) -> Result<[Value; 11]> {
     let [standing, lease, worker, lost, outcome] = standing_values(split.standing);
     let bytes = Value::Int(split.bytes.cast_signed());
-    [
+    Ok([
         job.into(),
         split.split.into(),
         bytes,
@@ -128,7 +132,8 @@ pub(super) fn split_values(job: &str, split: SplitRecord) -> [Value; 10] {
         worker,
         lost,
         outcome,
-    ]
+        word(&split.half)?,
+    ])
 }
 
 /// The word, the lease, the worker, how many lost it, and the outcome.
@@ -150,6 +155,7 @@ pub(super) fn split(row: &Row) -> Result<SplitRecord> {
         split: row.number(1)?,
         bytes: row.number::<i64>(2)?.cast_unsigned(),
         recheck: row.flag(3)?,
+        half: parsed(row, 10)?,
         grant_json: row.bytes(4)?.to_vec(),
         standing: standing(row)?,
     })
@@ -172,11 +178,11 @@ fn standing(row: &Row) -> Result<Standing> {
 fn word(variant: &impl Serialize) -> Result<Value> {
     match serde_json::to_value(variant) {
         Ok(serde_json::Value::String(word)) => Ok(word.into()),
-        _ => Err(Error::internal("storing a job", "a state is not a word")),
+        _ => Err(Error::internal("storing a record", "a state is not a word")),
     }
 }
 
 fn parsed<T: DeserializeOwned>(row: &Row, column: usize) -> Result<T> {
     let word = serde_json::Value::String(row.text(column)?.to_owned());
-    serde_json::from_value(word).map_err(|_| row.corrupt(column, "a state of a job"))
+    serde_json::from_value(word).map_err(|_| row.corrupt(column, "a word of the head's"))
 }

@@ -73,6 +73,7 @@ fn full_job(id: &str) -> JobRecord {
     let opened = Opened {
         brief_json: b"{\"a\":1}".to_vec(),
         shared: true,
+        separate: true,
         source_connections: 4,
         target_connections: u32::MAX,
         complete: false,
@@ -96,7 +97,8 @@ fn full_job(id: &str) -> JobRecord {
 }
 
 fn split(number: u32, standing: Standing) -> SplitRecord {
-    SplitRecord { split: number, bytes: u64::MAX, recheck: number % 2 == 1, grant_json: vec![0, 255], standing }
+    let half = if number.is_multiple_of(3) { Half::Validate } else { Half::Copy };
+    SplitRecord { split: number, bytes: u64::MAX, recheck: number % 2 == 1, half, grant_json: vec![0, 255], standing }
 }
 
 fn standings() -> [Standing; 3] {
