@@ -69,7 +69,7 @@ pub use file::{
     RuleFile, SourceFile, TablesFile, TargetFile, TypeFile, VERSION,
 };
 pub use logical::logical_type;
-pub use outline::{Outline, outline};
+pub use outline::{EndOutline, Outline, outline};
 pub use plan::{
     Cleaning, ColumnPlan, Input, LimitsPlan, LossyRule, MaskPlan, NumberSource, Numbering, OnOrphans, Place, Plan,
     RejectsPlan, RelationPlan, TablePlan,

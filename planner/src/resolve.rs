@@ -16,7 +16,7 @@ use crate::{beside, names, objects, relations, select};
 /// Worker threads, if the plan does not say. The smallest machine we measure on has two cores.
 const WORKERS_DEFAULT: u32 = 2;
 /// Connections to either side, if the plan does not say: two per default worker. A guess.
-const CONNECTIONS_DEFAULT: u32 = 4;
+pub(crate) const CONNECTIONS_DEFAULT: u32 = 4;
 /// Memory for rows in flight, if the plan does not say.
 const MEMORY_BYTES_DEFAULT: u64 = 256 << 20;
 /// Encoded bytes per split, if the plan does not say: the low end of 64 to 256 MiB, to lose less work in a crash.

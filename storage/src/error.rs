@@ -173,11 +173,14 @@ impl Error {
         }
     }
 
+    /// Code of [`Error::Login`].
+    pub const LOGIN_CODE: &str = "S102";
+
     /// Stable code of the error's page.
     pub fn code(&self) -> &'static str {
         match self {
             Error::Unavailable { .. } => "S101",
-            Error::Login { .. } => "S102",
+            Error::Login { .. } => Error::LOGIN_CODE,
             Error::Privilege { .. } => "S103",
             Error::Full { .. } => "S104",
             Error::Missing { .. } => "S201",

@@ -26,7 +26,7 @@ fn plan(servers: &Servers, name: &str, splits: usize) -> (Sensei, String) {
     );
     servers.target.psql(name, &grants);
     let reading = servers.target.tcp_url(&role, name);
-    (sensei, reading)
+    (sensei.env(TARGET, writing), reading)
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Core {
         if plan.len() > PLAN_BYTES_MAX {
             return Err(Refusal::TooLarge { what: "the plan".into(), max: PLAN_BYTES_MAX as u64, unit: "bytes" });
         }
-        let Outline { name, state } = outline(&plan)?;
+        let Outline { name, state, .. } = outline(&plan)?;
         let plan_sha256 = sha256_hex(plan.as_bytes());
         let id = match id {
             Some(id) => checked_id(id)?,
@@ -70,7 +70,7 @@ impl Core {
             why: String::new(),
             opened: None,
         };
-        self.jobs.insert(id.clone(), Job { record, splits: Splits::default() });
+        self.jobs.insert(id.clone(), Job::new(record, Splits::default()));
         self.store(&id);
         self.event(Some(&id), "submitted", "the job was submitted");
         self.schedule();
@@ -137,7 +137,7 @@ impl Core {
     pub fn order(&mut self, id: &str, verb: Verb) -> Result<JobView, Refusal> {
         let now = self.now;
         if verb == Verb::Retry && self.job(id)?.record.state.has_ended() {
-            let Outline { name, state } = outline(&self.job(id)?.record.plan)?;
+            let Outline { name, state, .. } = outline(&self.job(id)?.record.plan)?;
             self.refuse_rival(&name, &state)?;
         }
         let record = &mut self.job_mut(id)?.record;

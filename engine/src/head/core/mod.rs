@@ -1,13 +1,16 @@
 //! What the head knows, in memory, and what it decides. Every call comes in with the time, changes this state, and leaves
 //! [`Change`]s behind; the caller stores them before anybody hears of the outcome. In reading order: [`jobs`] (what people
-//! ask), [`pool`] (what workers say), [`schedule`] (who does what), [`tasks`] (what the processes of a job say).
+//! ask), [`pool`] (what workers say), [`schedule`] (who does what), [`databases`] (what they leave), [`tasks`] (what the processes of a job say).
 
+mod databases;
 mod jobs;
 mod pool;
 mod schedule;
 mod tasks;
 
 use std::collections::BTreeMap;
+
+use sensei_planner::{EndOutline, outline};
 
 pub use jobs::{PLAN_BYTES_MAX, Submission};
 pub use pool::{Beat, ChildState, Ending, Order, WishForTask};
@@ -20,6 +23,7 @@ use super::splits::Splits;
 use super::store::Loaded;
 use super::view::Counters;
 use crate::cluster::caller::Caller;
+use databases::Tries;
 use pool::Worker;
 
 /// How long a worker or a lease may go unheard before what it has is given to others, in milliseconds.
@@ -44,6 +48,7 @@ pub struct Core {
     tasks: Vec<Task>,
     /// Until when a worker is not asked to help with a job, since its last try failed.
     rests: BTreeMap<(String, String), Millis>,
+    tries: Tries,
     changes: Vec<Change>,
     last_event: u64,
     last_lease: LeaseId,
@@ -55,6 +60,16 @@ pub struct Core {
 struct Job {
     record: JobRecord,
     splits: Splits,
+    /// Source and target, as its plan has them.
+    ends: [EndOutline; 2],
+}
+
+impl Job {
+    fn new(record: JobRecord, splits: Splits) -> Job {
+        // It was a plan when it was submitted.
+        let ends = outline(&record.plan).map(|outline| [outline.source, outline.target]).unwrap_or_default();
+        Job { record, splits, ends }
+    }
 }
 
 impl Core {
@@ -65,7 +80,7 @@ impl Core {
         let take_up = |record: JobRecord| {
             let mut taken = Splits::default();
             taken.put(splits.remove(&record.id).unwrap_or_default(), now + LEASE_MS);
-            (record.id.clone(), Job { record, splits: taken })
+            (record.id.clone(), Job::new(record, taken))
         };
         let mut core = Core {
             now,
@@ -74,6 +89,7 @@ impl Core {
             workers: BTreeMap::new(),
             tasks: Vec::new(),
             rests: BTreeMap::new(),
+            tries: Tries::default(),
             changes: Vec::new(),
             last_event,
             last_lease: term << LEASE_BITS,

@@ -139,6 +139,9 @@ impl Core {
         }
         let now = self.now;
         let is_new = !self.workers.contains_key(&beat.worker);
+        if self.workers.get(&beat.worker).is_none_or(|worker| worker.instance != beat.instance) {
+            self.rests.retain(|(worker, _), _| *worker != beat.worker);
+        }
         if is_new && self.workers.len() >= WORKERS_MAX {
             return Err(Refusal::Unavailable { why: format!("{WORKERS_MAX} workers are registered") });
         }

@@ -19,7 +19,7 @@ const BACKOFF_MS_MAX: Millis = 60_000;
 /// What a process that was asked to stop, and can go on, exits with.
 const INTERRUPTED: u32 = 6;
 /// What a process exits with that could not reach a database or the state.
-const UNAVAILABLE: u32 = 5;
+pub(super) const UNAVAILABLE: u32 = 5;
 
 /// What one process of a worker does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,25 +95,52 @@ impl Core {
         let mut waiting = due.len() as u32;
         for (_, job) in due {
             let Some((worker, free)) = self.freest(|_, worker| conducts(&worker.classes)) else {
-                return self.explain_waiting(&job);
+                self.explain_waiting(&job);
+                continue;
             };
-            let slots = (free / waiting).max(1);
             waiting -= 1;
-            self.begin(&job, worker, slots);
+            match self.allowance(&job) {
+                Ok(allowed) => self.begin(&job, worker, (free / (waiting + 1)).clamp(1, allowed)),
+                Err(why) => self.wait_because(&job, why),
+            }
         }
     }
 
-    /// Says of a job that waits although there are workers why none of them begins it.
-    fn explain_waiting(&mut self, id: &str) {
-        let is_there = self.workers.values().any(|worker| worker.takes_work(self.now));
-        if !is_there || self.workers.values().any(|worker| conducts(&worker.classes)) {
-            return;
+    /// Slots that a job's databases leave its conductor.
+    ///
+    /// # Errors
+    /// Why it has to wait, if other jobs have all of the connections.
+    fn allowance(&self, id: &str) -> Result<u32, String> {
+        let Some((slots, place)) = self.left_by_databases(id, Half::Copy) else { return Ok(1) };
+        let is_shared =
+            |job: &&Job| job.record.state == JobState::Running && job.ends.iter().any(|end| end.label == place.label);
+        let others: Vec<&str> = self.jobs.values().filter(is_shared).map(|job| job.record.id.as_str()).collect();
+        match (slots, others.as_slice()) {
+            // A plan with a very small limit gets one slot all the same.
+            (0, []) => Ok(1),
+            (0, _) => Err(format!("it waits for connections to {}, which {} has", place.label, others.join(", "))),
+            _ => Ok(slots),
         }
-        let why = "no worker is both scout and mover, and whoever conducts a job is both";
+    }
+
+    /// Says of a job that waits why no worker begins it.
+    fn explain_waiting(&mut self, id: &str) {
+        let there: Vec<&Worker> = self.workers.values().filter(|worker| worker.takes_work(self.now)).collect();
+        let why = match (there.is_empty(), there.iter().any(|worker| conducts(&worker.classes))) {
+            (true, _) => "it waits for a worker: none is connected that takes on work",
+            (_, true) => "it waits for a worker: all slots are taken",
+            (_, false) => "no worker is both scout and mover, and whoever conducts a job is both",
+        };
+        self.wait_because(id, why.to_owned());
+    }
+
+    /// A job that failed keeps the reason for that.
+    fn wait_because(&mut self, id: &str, why: String) {
         if let Ok(job) = self.job_mut(id)
             && job.record.why != why
+            && job.record.failures == 0
         {
-            why.clone_into(&mut job.record.why);
+            job.record.why = why;
             self.store(id);
         }
     }
@@ -204,7 +231,8 @@ impl Core {
             (Half::Copy, true) => source.min(target - target / 2),
             (Half::Validate, _) => target / 2,
         };
-        (connections / CONNECTIONS_PER_SLOT).saturating_sub(self.slots_of(id, half))
+        let own = (connections / CONNECTIONS_PER_SLOT).saturating_sub(self.slots_of(id, half));
+        own.min(self.left_by_databases(id, half).map_or(own, |(slots, _)| slots))
     }
 
     /// Says of a job whose written splits nobody may read back what it waits for, and takes that back once somebody may.
@@ -269,8 +297,18 @@ impl Core {
                     let text =
                         format!("a process that helps on worker {worker} ended with exit code {code}: {}", ending.said);
                     self.event(Some(&task.job), "copier", text);
-                    let until = self.now + COPIER_REST_MS;
-                    self.rests.retain(|_, until| *until > self.now);
+                    if ending.exit_code == UNAVAILABLE {
+                        self.note_failed(&task.job);
+                    }
+                    let until = match is_denied(&ending.said) {
+                        // Until the worker is started again: its credentials are those it was started with.
+                        true => Millis::MAX,
+                        false => self.now + COPIER_REST_MS,
+                    };
+                    let (now, workers, jobs) = (self.now, &self.workers, &self.jobs);
+                    self.rests.retain(|(worker, job), until| {
+                        *until > now && workers.contains_key(worker) && jobs.contains_key(job)
+                    });
                     self.rests.insert((worker.clone(), task.job.clone()), until);
                 }
                 self.release(task);
@@ -327,6 +365,10 @@ impl Core {
             (INTERRUPTED, Wish::Run) => self.end_attempt(id, JobState::Queued, "it goes on elsewhere".to_owned()),
             (INTERRUPTED, Wish::Pause) => self.end_attempt(id, JobState::Paused, "paused by a person".to_owned()),
             (INTERRUPTED, Wish::Stop) => self.end_attempt(id, JobState::Stopped, "stopped by a person".to_owned()),
+            (UNAVAILABLE, Wish::Run) if is_denied(&message) => {
+                let why = format!("paused, resume it when the credentials are renewed: {message}");
+                self.end_attempt(id, JobState::Paused, why);
+            }
             (UNAVAILABLE, _) => self.attempt_failed(id, message),
             _ => {
                 let state = if exit_code == 0 { JobState::Done } else { JobState::Failed };
@@ -342,6 +384,8 @@ impl Core {
     /// An attempt failed for a reason that may pass: once more after a while, but not for ever.
     fn attempt_failed(&mut self, id: &str, why: String) {
         let now = self.now;
+        self.note_failed(id);
+        let away = self.is_away(id);
         let Ok(job) = self.job_mut(id) else { return };
         let record = &mut job.record;
         record.failures += 1;
@@ -351,12 +395,15 @@ impl Core {
         let state = match record.wish {
             Wish::Stop => JobState::Stopped,
             Wish::Pause => JobState::Paused,
-            Wish::Run if failures >= FAILURES_MAX => JobState::Paused,
+            Wish::Run if failures >= FAILURES_MAX || away.is_some() => JobState::Paused,
             Wish::Run => JobState::Queued,
         };
         let why = match state {
             JobState::Paused if failures >= FAILURES_MAX => {
                 format!("paused after {failures} failures in a row, resume it when this is mended: {why}")
+            }
+            JobState::Paused if let Some(away) = away => {
+                format!("paused since {away}, resume it when this is mended: {why}")
             }
             _ => why,
         };
@@ -396,4 +443,10 @@ fn may_do(half: Half, classes: &[Class]) -> bool {
         Half::Copy => classes.contains(&Class::Mover),
         Half::Validate => classes.contains(&Class::Validator) && !classes.contains(&Class::Mover),
     }
+}
+
+/// Whether what a process said in the end is that a database refused its credentials. Trying that again may lock an account.
+fn is_denied(said: &str) -> bool {
+    let code = sensei_storage::Error::LOGIN_CODE;
+    said.contains(&format!("error[{code}]"))
 }

@@ -245,6 +245,7 @@ impl Core {
             self.store(&task.job);
         }
         self.counters.splits_done += done.len() as u64;
+        self.note_done(&task.job, done.len() as u64);
         if !done.is_empty() {
             self.changes.push(Change::Settled { job: task.job.clone(), splits: done });
         }

@@ -1,5 +1,6 @@
 //! Tests of what the head decides: a job's life, its workers' deaths, and a random walk of all of it over a real store.
 
+mod databases;
 mod halves;
 mod life;
 mod walk;
@@ -10,7 +11,8 @@ use crate::head::record::{Half, Opened, SplitRecord};
 use crate::head::splits::Granted;
 
 pub(super) const PLAN: &str =
-    "version: 1\nname: shop\nsource: { url: \"sqlite:a\" }\ntarget: { url: \"postgresql://b/c\" }\n";
+    "version: 1\nname: shop\nsource: { url: \"postgresql://a/shop\" }\ntarget: { url: \"postgresql://b/shop\" }\n\
+     limits: { source_connections: 80, target_connections: 80 }\n";
 
 pub(super) fn head() -> Core {
     Core::recover(Loaded::default(), 1, 1_000)
@@ -27,7 +29,7 @@ pub(super) fn submit(core: &mut Core, name: &str) -> String {
 
 /// A worker of all classes says what it runs.
 pub(super) fn beat(core: &mut Core, worker: &str, slots: u32, children: &[ChildState]) -> Vec<Order> {
-    beat_as(core, worker, &[Class::Scout, Class::Mover, Class::Validator], slots, children)
+    core.beat(Beat { children: children.to_vec(), ..a_beat(worker, slots) }).expect("a sound beat")
 }
 
 /// A worker of these classes says what it runs.
@@ -38,18 +40,23 @@ pub(super) fn beat_as(
     slots: u32,
     children: &[ChildState],
 ) -> Vec<Order> {
-    let beat = Beat {
+    let beat = Beat { classes: classes.to_vec(), children: children.to_vec(), ..a_beat(worker, slots) };
+    core.beat(beat).expect("a sound beat")
+}
+
+/// What a worker of all classes says that runs nothing.
+pub(super) fn a_beat(worker: &str, slots: u32) -> Beat {
+    Beat {
         worker: worker.to_owned(),
         instance: String::new(),
         number: 0,
-        classes: classes.to_vec(),
+        classes: vec![Class::Scout, Class::Mover, Class::Validator],
         zone: String::new(),
         version: String::new(),
         slots,
         draining: false,
-        children: children.to_vec(),
-    };
-    core.beat(beat).expect("a sound beat")
+        children: Vec::new(),
+    }
 }
 
 pub(super) fn running(order: &Order) -> ChildState {
