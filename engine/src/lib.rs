@@ -45,6 +45,7 @@ mod runtime;
 mod say;
 mod schema;
 mod state;
+mod trace;
 mod type_table;
 mod verify;
 mod walk;

@@ -12,6 +12,7 @@ use sensei_planner::{ReadyQueue, Stage};
 use sensei_storage::evidence::StructuralFacts;
 use sensei_storage::{NextNumber, Object, Verdict};
 use tokio::sync::{Semaphore, mpsc};
+use tracing::Instrument;
 
 use crate::copying::{Copied, Copying};
 use crate::failure::{Failure, Result};
@@ -83,7 +84,7 @@ impl<'a> Walk<'a> {
     /// Walks stages of which none waits for another.
     async fn wave(&mut self, stages: &[Stage]) -> Result<()> {
         if stages.iter().any(|stage| matches!(stage, Stage::Snapshot { .. })) {
-            self.copy().await?;
+            self.copy().instrument(tracing::info_span!("copying")).await?;
             unless_interrupted(recount::source(self.job, &self.walked.copied)).await?;
         }
         let of_index = |stage: &Stage| match stage {
@@ -96,11 +97,12 @@ impl<'a> Walk<'a> {
         }
         let relations: Vec<usize> = stages.iter().filter_map(Stage::relation).collect();
         if !relations.is_empty() && self.walked.is_sound() {
-            let checked = references::within_job(self.job, &self.walked.copied, &relations).await?;
+            let checking = references::within_job(self.job, &self.walked.copied, &relations);
+            let checked = checking.instrument(tracing::info_span!("references")).await?;
             self.walked.references.extend(checked);
         }
         for stage in stages {
-            self.stage(*stage).await?;
+            self.stage(*stage).instrument(tracing::info_span!("stage", ?stage)).await?;
         }
         Ok(())
     }

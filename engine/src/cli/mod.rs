@@ -15,6 +15,7 @@ pub use cluster::{
 };
 
 use crate::limits::{SAMPLE_ROWS_DEFAULT, SAMPLE_ROWS_MAX};
+use crate::trace::VARIABLE;
 
 /// Moves data between databases and proves that it arrived.
 #[derive(Debug, Parser)]
@@ -29,6 +30,9 @@ pub struct Cli {
     /// Least severity that is logged: off, error, warn, info, debug or trace
     #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", env = "SENSEI_LOG")]
     pub log_level: LevelFilter,
+    /// Send traces of what is done to an OpenTelemetry collector (OTLP over gRPC), https://HOST:4317
+    #[arg(long, global = true, value_name = "URL", env = VARIABLE)]
+    pub traces: Option<String>,
     /// Show no progress
     #[arg(long, short, global = true)]
     pub quiet: bool,

@@ -14,10 +14,16 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use clap::{CommandFactory, Parser};
 use sensei_storage::Error;
 use serde::Serialize;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::{CertificateCommand, Cli, Command, ExplainFormat, LogFormat, Output, RejectsCommand};
 use crate::failure::{Doing, Exit, Failure, Result};
 use crate::say::{say_failure, speak_json};
+use crate::trace::Traces;
 use crate::{interrupt, pages, runtime, type_table};
 pub(crate) use key::config_folder;
 
@@ -25,17 +31,26 @@ pub(crate) use key::config_folder;
 pub fn main() -> Exit {
     runtime::end_process_on_panic();
     let cli = Cli::parse();
-    log_to_stderr(&cli);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::internal("starting", error), cli.output),
     };
     let output = cli.output;
+    let entered = runtime.enter();
+    let traces = match cli.traces.as_deref().map(Traces::to).transpose() {
+        Ok(traces) => traces,
+        Err(failure) => return fail(&failure, output),
+    };
+    drop(entered);
+    log_to_stderr(&cli, traces.as_ref());
     let outcome = runtime.block_on(async {
         interrupt::listen()?;
         dispatch(cli).await
     });
+    if let Some(traces) = traces {
+        traces.end();
+    }
     // Threads that wait for a database must not hold up the end.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|failure| fail(&failure, output))
@@ -154,18 +169,20 @@ fn fail(failure: &Failure, output: Output) -> Exit {
     failure.exit()
 }
 
-fn log_to_stderr(cli: &Cli) {
-    let colours = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(cli.log_level)
-        .with_ansi(colours)
+/// Lines on stderr from `--log-level` on; spans to the collector, whatever that is.
+fn log_to_stderr(cli: &Cli, traces: Option<&Traces>) {
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
+    let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
+    let spans = traces.map(|traces| traces.layer().with_filter(ours));
+    let registry = tracing_subscriber::registry().with(spans);
     match cli.log_format {
-        LogFormat::Text => builder.init(),
+        LogFormat::Text => registry.with(lines.with_filter(cli.log_level)).init(),
         LogFormat::Json => {
             speak_json();
-            builder.json().init();
+            registry.with(lines.json().with_filter(cli.log_level)).init();
         }
     }
 }

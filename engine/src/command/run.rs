@@ -1,5 +1,7 @@
 //! `run`, `verify`, `repair`.
 
+use tracing::Instrument;
+
 use crate::cli::{Output, RepairArgs, RunArgs, VerifyArgs};
 use crate::command::{key, present};
 use crate::failure::{Exit, Result};
@@ -10,7 +12,8 @@ use crate::verify::{self as comparison, VerifyOptions};
 pub async fn run(args: RunArgs, output: Output, quiet: bool) -> Result<Exit> {
     let key = key::load(&args.key)?;
     let options = RunOptions { plan: args.plan, fresh: args.fresh, quiet };
-    conclude(&job::run(&options, key).await?, output)
+    let span = tracing::error_span!("run", plan = %options.plan.display());
+    conclude(&job::run(&options, key).instrument(span).await?, output)
 }
 
 pub async fn verify(args: VerifyArgs, output: Output, quiet: bool) -> Result<Exit> {

@@ -11,6 +11,7 @@ use sensei_operators::{
 use sensei_storage::{Error, SplitId};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tracing::{Instrument, Span};
 
 use crate::enumerator::{Enumerator, Grant, Work};
 use crate::failure::{Doing, Failure, Result};
@@ -104,7 +105,7 @@ impl Workers {
             let doors = Doors { feed, committed, read_back };
             let driver =
                 Driver { context: context.clone(), enumerator: enumerator.clone(), events: events.clone(), doors };
-            workers.drivers.spawn(driver.run(received));
+            workers.drivers.spawn(driver.run(received).in_current_span());
         }
         Ok(workers)
     }
@@ -159,6 +160,7 @@ struct Driver {
 struct Lane {
     work: SplitWork,
     orders: mpsc::UnboundedSender<Order>,
+    span: Span,
     /// Freed when the lane is done, for the next split.
     _held: Held,
 }
@@ -180,7 +182,8 @@ impl Driver {
         let mut lanes: HashMap<Lease, Lane> = HashMap::new();
         let mut tasks: JoinSet<Result<()>> = JoinSet::new();
         let (granted, mut steps) = mpsc::channel(1);
-        tasks.spawn(grant_splits(self.context.clone(), self.enumerator.clone(), self.events.clone(), granted));
+        let granting = grant_splits(self.context.clone(), self.enumerator.clone(), self.events.clone(), granted);
+        tasks.spawn(granting.in_current_span());
         let mut exhausted = false;
         while !exhausted || !lanes.is_empty() {
             tokio::select! {
@@ -208,15 +211,25 @@ impl Driver {
         lanes: &mut HashMap<Lease, Lane>,
         tasks: &mut JoinSet<Result<()>>,
     ) {
+        let span = self.span(&work.grant);
         let (orders, received) = mpsc::unbounded_channel();
         let refused = work.refused.clone();
         self.doors.feed.send(Feed::Open { lease: work.lease, table: work.grant.split.table, refused });
         let (context, feed, reading) = (self.context.clone(), self.doors.feed.clone(), work.clone());
-        tasks.spawn(async move { lane::read(&context, &reading.grant, reading.lease, &feed).await });
+        let read = async move { lane::read(&context, &reading.grant, reading.lease, &feed).await };
+        tasks.spawn(read.instrument(span.clone()));
         let (context, committed, writing) = (self.context.clone(), self.doors.committed.clone(), work.clone());
         let events = self.events.clone();
-        tasks.spawn(async move { lane::write(&context, &writing, destination, received, &committed, &events).await });
-        lanes.insert(work.lease, Lane { work, orders, _held: held });
+        let write = async move { lane::write(&context, &writing, destination, received, &committed, &events).await };
+        tasks.spawn(write.instrument(span.clone()));
+        lanes.insert(work.lease, Lane { work, orders, span, _held: held });
+    }
+
+    /// What every line about a split says.
+    fn span(&self, grant: &Grant) -> Span {
+        let table = &self.context.tables[grant.split.table as usize].source;
+        let generation = self.context.generation;
+        tracing::error_span!("split", split = grant.split.id.0, table, generation)
     }
 
     fn carry_out(
@@ -242,11 +255,12 @@ impl Driver {
                 let _ = lanes.get(&lease).ok_or_else(lost)?.orders.send(Order::Commit(rows));
             }
             Request::ReadBack { lease, commit } => {
-                let table = lanes.get(&lease).ok_or_else(lost)?.work.grant.split.table as usize;
+                let lane = lanes.get(&lease).ok_or_else(lost)?;
+                let table = lane.work.grant.split.table as usize;
                 let (context, feed) = (self.context.clone(), self.doors.read_back.clone());
-                tasks.spawn(
-                    async move { lane::read_back(&context, &context.tables[table], lease, commit, &feed).await },
-                );
+                let read_back =
+                    async move { lane::read_back(&context, &context.tables[table], lease, commit, &feed).await };
+                tasks.spawn(read_back.instrument(lane.span.clone()));
             }
             Request::Reject { lease, rejected, permit } => {
                 let work = Box::new(lanes.get(&lease).ok_or_else(lost)?.work.clone());

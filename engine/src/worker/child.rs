@@ -15,6 +15,7 @@ use crate::failure::Exit;
 use crate::proto;
 use crate::proto::{Ending, Task};
 use crate::say::{is_json, pass_on, words};
+use crate::trace;
 
 /// Lines kept of what a process said in the end.
 const LINES_MAX: usize = 6;
@@ -134,6 +135,7 @@ fn spawn(options: &WorkerOptions, task: &Task) -> std::io::Result<Process> {
         .args(if options.classes.contains(&Class::Validator) { &[][..] } else { &["--leave-read-back"][..] })
         .args(["--attempt", &task.attempt.to_string(), "--slots", &task.slots.to_string()])
         .envs(options.environment.iter().map(|(name, value)| (name, value)))
+        .envs(trace::environment())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -13,6 +13,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::head::{PLAN_BYTES_MAX, TaskRole};
 use crate::plan_text::{Commands, read_plan};
 use crate::proto::TaskId;
+use crate::trace;
 
 /// What a process is told when it is started.
 #[derive(Clone, Debug)]
@@ -43,7 +44,11 @@ pub async fn carry_out(options: TaskOptions, heads: Heads, key: impl FnOnce() ->
         child::parent_gone(true).await;
         process::exit(Exit::Interrupted as i32);
     });
-    let span = tracing::info_span!("task", job = options.job, attempt = options.attempt, worker = options.worker);
+    let role = options.role.word();
+    // Of the highest level, so that every line says where it belongs.
+    let span =
+        tracing::error_span!("task", job = options.job, attempt = options.attempt, worker = options.worker, role);
+    trace::join(&span, &options.job, options.attempt);
     let TaskOptions { job, attempt, worker, .. } = options.clone();
     let link = Link::new(heads, TaskId { worker, job, attempt });
     carry(link, plan, options, key).instrument(span).await

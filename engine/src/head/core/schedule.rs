@@ -50,6 +50,15 @@ pub enum Role {
 }
 
 impl Role {
+    /// As head and workers say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Conduct => "conduct",
+            Role::Copy => "copy",
+            Role::Validate => "validate",
+        }
+    }
+
     /// Which half of splits it is given.
     pub(super) fn half(self) -> Half {
         match self {

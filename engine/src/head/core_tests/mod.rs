@@ -10,8 +10,7 @@ use crate::cluster::caller::Class;
 use crate::head::record::{Half, Opened, SplitRecord};
 use crate::head::splits::Granted;
 
-pub(super) const PLAN: &str =
-    "version: 1\nname: shop\nsource: { url: \"postgresql://a/shop\" }\ntarget: { url: \"postgresql://b/shop\" }\n\
+pub(super) const PLAN: &str = "version: 1\nname: shop\nsource: { url: \"postgresql://a/shop\" }\ntarget: { url: \"postgresql://b/shop\" }\n\
      limits: { source_connections: 80, target_connections: 80 }\n";
 
 pub(super) fn head() -> Core {

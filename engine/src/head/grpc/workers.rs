@@ -96,11 +96,7 @@ fn task(task: proto::Task) -> Result<Task, Status> {
 }
 
 fn order(order: Order) -> proto::Order {
-    let role = match order.task.role {
-        Role::Conduct => "conduct",
-        Role::Copy => "copy",
-        Role::Validate => "validate",
-    };
+    let role = order.task.role.word();
     let wish = match order.wish {
         WishForTask::Run => "run",
         WishForTask::Finish => "finish",
