@@ -112,11 +112,16 @@ impl Place {
         let job = loop {
             let job = cluster.job("copy");
             let (at, bytes) = (watch.seconds(), |what: &str| job["progress"][what].as_f64().unwrap_or(0.0));
-            points.push((at, if bytes("bytes") > 0.0 { bytes("bytes_done") / bytes("bytes") } else { 0.0 }));
-            if job["ended_at_ms"].is_i64() {
+            let part = if bytes("bytes") > 0.0 { bytes("bytes_done") / bytes("bytes") } else { 0.0 };
+            let has_ended = job["ended_at_ms"].is_i64();
+            // What stands still is not written down twice.
+            if has_ended || points.last().is_none_or(|(_, last)| *last != part) {
+                points.push((at, part));
+            }
+            if has_ended {
                 break job;
             }
-            if marks.is_empty() && points.last().is_some_and(|(_, part)| *part >= A_THIRD) {
+            if marks.is_empty() && part >= A_THIRD {
                 match change {
                     Change::Nothing => {}
                     Change::OneComes => {
