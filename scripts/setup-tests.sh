@@ -32,6 +32,8 @@ missing=()
 has openssl || missing+=(openssl)
 has curl || missing+=(curl)
 has ps || missing+=(procps)
+# Who is not root makes no networks, with it or without.
+[ "$(id -u)" != 0 ] || has ip || missing+=(iproute2)
 { has python3 && has_venv; } || missing+=(python3-venv)
 
 if [ ${#missing[@]} -gt 0 ]; then

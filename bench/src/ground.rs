@@ -6,6 +6,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -94,10 +95,7 @@ impl Ground {
 
     /// An empty database `copy` on the target, in place of an earlier one.
     pub fn fresh_target(&self) {
-        let target = self.target();
-        target.psql("postgres", "DROP DATABASE IF EXISTS copy");
-        target.create_database("copy");
-        target.psql("postgres", "CHECKPOINT");
+        empty(self.target());
     }
 
     /// A database of the source server with these tables, with or without their keys; its name and its rows.
@@ -244,8 +242,20 @@ pub fn end(url: &str) -> String {
 }
 
 fn start() -> Server {
+    start_at(None)
+}
+
+/// A server of a scenario's own, that listens on this address too.
+pub fn start_at(address: Option<Ipv4Addr>) -> Server {
     let settings = SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Server::start_with(Options { tcp: true, settings, ..Options::default() })
+    Server::start_with(Options { tcp: true, settings, address, ..Options::default() })
+}
+
+/// An empty database `copy`, in place of an earlier one.
+pub fn empty(target: &Server) {
+    target.psql("postgres", "DROP DATABASE IF EXISTS copy");
+    target.create_database("copy");
+    target.psql("postgres", "CHECKPOINT");
 }
 
 fn start_mariadb() -> (mysql::Server, u16) {

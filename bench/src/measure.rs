@@ -50,7 +50,7 @@ impl Measured {
     pub fn sample(&self, rows: u64, codes: &[i32]) -> Sample {
         let sound = self.code.is_some_and(|code| codes.contains(&code));
         assert!(sound, "ended with {:?}\n{}\n{}", self.code, self.stdout, self.stderr);
-        Sample { seconds: self.seconds, rows, peak_kib: Some(self.peak_kib), spent: None }
+        Sample { seconds: self.seconds, rows, peak_kib: Some(self.peak_kib), ..Sample::default() }
     }
 }
 

@@ -59,6 +59,18 @@ pub struct Sample {
     pub peak_kib: Option<u64>,
     /// `spent` of Sensei's report.
     pub spent: Option<Value>,
+    /// How far it was when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+}
+
+/// How far a run was when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Seconds since its start, and the part that was done: 0 to 1.
+    pub points: Vec<(f64, f64)>,
+    /// Seconds since its start, and what happened then.
+    pub marks: Vec<(f64, String)>,
 }
 
 /// What is held against a target.

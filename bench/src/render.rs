@@ -5,8 +5,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::chart;
 use crate::record::{Bound, Entrant, Measure, Record, Spread, Target};
+use crate::{chart, plot};
 
 const HEAD: &str = "# Measurements
 
@@ -26,7 +26,7 @@ pub fn write(folder: &Path) -> io::Result<()> {
     let charts = folder.join("charts");
     fs::create_dir_all(&charts)?;
     for record in &records {
-        if let Some(chart) = chart::svg(record) {
+        if let Some(chart) = chart::svg(record).or_else(|| plot::svg(record)) {
             fs::write(charts.join(format!("{}.svg", record.scenario)), chart)?;
         }
     }
@@ -107,6 +107,8 @@ fn section(out: &mut String, record: &Record) {
     record.entrants.iter().for_each(|entrant| row(out, entrant));
     if record.entrants.iter().any(|entrant| entrant.samples.iter().any(|sample| sample.spent.is_some())) {
         line(out, format_args!("\n![Where the time goes](charts/{scenario}.svg)"));
+    } else if record.entrants.iter().any(|entrant| entrant.samples.iter().any(|sample| sample.progress.is_some())) {
+        line(out, format_args!("\n![How far each was when](charts/{scenario}.svg)"));
     }
     line(out, format_args!("\n```text"));
     record.entrants.iter().for_each(|entrant| line(out, format_args!("{}", entrant.command)));

@@ -6,10 +6,10 @@ use expect_test::expect;
 use serde_json::json;
 
 use super::*;
-use crate::record::Sample;
+use crate::record::{Progress, Sample};
 
 fn record() -> Record {
-    let sample = |seconds, peak_kib, spent| Sample { seconds, rows: 1_000_000, peak_kib, spent };
+    let sample = |seconds, peak_kib, spent| Sample { seconds, rows: 1_000_000, peak_kib, spent, ..Sample::default() };
     let spent = json!({ "source_seconds": 1.0, "digest_seconds": 2.0, "target_seconds": 5.0 });
     let ours = [3.0, 2.0, 4.0].map(|seconds| sample(seconds, Some(102_400), Some(spent.clone())));
     let peer = [2.0, 2.0, 2.0].map(|seconds| sample(seconds, None, None));
@@ -79,4 +79,17 @@ fn a_chart_has_a_segment_per_step() {
     let mut silent = record();
     silent.entrants.iter_mut().flat_map(|entrant| &mut entrant.samples).for_each(|sample| sample.spent = None);
     assert!(crate::chart::svg(&silent).is_none());
+}
+
+#[test]
+fn a_plot_has_a_line_per_run_and_a_dot_where_something_happened() {
+    assert_eq!(crate::plot::svg(&record()), None);
+    let mut watched = record();
+    let points = vec![(0.0, 0.0), (1.0, 0.25), (2.0, 1.0)];
+    let progress = Some(Progress { points, marks: vec![(1.5, "one < two".to_owned())] });
+    watched.entrants[1].samples.iter_mut().for_each(|sample| sample.progress.clone_from(&progress));
+    let plot = crate::plot::svg(&watched).unwrap();
+    assert!(plot.contains("d=\"M56.0 364.0L380.0 297.0L704.0 96.0\""), "{plot}");
+    assert!(plot.contains("cx=\"542.0\" cy=\"297.0\"") && plot.contains(">one &lt; two<"), "{plot}");
+    assert!(plot.contains(">peer: 2.0 s<") && !plot.contains(">ours"), "{plot}");
 }

@@ -5,17 +5,21 @@
 
 mod evidence;
 mod guard;
+mod lan;
 mod ledger;
 mod proxy;
 mod worker;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 pub use evidence::Evidence;
+pub use lan::{Lan, Wire};
 pub use ledger::Ledger;
 pub use proxy::{Network, Proxy};
 pub use worker::Worker;
@@ -52,6 +56,7 @@ pub struct Cluster<'s> {
     workers: Vec<Worker>,
     workers_ever: usize,
     log_level: &'static str,
+    lan: Option<Arc<Lan>>,
     guard: Guard,
 }
 
@@ -62,19 +67,32 @@ struct Head {
 }
 
 impl<'s> Cluster<'s> {
-    /// Starts `heads` heads on one store.
+    /// Starts `heads` heads on one store, in plain text on loopback.
     ///
     /// # Panics
     /// If one does not start.
     pub fn start(sensei: Sensei, store: Store<'s>, heads: usize) -> Cluster<'s> {
+        Cluster::start_on(sensei, store, heads, None)
+    }
+
+    /// Starts `heads` heads on one store: with certificates on a network, to which workers have a cable each, or as
+    /// [`Cluster::start`] does.
+    ///
+    /// # Panics
+    /// If one does not start.
+    pub fn start_on(sensei: Sensei, store: Store<'s>, heads: usize, lan: Option<Arc<Lan>>) -> Cluster<'s> {
         let token = sensei.path("token").display().to_string();
         let sensei = sensei.env("SENSEI_TOKEN_FILE", token);
+        let sensei = match &lan {
+            Some(lan) => certified(sensei, lan),
+            None => sensei,
+        };
         if let Store::Postgres(server, database) = &store {
             server.create_database(database);
         }
         let (guard, log_level) = (Guard::start(), "info");
         let mut cluster =
-            Cluster { sensei, store, heads: Vec::new(), workers: Vec::new(), workers_ever: 0, log_level, guard };
+            Cluster { sensei, store, heads: Vec::new(), workers: Vec::new(), workers_ever: 0, log_level, lan, guard };
         for index in 0..heads {
             cluster.heads.push(Head { port: 0, running: None });
             cluster.start_head(index);
@@ -89,18 +107,22 @@ impl<'s> Cluster<'s> {
     /// If it does not start, or runs.
     pub fn start_head(&mut self, index: usize) {
         assert!(self.heads[index].running.is_none(), "the head runs");
-        let listen = format!("127.0.0.1:{}", self.heads[index].port);
+        let listen = format!("{}:{}", self.host(), self.heads[index].port);
         let store = match &self.store {
             Store::Sqlite => self.sensei.path("head.db").display().to_string(),
             Store::Postgres(server, database) => server.url(database),
         };
         let arguments = ["head", "--listen", &listen, "--store", &store, "--log-level", self.log_level];
         let token = self.sensei.path("token").display().to_string();
-        let mut running = self.sensei.spawn(&[&arguments[..], &["--admin-token-file", &token]].concat());
+        let certificate = self.certificate("head-main");
+        let certificate: Vec<&str> = certificate.iter().map(String::as_str).collect();
+        let arguments = [&arguments[..], &["--admin-token-file", &token], &certificate[..]].concat();
+        let mut running = self.sensei.spawn(&arguments);
         self.guard.hold(running.pid());
+        let listens_on = format!("listens on {}:", self.url_of_host());
         let port = Deadline::after(STEP_MAX).wait_for(|| {
             let said = running.stderr();
-            let port = said.split("listens on http://127.0.0.1:").nth(1).and_then(|rest| rest.split_once('\n'));
+            let port = said.split(&listens_on).nth(1).and_then(|rest| rest.split_once('\n'));
             match port {
                 Some((port, _)) => port.trim().parse().ok(),
                 None if !running.is_running() => panic!("the head ended: {said}"),
@@ -140,6 +162,12 @@ impl<'s> Cluster<'s> {
     /// Asks one head, which may hang, whether it leads.
     fn standing(&self, port: u16) -> String {
         const PATIENCE: Duration = Duration::from_millis(500);
+        if self.lan.is_some() {
+            let mut curl = Command::new("curl");
+            curl.args(["--silent", "--max-time", "1", "--cacert"]).arg(self.sensei.path("certs/ca.pem"));
+            let answer = curl.arg(format!("{}:{port}/readyz", self.url_of_host())).output().expect("curl is installed");
+            return String::from_utf8_lossy(&answer.stdout).into_owned();
+        }
         let ask = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(("127.0.0.1", port))?;
             stream.set_read_timeout(Some(PATIENCE))?;
@@ -153,7 +181,27 @@ impl<'s> Cluster<'s> {
 
     /// URLs of all heads.
     pub fn url(&self) -> String {
-        self.heads.iter().map(|head| format!("http://127.0.0.1:{}", head.port)).collect::<Vec<_>>().join(",")
+        let host = self.url_of_host();
+        self.heads.iter().map(|head| format!("{host}:{}", head.port)).collect::<Vec<_>>().join(",")
+    }
+
+    /// URL of a head without its port.
+    fn url_of_host(&self) -> String {
+        format!("{}://{}", if self.lan.is_some() { "https" } else { "http" }, self.host())
+    }
+
+    /// Where heads listen.
+    fn host(&self) -> String {
+        self.lan.as_ref().map_or("127.0.0.1".to_owned(), |lan| lan.address().to_string())
+    }
+
+    /// Arguments that name the certificate `stem`, if this cluster has certificates.
+    fn certificate(&self, stem: &str) -> Vec<String> {
+        let named = |_| {
+            let (certificate, key) = (format!("certs/{stem}.pem"), format!("certs/{stem}-key.pem"));
+            vec!["--certificate".to_owned(), certificate, "--certificate-key".to_owned(), key]
+        };
+        self.lan.as_ref().map(named).unwrap_or_default()
     }
 
     /// Runs a command that speaks to the heads.
@@ -256,7 +304,7 @@ impl<'s> Cluster<'s> {
     pub fn mount_small(&self, name: &str, size: &str) -> bool {
         let folder = self.sensei.path(name);
         std::fs::create_dir_all(&folder).expect("the folder is writable");
-        let mut mount = std::process::Command::new("mount");
+        let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&folder);
         let mounted = mount.stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success());
         if mounted {
@@ -264,6 +312,15 @@ impl<'s> Cluster<'s> {
         }
         mounted
     }
+}
+
+/// Makes the cluster's authority and the heads' certificate.
+fn certified(sensei: Sensei, lan: &Lan) -> Sensei {
+    sensei.run(&["certs", "init", "certs"]).expect(0);
+    let address = lan.address().to_string();
+    sensei.run(&["certs", "issue", "certs", "head", "--name", "main", "--host", &address]).expect(0);
+    let authority = sensei.path("certs/ca.pem").display().to_string();
+    sensei.env("SENSEI_CA", authority)
 }
 
 impl Drop for Cluster<'_> {

@@ -8,6 +8,7 @@ mod install;
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -39,11 +40,13 @@ pub struct Options {
     pub tls: bool,
     /// Lines of `postgresql.conf`, such as `("max_connections", "200")`.
     pub settings: Vec<(String, String)>,
+    /// Listens on this address as well, and trusts the 256 around it; implies `tcp`.
+    pub address: Option<Ipv4Addr>,
 }
 
 impl Options {
     fn listens(&self) -> bool {
-        self.tcp || self.tls || self.password.is_some()
+        self.tcp || self.tls || self.password.is_some() || self.address.is_some()
     }
 }
 
@@ -112,6 +115,15 @@ impl Server {
     pub fn tcp_url(&self, user: &str, database: &str) -> String {
         assert!(self.options.listens(), "Options::tcp was not asked for");
         format!("postgresql://{user}@localhost:{}/{database}", self.port)
+    }
+
+    /// The superuser's URL of `database` at [`Options::address`], in plain text.
+    ///
+    /// # Panics
+    /// If the server was started without one.
+    pub fn address_url(&self, database: &str) -> String {
+        let address = self.options.address.expect("Options::address was given");
+        format!("postgresql://postgres@{address}:{}/{database}?sslmode=disable", self.port)
     }
 
     /// The certificate authority that signed the server's certificate (PEM).
@@ -266,6 +278,9 @@ impl Server {
                 "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n";
             std::fs::write(self.data().join("pg_hba.conf"), rules).expect("the folder is writable");
         }
+        if let Some(address) = self.options.address {
+            append(&self.data().join("pg_hba.conf"), &format!("host all all {address}/24 trust\n"));
+        }
     }
 
     fn configuration(&self) -> String {
@@ -274,7 +289,8 @@ impl Server {
             "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\nshared_buffers = 32MB\nmax_wal_size = 4GB\n\
              unix_socket_directories = '{folder}'\ntimezone = 'UTC'\nlog_min_messages = warning\n"
         );
-        let listens_on = if self.options.listens() { "127.0.0.1" } else { "" };
+        let also = self.options.address.map(|address| format!(",{address}")).unwrap_or_default();
+        let listens_on = if self.options.listens() { format!("127.0.0.1{also}") } else { String::new() };
         lines.push_str(&format!("listen_addresses = '{listens_on}'\nport = {}\n", self.port));
         if self.options.tls {
             lines.push_str(&format!(

@@ -125,20 +125,28 @@ impl Sensei {
     /// # Panics
     /// If it cannot be started.
     pub fn spawn<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Running {
-        self.spawn_with(arguments, &[])
+        self.spawn_by(Command::new(&self.program), arguments)
     }
 
-    /// The same, with variables of its own.
-    pub fn spawn_with<A: AsRef<OsStr>>(&self, arguments: &[A], variables: &[(&str, &str)]) -> Running {
+    /// Starts the program behind `launcher`, a command that becomes what its last arguments name.
+    ///
+    /// # Panics
+    /// As [`Sensei::spawn`].
+    pub fn spawn_behind<A: AsRef<OsStr>>(&self, launcher: &[String], arguments: &[A]) -> Running {
+        let (first, rest) = launcher.split_first().expect("a launcher has a name");
+        let mut command = Command::new(first);
+        command.args(rest).arg(&self.program);
+        self.spawn_by(command, arguments)
+    }
+
+    fn spawn_by<A: AsRef<OsStr>>(&self, mut command: Command, arguments: &[A]) -> Running {
         // Files, not pipes: they never fill up, and need no thread to empty them.
         let output = TempDir::new().expect("the temporary folder is writable");
         let file = |name| File::create(output.path().join(name)).expect("the temporary folder is writable");
-        let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.folder()).env("NO_COLOR", "1");
         // Keys made for a test stay with it.
         command.env("XDG_CONFIG_HOME", self.path(".config"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
         let child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
         Running { child, output, deadline: Deadline::after(self.time_max) }

@@ -29,7 +29,7 @@ pub fn digest(_: &Ground) -> Result<Case<'_>, Missing> {
             (kernel.run)();
             rows += kernels::ROWS as u64;
         }
-        Sample { seconds: watch.seconds(), rows, peak_kib: None, spent: None }
+        Sample { seconds: watch.seconds(), rows, ..Sample::default() }
     });
     let bound = Bound::AtLeast(3e6);
     let target = Target { measure: Measure::RowsPerSecond, of: 0, against: None, bound };

@@ -48,7 +48,7 @@ pub fn workers(ground: &Ground) -> Result<Case<'_>, Missing> {
         fs::write(sensei.path("plan.yaml"), alone(2)).expect("our own folder");
         let watch = Stopwatch::start();
         sensei.run(&["run", "plan.yaml", "--quiet"]).expect(0);
-        Sample { seconds: watch.seconds(), rows, peak_kib: None, spent: None }
+        Sample { seconds: watch.seconds(), rows, ..Sample::default() }
     });
     let of = move |count: usize| {
         let plan = plan.clone();
@@ -64,7 +64,7 @@ pub fn workers(ground: &Ground) -> Result<Case<'_>, Missing> {
             known.expect("the workers register");
             let watch = Stopwatch::start();
             cluster.command(&["job", "submit", "plan.yaml", "--wait"]).expect(0);
-            Sample { seconds: watch.seconds(), rows, peak_kib: None, spent: None }
+            Sample { seconds: watch.seconds(), rows, ..Sample::default() }
         }
     };
     let command = "sensei job submit plan.yaml --wait";
@@ -84,7 +84,7 @@ pub fn grants(_: &Ground) -> Result<Case<'_>, Missing> {
         let _kept = &folder;
         let watch = Stopwatch::start();
         let grants = runtime.block_on(grant(&head, &task));
-        Sample { seconds: watch.seconds(), rows: grants, peak_kib: Some(peak_kib()), spent: None }
+        Sample { seconds: watch.seconds(), rows: grants, peak_kib: Some(peak_kib()), ..Sample::default() }
     });
     let rate = Target { measure: Measure::RowsPerSecond, of: 0, against: None, bound: Bound::AtLeast(1e4) };
     let memory = Target { measure: Measure::PeakKib, of: 0, against: None, bound: Bound::AtMost(HEAD_KIB_MAX) };
@@ -205,7 +205,7 @@ pub fn requests(ground: &Ground) -> Result<Case<'_>, Missing> {
     let answered = Running::new("requests", command, move || {
         let (requests, milliseconds) = load();
         p99.set(milliseconds);
-        Sample { seconds: LOAD_SECONDS as f64, rows: requests, peak_kib: None, spent: None }
+        Sample { seconds: LOAD_SECONDS as f64, rows: requests, ..Sample::default() }
     });
     let slowest = Running::new("99th percentile of the same requests", "(the same run)", move || Sample {
         seconds: slow.get() / 1_000.0,

@@ -35,7 +35,7 @@ pub fn md5(ground: &Ground) -> Result<Case<'_>, Missing> {
         let mut one = client(&psql, &ground.source().url(&database), SUM);
         let mut other = client(&psql, &ground.target().url("tpch"), SUM);
         let seconds = measure::pair(&mut one, &mut other, false);
-        Sample { seconds, rows, peak_kib: None, spent: None }
+        Sample { seconds, rows, ..Sample::default() }
     });
     Ok(Case::pair(ours, peer, 0.6))
 }

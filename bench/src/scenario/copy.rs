@@ -70,7 +70,7 @@ pub fn raw_copy<'a>(
         if !after.is_empty() {
             ground.target().psql("copy", after);
         }
-        Sample { seconds: watch.seconds(), rows, peak_kib: None, spent: None }
+        Sample { seconds: watch.seconds(), rows, ..Sample::default() }
     }))
 }
 

@@ -1,11 +1,12 @@
 //! What is run beside what, and what it is held to. In reading order: [`copy`] from PostgreSQL to PostgreSQL, [`peer`] beside
 //! other tools, [`compare`] for `sensei verify`, [`alone`] for what Sensei is measured by itself, [`shapes`] of tables that
-//! are unlike lineitem, [`cluster`] for head and workers.
+//! are unlike lineitem, [`cluster`] for head and workers, [`elastic`] for workers that come and go.
 
 mod alone;
 mod cluster;
 mod compare;
 mod copy;
+mod elastic;
 mod peer;
 mod shapes;
 
@@ -184,6 +185,12 @@ pub const ALL: &[Scenario] = &[
         number: "cluster",
         title: "lineitem, verified, by two workers of a cluster, beside `sensei run` with as many threads",
         case: cluster::workers,
+    },
+    Scenario {
+        name: "cluster-elastic",
+        number: "cluster",
+        title: "lineitem, verified, by one worker of a cluster, by one more from a third on, and by two of which one leaves at a third",
+        case: elastic::elastic,
     },
     Scenario {
         name: "head-grants",

@@ -95,7 +95,7 @@ pub fn many_tables(ground: &Ground) -> Result<Case<'_>, Missing> {
         load.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", &ground.target().url("copy")]);
         let watch = Stopwatch::start();
         measure::pair(&mut dump, &mut load, true);
-        Sample { seconds: watch.seconds(), rows, peak_kib: None, spent: None }
+        Sample { seconds: watch.seconds(), rows, ..Sample::default() }
     });
     Ok(Case::pair(ours, peer, RATIO_MAX))
 }

@@ -4,16 +4,17 @@ use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 
-/// Keeps process ids, each with the time of its start, and mounts until its input closes, then ends them: an id that became
-/// another process's has another start. Ctrl-C reaches the whole terminal group and must not end the guard before them.
+/// Keeps process ids, each with the time of its start, mounts and names of networks until its input closes, then ends them: an
+/// id that became another process's has another start. Ctrl-C reaches the whole terminal group and must not end the guard before them.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
-held=''; mounts=''
+held=''; mounts=''; networks=''
 while read -r word what; do
   case $word in
     hold) held="$held $what";;
     release) kept=''; for one in $held; do [ "${one%%:*}" = "$what" ] || kept="$kept $one"; done; held=$kept;;
     mount) mounts="$what $mounts";;
+    network) networks="$what $networks";;
   esac
 done
 for one in $held; do
@@ -21,6 +22,7 @@ for one in $held; do
   [ "$(cut -d' ' -f22 "/proc/$pid/stat" 2>/dev/null)" = "${one#*:}" ] && kill -KILL "$pid"
 done
 for mount in $mounts; do umount -l "$mount" 2>/dev/null; done
+for network in $networks; do ip netns delete "$network" 2>/dev/null; ip link delete "$network" 2>/dev/null; done
 "#;
 
 /// The shell; ends what it holds when dropped.
@@ -55,6 +57,11 @@ impl Guard {
     /// Unmounts the folder after the test.
     pub(super) fn mounted(&self, folder: &str) {
         self.say(&format!("mount {folder}"));
+    }
+
+    /// Deletes the network namespace and the link of this name after the test, those named last first.
+    pub(super) fn network(&self, name: &str) {
+        self.say(&format!("network {name}"));
     }
 
     fn say(&self, line: &str) {

@@ -1,6 +1,6 @@
 //! Workers: started, killed, suspended and woken with their processes.
 
-use super::{Cluster, Proxy};
+use super::{Cluster, Network, Proxy, Wire};
 use crate::Running;
 use crate::process::{children, signal};
 
@@ -11,18 +11,23 @@ pub struct Worker {
     pub name: String,
     /// The agent.
     pub running: Running,
-    /// Its network to the head.
+    /// Its network to the head, where a proxy stands for one.
     pub proxy: Option<Proxy>,
+    /// Its cable to everything, where it runs in a namespace of its own.
+    pub wire: Option<Wire>,
 }
 
 impl Cluster<'_> {
-    /// Starts a worker; its index.
+    /// Starts a worker, by a cable if the cluster is on a network; its index.
+    ///
+    /// # Panics
+    /// If this machine does not let it.
     pub fn add_worker(&mut self, slots: usize) -> usize {
         let url = self.url();
         self.add(slots, &url, None)
     }
 
-    /// Starts a worker with a network of its own to the first head.
+    /// Starts a worker with a proxy of its own before the first head.
     pub fn add_worker_by_network(&mut self, slots: usize) -> usize {
         let proxy = Proxy::start(self.heads[0].port);
         let url = format!("http://127.0.0.1:{}", proxy.port());
@@ -34,16 +39,25 @@ impl Cluster<'_> {
         self.workers_ever += 1;
         let (name, url, slots) = (format!("w{}", self.workers_ever), self.url(), slots.to_string());
         let arguments = ["worker", "--head", &url, "--name", &name, "--slots", &slots, "--classes", classes];
-        let running = self.sensei.spawn_with(&arguments, variables);
+        let set = variables.iter().map(|(name, value)| format!("{name}={value}"));
+        let launcher: Vec<String> = std::iter::once("env".to_owned()).chain(set).collect();
+        let running = self.sensei.spawn_behind(&launcher, &arguments);
         self.guard.hold(running.pid());
-        self.workers.push(Worker { name, running, proxy: None });
+        self.workers.push(Worker { name, running, proxy: None, wire: None });
         self.workers.len() - 1
     }
 
     fn add(&mut self, slots: usize, url: &str, proxy: Option<Proxy>) -> usize {
         self.workers_ever += 1;
-        let running = self.spawn_worker(&format!("w{}", self.workers_ever), slots, url);
-        self.workers.push(Worker { name: format!("w{}", self.workers_ever), running, proxy });
+        let name = format!("w{}", self.workers_ever);
+        let wire = self.lan.as_ref().map(|lan| lan.wire().unwrap_or_else(|why| panic!("{why}")));
+        if wire.is_some() {
+            let classes = ["--classes", "scout,mover,validator"];
+            let issue = ["certs", "issue", "certs", "worker", "--name", &name];
+            self.sensei.run(&[&issue[..], &classes].concat()).expect(0);
+        }
+        let running = self.spawn_worker(&name, slots, url, wire.as_ref());
+        self.workers.push(Worker { name, running, proxy, wire });
         self.workers.len() - 1
     }
 
@@ -53,14 +67,21 @@ impl Cluster<'_> {
         let former = self.workers.remove(index);
         self.guard.release(former.running.pid());
         former.running.kill9();
-        let running = self.spawn_worker(&name, slots, &url);
-        self.workers.insert(index, Worker { name, running, proxy: None });
+        let wire = former.wire;
+        let running = self.spawn_worker(&name, slots, &url, wire.as_ref());
+        self.workers.insert(index, Worker { name, running, proxy: None, wire });
     }
 
-    fn spawn_worker(&self, name: &str, slots: usize, url: &str) -> Running {
+    fn spawn_worker(&self, name: &str, slots: usize, url: &str, wire: Option<&Wire>) -> Running {
         let slots = slots.to_string();
         let arguments = ["worker", "--head", url, "--name", name, "--slots", &slots, "--log-level", self.log_level];
-        let running = self.sensei.spawn(&arguments);
+        let certificate = self.certificate(&format!("worker-{name}"));
+        let certificate: Vec<&str> = certificate.iter().map(String::as_str).collect();
+        let arguments = [&arguments[..], &certificate[..]].concat();
+        let running = match wire {
+            Some(wire) => self.sensei.spawn_behind(&wire.launcher(), &arguments),
+            None => self.sensei.spawn(&arguments),
+        };
         self.guard.hold(running.pid());
         running
     }
@@ -106,6 +127,12 @@ impl Worker {
     /// Ids of its processes.
     pub fn children(&self) -> Vec<u32> {
         children(self.running.pid())
+    }
+
+    /// Makes its network whole again.
+    pub fn heal(&self) {
+        self.proxy.iter().for_each(|proxy| proxy.set(Network::Whole));
+        self.wire.iter().for_each(Wire::heal);
     }
 
     /// Kills one of its processes; whether there was one.

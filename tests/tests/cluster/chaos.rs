@@ -4,9 +4,10 @@
 //! `bounded` is what every run of the tests does; `long` is for `make chaos ROUNDS=100 SEED=1`.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sensei_tests::cluster::{Cluster, Evidence, Store};
+use sensei_tests::cluster::{Cluster, Evidence, Lan, Store};
 use sensei_tests::{Deadline, Random};
 use serde_json::Value;
 
@@ -57,7 +58,7 @@ fn bounded() {
     let mut random = Random::announced("cluster::chaos::bounded");
     let mut servers = Servers::start(BOUNDED.rows);
     for number in 0..4 {
-        eprintln!("{}", round(&mut servers, &BOUNDED, number, random.bits()));
+        eprintln!("{}", round(&mut servers, &BOUNDED, number, random.bits(), None));
     }
 }
 
@@ -70,18 +71,22 @@ fn long() {
     let rounds = number("SENSEI_CHAOS_ROUNDS").unwrap_or(100);
     let size = Size { rows: number("SENSEI_CHAOS_ROWS").unwrap_or(LONG.rows), ..LONG };
     let mut random = Random::announced("cluster::chaos::long");
-    let mut servers = Servers::start(size.rows);
+    let lan = Lan::lay().inspect_err(|why| eprintln!("no cable is pulled: {why}")).ok();
+    let mut servers = Servers::start_on(size.rows, lan.as_deref());
     let mut failed = Vec::new();
     for number in 0..rounds {
         let seed = random.bits();
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| round(&mut servers, &size, number, seed)));
+        // Workers have proxies in every other round, and cables in those between.
+        let cables = lan.clone().filter(|_| number % 2 == 1);
+        let one = || round(&mut servers, &size, number, seed, cables);
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(one));
         match told {
             Ok(told) => eprintln!("{told}"),
             Err(_) => {
                 eprintln!("round {number}: seed {seed}: FAILED");
                 failed.push(number);
                 // Whatever the round left behind.
-                servers = Servers::start(size.rows);
+                servers = Servers::start_on(size.rows, lan.as_deref());
             }
         }
     }
@@ -90,26 +95,30 @@ fn long() {
 }
 
 /// One job and what befalls it; what there is to tell of it.
-fn round(servers: &mut Servers, size: &Size, number: usize, seed: u64) -> String {
+fn round(servers: &mut Servers, size: &Size, number: usize, seed: u64, lan: Option<Arc<Lan>>) -> String {
     let mut random = Random::of(seed);
     let name = format!("round{number}");
     let heads = 1 + usize::from(number % 3 == 1);
-    let sensei = servers.plan(&name, size.splits, "state: disk/state\nrejects: { to: rejects }\n");
+    let (more, has_cables) = ("state: disk/state\nrejects: { to: rejects }\n", lan.is_some());
+    let sensei = match has_cables {
+        true => servers.plan_on_lan(&name, size.splits, more),
+        false => servers.plan(&name, size.splits, more),
+    };
     let keeper = (heads > 1).then(sensei_tests::postgres::Server::shared);
     let store = keeper.map_or(Store::Sqlite, |server| Store::Postgres(server, format!("store_{name}_{seed}")));
-    let mut cluster = Cluster::start(sensei, store, heads);
+    let mut cluster = Cluster::start_on(sensei, store, heads, lan);
     let has_disk = cluster.mount_small("disk", DISK);
     let ballast = has_disk.then(|| cluster.sensei.path("disk/ballast"));
     for _ in 0..2 + random.below(size.workers_max - 1) {
         match heads {
-            1 => cluster.add_worker_by_network(2),
+            1 if !has_cables => cluster.add_worker_by_network(2),
             _ => cluster.add_worker(2),
         };
     }
     let evidence = Evidence::watch(&cluster.sensei.path("disk/state"));
     cluster.submit(&name);
     let watch = Deadline::after(SETTLE_MAX);
-    let choices = choices(heads, has_disk);
+    let choices = choices(heads, has_disk, has_cables);
     let count = 2 + random.below(size.faults_max - 1);
     let mut faults = Faults::plan(&mut random, size.times, &choices, count, ballast);
     faults.happen(&mut cluster, servers);
@@ -131,7 +140,7 @@ fn round(servers: &mut Servers, size: &Size, number: usize, seed: u64) -> String
     told
 }
 
-fn choices(heads: usize, has_disk: bool) -> Vec<Fault> {
+fn choices(heads: usize, has_disk: bool, has_cables: bool) -> Vec<Fault> {
     use Fault::*;
     let mut choices = vec![
         KillWorker,
@@ -145,8 +154,13 @@ fn choices(heads: usize, has_disk: bool) -> Vec<Fault> {
         StopTarget,
     ];
     match heads {
-        1 => choices.extend([Silence, Cut]),
+        1 if !has_cables => choices.extend([Silence, Cut]),
+        1 => {}
         _ => choices.extend([SuspendHead, KillHead]),
+    }
+    if has_cables {
+        // As likely as the others together: it is what a round with cables is for.
+        choices.extend([Pull; 8]);
     }
     if has_disk {
         choices.push(FillDisk);

@@ -27,8 +27,10 @@ pub enum Fault {
     KillChild,
     /// A worker's network carries nothing.
     Silence,
-    /// A worker's network is cut.
+    /// A worker's network is cut, and both ends are told.
     Cut,
+    /// A worker's cable to the heads and to both databases is pulled, and no end is told.
+    Pull,
     /// The head is killed, with another one standing by the one that leads; it is started again.
     KillHead,
     /// The head that leads hangs.
@@ -165,7 +167,7 @@ impl Faults {
             }
             Fault::EndWorker => {
                 let worker = cluster.take_worker(index);
-                worker.proxy.iter().for_each(|proxy| proxy.set(Network::Whole));
+                worker.heal();
                 worker.running.terminate();
                 self.note(format_args!("term {name}"));
                 self.replace(cluster, worker.proxy.is_some());
@@ -193,6 +195,12 @@ impl Faults {
                 let pause = self.then(hang_max, Step::Heal(name.clone()));
                 let what = if silent { "silence" } else { "cut" };
                 self.note(format_args!("{what} {name} for {:.1}s", pause.as_secs_f64()));
+            }
+            Fault::Pull => {
+                let Some(wire) = &cluster.workers()[index].wire else { return };
+                wire.cut();
+                let pause = self.then(hang_max, Step::Heal(name.clone()));
+                self.note(format_args!("pull the cable of {name} for {:.1}s", pause.as_secs_f64()));
             }
             Fault::KillHead | Fault::SuspendHead => self.head(fault, cluster),
             Fault::KillSource if !self.source_away => {
@@ -257,8 +265,7 @@ impl Faults {
         match step {
             Step::Wake(name) => position(&name).into_iter().for_each(|index| cluster.wake_worker(index)),
             Step::Heal(name) => {
-                let proxy = position(&name).and_then(|index| cluster.workers()[index].proxy.as_ref());
-                proxy.into_iter().for_each(|proxy| proxy.set(Network::Whole));
+                position(&name).into_iter().for_each(|index| cluster.workers()[index].heal());
             }
             Step::StartHead(index) => {
                 cluster.start_head(index);

@@ -1,10 +1,11 @@
 //! A job from PostgreSQL to PostgreSQL, and its check by SQL on both servers.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sensei_tests::Sensei;
-use sensei_tests::cluster::{Cluster, Store};
+use sensei_tests::cluster::{Cluster, Lan, Store};
 use sensei_tests::postgres::{Options, Server};
 use serde_json::Value;
 
@@ -37,10 +38,16 @@ pub struct Servers {
 impl Servers {
     /// Starts both, with `rows` rows in the source.
     pub fn start(rows: usize) -> Servers {
+        Servers::start_on(rows, None)
+    }
+
+    /// Starts both, reached on a network too.
+    pub fn start_on(rows: usize, lan: Option<&Lan>) -> Servers {
+        let address = lan.map(Lan::address);
         // What is committed must outlive the server here.
         let settings = [("synchronous_commit", "on"), ("max_connections", "200")];
         let settings = || settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let start = || Server::start_with(Options { tcp: true, settings: settings(), ..Options::default() });
+        let start = || Server::start_with(Options { tcp: true, settings: settings(), address, ..Options::default() });
         let servers = Servers { source: start(), target: start(), rows };
         servers.source.create_database("original");
         servers.source.psql("original", &TABLES.replace("ROWS", &rows.to_string()));
@@ -49,8 +56,16 @@ impl Servers {
 
     /// A folder with a plan that copies the source into the new database `name`, in about `splits` splits.
     pub fn plan(&self, name: &str, splits: usize, more: &str) -> Sensei {
+        self.plan_for(name, splits, more, (self.source.url("original"), self.target.url(name)))
+    }
+
+    /// The same for workers that reach the servers by a network.
+    pub fn plan_on_lan(&self, name: &str, splits: usize, more: &str) -> Sensei {
+        self.plan_for(name, splits, more, (self.source.address_url("original"), self.target.address_url(name)))
+    }
+
+    fn plan_for(&self, name: &str, splits: usize, more: &str, (source, target): (String, String)) -> Sensei {
         self.target.create_database(name);
-        let (source, target) = (self.source.url("original"), self.target.url(name));
         let split_kib = (self.rows * 60 / splits / 1024).max(1);
         let sensei = Sensei::new().time_max(TIME_MAX);
         let plan = format!(
@@ -104,7 +119,12 @@ fn certificate(sensei: &Sensei, report: &Value) -> PathBuf {
 
 /// Workers of a cluster with a job under way, for tests that need no more.
 pub fn cluster(sensei: Sensei, workers: usize) -> Cluster<'static> {
-    let mut cluster = Cluster::start(sensei, Store::Sqlite, 1);
+    cluster_on(sensei, workers, None)
+}
+
+/// The same on a network.
+pub fn cluster_on(sensei: Sensei, workers: usize, lan: Option<Arc<Lan>>) -> Cluster<'static> {
+    let mut cluster = Cluster::start_on(sensei, Store::Sqlite, 1, lan);
     for _ in 0..workers {
         cluster.add_worker(2);
     }
