@@ -86,6 +86,14 @@ impl Ends {
         Ok((source, target))
     }
 
+    /// The target of a plan file alone, for a process that only reads it.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn look_at_target(file: &PlanFile) -> Result<Arc<dyn Target>> {
+        look_at_target(&target_endpoint(file)).doing("opening the target")
+    }
+
     async fn open(path: &Path, open: fn(&Endpoint) -> sensei_storage::Result<Arc<dyn Target>>) -> Result<Ends> {
         let file = read_plan_file(path).await?;
         let source = open_source(&source_endpoint(&file)).doing("opening the source")?;

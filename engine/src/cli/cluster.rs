@@ -1,6 +1,6 @@
 //! What can be said to and about a cluster.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -93,6 +93,9 @@ pub struct WorkerArgs {
     /// Let plans have commands of this machine run for secrets, `${exec:COMMAND}`: whoever may submit may run them
     #[arg(long, env = "SENSEI_ALLOW_EXEC")]
     pub allow_exec: bool,
+    /// Address of this machine under which other workers reach this one when rows must meet; without certificates only loopback
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1", env = "SENSEI_MESH_LISTEN")]
+    pub mesh_listen: IpAddr,
     /// Leave when standard input is closed
     #[arg(long, hide = true)]
     pub parent_pipe: bool,
@@ -122,6 +125,12 @@ pub struct TaskArgs {
     /// The worker
     #[arg(long)]
     pub worker: String,
+    /// Of a member of a mesh: which mesh
+    #[arg(long, default_value_t = 0)]
+    pub generation: u64,
+    /// Where a member of a mesh listens
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1", env = "SENSEI_MESH_LISTEN")]
+    pub mesh_listen: IpAddr,
     /// Let plans have commands run
     #[arg(long, env = "SENSEI_ALLOW_EXEC")]
     pub allow_exec: bool,
@@ -137,6 +146,8 @@ pub enum TaskRole {
     Conduct,
     /// Copies splits.
     Copy,
+    /// Is a member of a mesh.
+    Meet,
 }
 
 /// A class, as it is written.

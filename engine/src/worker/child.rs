@@ -30,11 +30,13 @@ pub(super) struct TaskKey {
     pub job: String,
     pub attempt: u32,
     role: String,
+    generation: u64,
 }
 
 impl TaskKey {
     pub(super) fn of(task: &Task) -> TaskKey {
-        TaskKey { job: task.job.clone(), attempt: task.attempt, role: task.role.clone() }
+        let (job, role) = (task.job.clone(), task.role.clone());
+        TaskKey { job, attempt: task.attempt, role, generation: task.generation }
     }
 }
 
@@ -131,6 +133,7 @@ fn spawn(options: &WorkerOptions, task: &Task) -> std::io::Result<Process> {
         .args(if is_json() { &["--log-format", "json"][..] } else { &[] })
         .args(["--role", &task.role, "--job", &task.job, "--worker", &options.name])
         .args(["--attempt", &task.attempt.to_string(), "--slots", &task.slots.to_string()])
+        .args(["--generation", &task.generation.to_string()])
         .envs(options.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -7,6 +7,7 @@ use tokio::io::AsyncReadExt;
 use tracing::Instrument;
 
 use super::link::Link;
+use super::mesh::{self, MeetOptions};
 use super::{child, conduct, copy};
 use crate::cluster::heads::Heads;
 use crate::failure::{Exit, Failure, Result};
@@ -23,6 +24,8 @@ pub struct TaskOptions {
     pub attempt: u32,
     /// Whether it conducts the job.
     pub conducts: bool,
+    /// What a member of a mesh must know; `None` for all others.
+    pub meets: Option<MeetOptions>,
     /// Threads for splits.
     pub slots: u32,
     /// The worker it belongs to.
@@ -41,9 +44,15 @@ pub async fn carry_out(options: TaskOptions, heads: Heads, key: impl FnOnce() ->
         child::parent_gone(true).await;
         process::exit(Exit::Interrupted as i32);
     });
-    let TaskOptions { job, attempt, conducts, slots, worker, commands } = options;
+    let TaskOptions { job, attempt, conducts, meets, slots, worker, commands } = options;
     let span = tracing::info_span!("task", job, attempt, worker);
     let link = Link::new(heads, TaskId { worker, job, attempt });
+    if let Some(options) = meets {
+        return mesh::meet(link, read_plan(&plan, commands).await?, options)
+            .instrument(span)
+            .await
+            .map(|()| Exit::Done);
+    }
     carry(link, plan, conducts, slots, commands, key).instrument(span).await
 }
 

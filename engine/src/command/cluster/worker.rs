@@ -9,7 +9,7 @@ use crate::command::key;
 use crate::failure::{Exit, Result};
 use crate::plan_text::Commands;
 use crate::random;
-use crate::worker::{TaskOptions, WorkerOptions, carry_out, work};
+use crate::worker::{MeetOptions, TaskOptions, WorkerOptions, carry_out, check_host, work};
 
 /// Characters of a host's name that go into a worker's.
 const HOST_CHARS_MAX: usize = 40;
@@ -19,7 +19,9 @@ pub async fn worker(args: WorkerArgs) -> Result<Exit> {
     key::load(&args.key)?;
     let certificate = args.head.certificate.clone();
     let way = way(&args.head)?;
+    check_host(args.mesh_listen, way.identity.is_some())?;
     let mut environment = way.environment;
+    environment.push(("SENSEI_MESH_LISTEN".to_owned(), args.mesh_listen.to_string()));
     if let Some(file) = &args.key.signing_key {
         environment.push(("SENSEI_SIGNING_KEY_FILE".to_owned(), file.display().to_string()));
     }
@@ -55,6 +57,11 @@ pub async fn task(args: TaskArgs) -> Result<Exit> {
         job: args.job,
         attempt: args.attempt,
         conducts: args.role == TaskRole::Conduct,
+        meets: (args.role == TaskRole::Meet).then_some(MeetOptions {
+            generation: args.generation,
+            host: args.mesh_listen,
+            identity: way.identity,
+        }),
         slots: args.slots,
         worker: args.worker,
         commands: if args.allow_exec { Commands::Allowed } else { Commands::Refused },

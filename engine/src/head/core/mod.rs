@@ -1,8 +1,10 @@
 //! What the head knows, in memory, and what it decides. Every call comes in with the time, changes this state, and leaves
 //! [`Change`]s behind; the caller stores them before anybody hears of the outcome. In reading order: [`jobs`] (what people
-//! ask), [`pool`] (what workers say), [`schedule`] (who does what), [`tasks`] (what the processes of a job say).
+//! ask), [`pool`] (what workers say), [`schedule`] (who does what), [`tasks`] (what the processes of a job say), [`mesh`] (processes
+//! that work on one thing together).
 
 mod jobs;
+mod mesh;
 mod pool;
 mod schedule;
 mod tasks;
@@ -10,6 +12,7 @@ mod tasks;
 use std::collections::BTreeMap;
 
 pub use jobs::{PLAN_BYTES_MAX, Submission};
+pub use mesh::{Gathered, Met};
 pub use pool::{Beat, ChildState, Ending, Order, WishForTask};
 pub use schedule::{CONNECTIONS_PER_SLOT, Role, Task};
 pub use tasks::{Granting, Settled, TaskName, offered};
@@ -20,6 +23,7 @@ use super::splits::Splits;
 use super::store::Loaded;
 use super::view::Counters;
 use crate::cluster::caller::Caller;
+use mesh::Mesh;
 use pool::Worker;
 
 /// How long a worker or a lease may go unheard before what it has is given to others, in milliseconds.
@@ -44,6 +48,8 @@ pub struct Core {
     tasks: Vec<Task>,
     /// Until when a worker is not asked to help with a job, since its last try failed.
     rests: BTreeMap<(String, String), Millis>,
+    /// The newest mesh of each job.
+    meshes: BTreeMap<String, Mesh>,
     changes: Vec<Change>,
     last_event: u64,
     last_lease: LeaseId,
@@ -74,6 +80,7 @@ impl Core {
             workers: BTreeMap::new(),
             tasks: Vec::new(),
             rests: BTreeMap::new(),
+            meshes: BTreeMap::new(),
             changes: Vec::new(),
             last_event,
             last_lease: term << LEASE_BITS,
@@ -93,6 +100,7 @@ impl Core {
             self.workers.values_mut().for_each(|worker| worker.last_beat += gap);
             self.tasks.iter_mut().for_each(|task| task.since += gap);
             self.jobs.values_mut().for_each(|job| job.splits.postpone(gap));
+            self.meshes.values_mut().for_each(|mesh| mesh.postpone(gap));
         }
     }
 
@@ -110,6 +118,7 @@ impl Core {
     pub fn tick(&mut self) {
         self.give_up_silent_workers();
         self.expire_leases();
+        self.expire_meshes();
         self.schedule();
     }
 

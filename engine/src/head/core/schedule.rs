@@ -45,6 +45,11 @@ pub enum Role {
     Conduct,
     /// It copies splits.
     Copy,
+    /// It is a member of a mesh.
+    Meet {
+        /// Which mesh.
+        generation: u64,
+    },
 }
 
 impl Task {
@@ -219,6 +224,7 @@ impl Core {
     /// A process ended, and its worker says how.
     pub(super) fn task_ended(&mut self, task: &Task, ending: &Ending) {
         match task.role {
+            Role::Meet { .. } => self.member_ended(task, ending),
             Role::Copy => {
                 if ending.exit_code != 0 && ending.exit_code != INTERRUPTED {
                     let (worker, code) = (&task.worker, ending.exit_code);
@@ -246,6 +252,9 @@ impl Core {
 
     /// A process is gone: what it held goes to others; without its conductor the job begins again.
     pub(super) fn task_lost(&mut self, task: &Task, ending: &Ending) {
+        if matches!(task.role, Role::Meet { .. }) {
+            return self.member_ended(task, ending);
+        }
         self.release(task);
         let conducted = |job: &Job| job.record.state == JobState::Running && job.record.attempt == task.attempt;
         if task.role == Role::Conduct && self.jobs.get(&task.job).is_some_and(conducted) {
@@ -331,6 +340,7 @@ impl Core {
         }
         let attempt = record.attempt;
         self.tasks.retain(|task| task.job != id);
+        self.meshes.remove(id);
         self.changes.push(Change::Cleared { job: id.to_owned() });
         self.store(id);
         let word =

@@ -75,7 +75,7 @@ impl Core {
         }
     }
 
-    fn conducted_job(&mut self, task: &TaskName) -> Result<&mut Job, Refusal> {
+    pub(super) fn conducted_job(&mut self, task: &TaskName) -> Result<&mut Job, Refusal> {
         let job = self.own_job(task)?;
         if job.record.conductor.as_deref() != Some(&task.worker) {
             return Err(lost(task));
@@ -280,7 +280,7 @@ impl Core {
     }
 }
 
-fn lost(task: &TaskName) -> Refusal {
+pub(super) fn lost(task: &TaskName) -> Refusal {
     Refusal::Lost { what: format!("attempt {} of job \"{}\"", task.attempt, task.job) }
 }
 

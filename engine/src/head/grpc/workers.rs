@@ -89,15 +89,17 @@ fn task(task: proto::Task) -> Result<Task, Status> {
     let role = match task.role.as_str() {
         "conduct" => Role::Conduct,
         "copy" => Role::Copy,
+        "meet" => Role::Meet { generation: task.generation },
         other => return Err(invalid("a process", format!("\"{}\" is no role", other.escape_default()))),
     };
     Ok(Task { job: task.job, attempt: task.attempt, role, slots: task.slots, worker: String::new(), since: 0 })
 }
 
 fn order(order: Order) -> proto::Order {
-    let role = match order.task.role {
-        Role::Conduct => "conduct",
-        Role::Copy => "copy",
+    let (role, generation) = match order.task.role {
+        Role::Conduct => ("conduct", 0),
+        Role::Copy => ("copy", 0),
+        Role::Meet { generation } => ("meet", generation),
     };
     let wish = match order.wish {
         WishForTask::Run => "run",
@@ -105,6 +107,6 @@ fn order(order: Order) -> proto::Order {
         WishForTask::Kill => "kill",
     };
     let Task { job, attempt, slots, .. } = order.task;
-    let task = Some(proto::Task { job, attempt, role: role.to_owned(), slots });
+    let task = Some(proto::Task { job, attempt, role: role.to_owned(), slots, generation });
     proto::Order { task, wish: wish.to_owned(), plan: order.plan }
 }
