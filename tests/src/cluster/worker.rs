@@ -2,7 +2,7 @@
 
 use super::{Cluster, Proxy};
 use crate::Running;
-use crate::process::{children, signal};
+use crate::process::{children, has_argument, signal};
 
 /// A worker.
 #[derive(Debug)]
@@ -95,6 +95,21 @@ impl Worker {
     /// Ids of its processes.
     pub fn children(&self) -> Vec<u32> {
         children(self.running.pid())
+    }
+
+    /// Ids of its processes that check references together with others.
+    pub fn members(&self) -> Vec<u32> {
+        self.children().into_iter().filter(|child| has_argument(*child, "meet")).collect()
+    }
+
+    /// Kills its process that checks references together with others; whether there was one.
+    pub fn kill_member(&self) -> bool {
+        self.members().into_iter().inspect(|member| signal("KILL", *member)).count() > 0
+    }
+
+    /// Suspends its process that checks references together with others; whether there was one.
+    pub fn suspend_member(&self) -> bool {
+        self.members().into_iter().inspect(|member| signal("STOP", *member)).count() > 0
     }
 
     /// Kills one of its processes; whether there was one.

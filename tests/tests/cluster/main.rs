@@ -1,7 +1,7 @@
 //! A cluster of real processes: jobs end with the same proof as `sensei run`, whatever dies, hangs or is cut off meanwhile.
 //!
 //! In reading order: `ground` is a job from PostgreSQL to PostgreSQL and its check by SQL, `basics` what people do with
-//! jobs and workers, `lost` what one loss each brings about, `faults` is what may befall a cluster at a random moment,
+//! jobs and workers, `lost` what one loss each brings about, `mesh` references that several workers check together, `faults` is what may befall a cluster at a random moment,
 //! `chaos` rounds of many. `SENSEI_SEED` repeats the choices of a run.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
@@ -12,3 +12,4 @@ mod chaos;
 mod faults;
 mod ground;
 mod lost;
+mod mesh;

@@ -111,6 +111,7 @@ impl Member {
         let (index, threads) = (gathered.index as usize, gathered.threads as usize);
         let members = gathered.members.len();
         let references = |place| Reading { file, meeting: &meeting, threads, place };
+        tracing::info!(index, members, threads, tls = tls.is_some(), "meeting other workers");
         let party = Party::new(self.link.speaker(), self.generation, &meeting.secret, gathered, tls)?;
         let wires = Arc::new(party).form(listener).await?;
         let (sockets, bridges) = Bridges::over(wires)?;
