@@ -163,7 +163,7 @@ fn a_member_that_hangs_holds_nobody_up_for_long() {
 #[test]
 fn workers_with_certificates_meet_by_tls() {
     let shop = Shop::start(20_000);
-    let sensei = shop.plan("certified", "256MiB");
+    let sensei = shop.plan("certified", "256MiB").env("SENSEI_LOG", "info");
     let certify = |arguments: &[&str]| drop(sensei.run(&[&["certs"], arguments].concat()).expect(0));
     certify(&["init", "certs"]);
     certify(&["issue", "certs", "head", "--name", "main", "--host", "127.0.0.1"]);
@@ -171,7 +171,7 @@ fn workers_with_certificates_meet_by_tls() {
     for name in ["w1", "w2"] {
         certify(&["issue", "certs", "worker", "--name", name, "--classes", "scout,mover,validator"]);
         let own = [format!("certs/worker-{name}.pem"), format!("certs/worker-{name}-key.pem")];
-        let way = ["--name", name, "--certificate", &own[0], "--certificate-key", &own[1], "--log-level", "info"];
+        let way = ["--name", name, "--certificate", &own[0], "--certificate-key", &own[1]];
         head.add_worker(&sensei, &way);
     }
     head.cli(&sensei, &["job", "submit", "plan.yaml", "--id", "certified", "--wait"]).expect(3);
@@ -180,8 +180,9 @@ fn workers_with_certificates_meet_by_tls() {
     let job = head.cli(&sensei, &["job", "status", "certified", "--output", "json"]).expect(0).json();
     shop.check(&job);
     for worker in head.workers() {
-        let said = worker.stderr();
-        assert!(said.lines().any(|line| line.contains("meeting other workers") && line.contains("tls=true")), "{said}");
+        let is_said = |line: &str| line.contains("meeting other workers") && line.contains("tls=true");
+        let said = Deadline::after(JOB_MAX).wait_for(|| worker.stderr().lines().any(is_said).then_some(()));
+        assert!(said.is_some(), "{}", worker.stderr());
     }
     // Off this machine nobody listens without a certificate.
     let refused = head.cli(&sensei, &["worker", "--name", "w3", "--mesh-listen", "192.0.2.7"]);

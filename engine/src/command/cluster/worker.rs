@@ -1,5 +1,6 @@
 //! `worker`, and `task`, which workers start.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use crate::cli::{KeyArgs, TaskArgs, TaskRole, WorkerArgs};
@@ -19,7 +20,7 @@ pub async fn worker(args: WorkerArgs) -> Result<Exit> {
     key::load(&args.key)?;
     let certificate = args.head.certificate.clone();
     let way = way(&args.head)?;
-    check_host(args.mesh_listen, way.identity.is_some())?;
+    let network = network(args.mesh_listen, way.identity.is_some())?;
     let mut environment = way.environment;
     environment.push(("SENSEI_MESH_LISTEN".to_owned(), args.mesh_listen.to_string()));
     if let Some(file) = &args.key.signing_key {
@@ -34,10 +35,26 @@ pub async fn worker(args: WorkerArgs) -> Result<Exit> {
         classes: args.classes.into_iter().map(Into::into).collect(),
         zone: args.zone,
         slots: args.slots,
+        network,
         environment,
         parent_pipe: args.parent_pipe,
     };
     work(options, way.heads).await
+}
+
+/// Whom processes of a worker can connect to when rows must meet. Loopback is one of a network namespace of a running machine;
+/// what else is reached from where nobody knows but whoever set the address.
+fn network(host: IpAddr, has_certificate: bool) -> Result<String> {
+    check_host(host, has_certificate)?;
+    let security = if has_certificate { "tls" } else { "plain" };
+    if !host.to_canonical().is_loopback() {
+        return Ok(format!("{security} by address"));
+    }
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = std::fs::read_link("/proc/self/ns/net").unwrap_or_default();
+    let is_known = !boot.is_empty() && !namespace.as_os_str().is_empty();
+    // A worker that cannot tell meets nobody.
+    Ok(if is_known { format!("{security} {} {}", boot.trim(), namespace.display()) } else { String::new() })
 }
 
 /// The name in the certificate or the host's, and something that tells this process from others there, also from earlier ones.

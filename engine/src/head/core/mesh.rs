@@ -5,6 +5,9 @@
 //!
 //! **Invariant:** no two meshes have the same generation, whichever head numbered them.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use super::pool::{Ending, Worker};
 use super::schedule::{CONNECTIONS_PER_SLOT, Role, Task};
 use super::tasks::{TaskName, lost};
@@ -121,8 +124,8 @@ impl Core {
         Ok((generation, count))
     }
 
-    /// Workers for a mesh, and how many threads each has: as many threads together as their slots and the target's connections
-    /// allow. What the job's other processes have is free: they have done what they were there for.
+    /// Workers for a mesh that can connect to each other, and how many threads each has: as many threads together as their slots
+    /// and the target's connections allow. What the job's other processes have is free: they have done what they were there for.
     fn team(&self, task: &TaskName) -> Option<(Vec<String>, u32)> {
         let opened = self.jobs.get(&task.job)?.record.opened.as_ref()?;
         let conductor: u32 = self
@@ -132,23 +135,33 @@ impl Core {
             .map(|known| known.slots)
             .sum();
         let room = (opened.target_connections / CONNECTIONS_PER_SLOT).saturating_sub(conductor);
-        let free = |(id, worker): (&String, &Worker)| {
+        let mut networks: BTreeMap<&str, Vec<(Reverse<u32>, &str)>> = BTreeMap::new();
+        for (id, worker) in self.workers.iter().filter(|(id, worker)| self.may_meet(id, worker, &task.job)) {
             let busy = |known: &&Task| known.worker == *id && known.job != task.job;
             let busy: u32 = self.tasks.iter().filter(busy).map(|known| known.slots).sum();
             let free = worker.slots.saturating_sub(busy);
-            (free > 0 && self.may_meet(id, worker, &task.job)).then(|| (free, id.clone()))
+            if free > 0 {
+                networks.entry(&worker.network).or_default().push((Reverse(free), id));
+            }
+        }
+        let team = |mut workers: Vec<(Reverse<u32>, &str)>| {
+            workers.sort_unstable();
+            let free: Vec<u32> = workers.iter().map(|(free, _)| free.0).collect();
+            let (members, threads) = shape(&free, room)?;
+            Some((workers.into_iter().take(members).map(|(_, worker)| worker.to_owned()).collect(), threads))
         };
-        let mut free: Vec<(u32, String)> = self.workers.iter().filter_map(free).collect();
-        free.sort_by(|(one, name), (other, other_name)| other.cmp(one).then_with(|| name.cmp(other_name)));
-        let slots: Vec<u32> = free.iter().map(|(free, _)| *free).collect();
-        let (members, threads) = shape(&slots, room)?;
-        Some((free.into_iter().take(members).map(|(_, worker)| worker).collect(), threads))
+        let teams = networks.into_values().filter_map(team);
+        teams.max_by_key(|(workers, threads): &(Vec<String>, u32)| (workers.len() as u32 * threads, workers.len()))
     }
 
     fn may_meet(&self, id: &str, worker: &Worker, job: &str) -> bool {
         let reads = worker.classes.contains(&Class::Mover) || worker.classes.contains(&Class::Validator);
         let rests = self.rests.get(&(id.to_owned(), job.to_owned())).is_some_and(|until| *until > self.now);
-        reads && !rests && !worker.draining && self.now - worker.last_beat <= HEARD_WITHIN_MS
+        reads
+            && !rests
+            && !worker.draining
+            && !worker.network.is_empty()
+            && self.now - worker.last_beat <= HEARD_WITHIN_MS
     }
 
     /// What became of a mesh.

@@ -62,6 +62,22 @@ impl Scene {
     }
 }
 
+/// What a validator says.
+fn worker_beat(worker: &str) -> super::super::Beat {
+    super::super::Beat {
+        worker: worker.to_owned(),
+        instance: String::new(),
+        number: 0,
+        classes: vec![Class::Validator],
+        zone: String::new(),
+        version: String::new(),
+        slots: 2,
+        draining: false,
+        children: Vec::new(),
+        network: "here".to_owned(),
+    }
+}
+
 #[test]
 fn the_shape_with_the_most_threads_is_taken_and_then_that_with_more_members() {
     assert_eq!(shape(&[4, 4, 1], 40), Some((2, 4)));
@@ -115,6 +131,19 @@ fn there_is_no_mesh_of_one_and_none_without_connections() {
     // The conductor has two slots, of two connections each: that leaves one slot.
     assert_eq!(Scene::new(3, 6).meet(0), (0, 0));
     assert_eq!(Scene::new(3, 8).meet(0).1, 2);
+}
+
+#[test]
+fn only_workers_that_can_connect_to_each_other_meet() {
+    let mut scene = Scene::new(2, CONNECTIONS);
+    for (worker, network) in [("w3", "there"), ("w4", "there"), ("w5", "there"), ("w6", ""), ("w7", "elsewhere")] {
+        let mut beat = worker_beat(worker);
+        beat.network = network.to_owned();
+        scene.core.beat(beat).expect("a sound beat");
+    }
+    assert_eq!(scene.meet(0).1, 3);
+    let said = scene.said();
+    assert!(said.contains("3 workers meet with 2 threads each: w3, w4, w5"), "{said}");
 }
 
 #[test]
@@ -178,19 +207,8 @@ fn a_lost_worker_ends_the_mesh_and_so_does_the_end_of_the_attempt() {
     let mut scene = Scene::new(3, CONNECTIONS);
     let (generation, _) = scene.meet(0);
     // Started again, it has nothing of what it had.
-    let mut again = Vec::new();
-    again.extend(scene.orders("w3", &[]));
-    let restarted = super::super::Beat {
-        worker: "w3".to_owned(),
-        instance: "another".to_owned(),
-        number: 1,
-        classes: vec![Class::Validator],
-        zone: String::new(),
-        version: String::new(),
-        slots: 2,
-        draining: false,
-        children: Vec::new(),
-    };
+    assert_eq!(scene.orders("w3", &[]).len(), 1);
+    let restarted = super::super::Beat { instance: "another".to_owned(), number: 1, ..worker_beat("w3") };
     scene.core.beat(restarted).expect("a sound beat");
     assert!(matches!(scene.met(generation), Met::Lost(_)));
     let (second, members) = scene.meet(generation);

@@ -36,6 +36,7 @@ pub(super) fn beat(core: &mut Core, worker: &str, slots: u32, children: &[ChildS
         slots,
         draining: false,
         children: children.to_vec(),
+        network: "here".to_owned(),
     };
     core.beat(beat).expect("a sound beat")
 }

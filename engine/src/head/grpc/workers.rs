@@ -14,6 +14,8 @@ pub(crate) const PROTOCOL: u32 = 1;
 const CHILDREN_MAX: usize = 256;
 /// Characters kept of what tells a worker's process from earlier ones.
 const INSTANCE_CHARS_MAX: usize = 128;
+/// Characters kept of what tells whom a worker's processes can connect to.
+const NETWORK_CHARS_MAX: usize = 256;
 /// Bytes kept of what a process said in the end.
 const SAID_BYTES_MAX: usize = 2_000;
 
@@ -46,6 +48,7 @@ impl proto::workers_server::Workers for Service {
             draining: beat.draining,
             instance: beat.instance.chars().take(INSTANCE_CHARS_MAX).collect(),
             number: beat.number,
+            network: beat.network.chars().take(NETWORK_CHARS_MAX).collect(),
         };
         let (orders, leave) = self
             .0
