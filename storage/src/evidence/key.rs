@@ -228,7 +228,18 @@ fn read_text(file: File, what: &str) -> Result<String> {
     Ok(text)
 }
 
+/// Makes a file that is whole as soon as it is there: workers that start at once all make a key, and read that of the first.
 fn create_new(path: &Path, mode: u32, text: &impl AsRef<str>) -> std::io::Result<()> {
+    let mut number = [0; 8];
+    getrandom::fill(&mut number).map_err(std::io::Error::other)?;
+    let beside = path.with_extension(format!("{:016x}.new", u64::from_le_bytes(number)));
+    let written = write_new(&beside, mode, text).and_then(|()| std::fs::hard_link(&beside, path));
+    // What could not be written may not be there.
+    let _ = std::fs::remove_file(&beside);
+    written
+}
+
+fn write_new(path: &Path, mode: u32, text: &impl AsRef<str>) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

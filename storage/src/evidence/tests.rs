@@ -513,6 +513,21 @@ fn a_key_is_created_once_private_and_found_again() {
 }
 
 #[test]
+fn processes_that_make_a_key_at_once_have_one() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let default = folder.path().join("signing.pem");
+        let make = || SigningKey::load_or_create(None, None, &default).map(|(key, _)| key.public());
+        let keys: Vec<PublicKey> = std::thread::scope(|scope| {
+            let making: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            making.into_iter().map(|key| key.join().unwrap().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "something is left behind");
+    }
+}
+
+#[test]
 fn a_key_file_others_may_read_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key.pem");
