@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::cell::{Cell, Report};
 use crate::enumerator::{Allocation, Grant, LocalEnumerator};
 use crate::failure::Result;
+use crate::references::{Found, Meeting};
 use crate::rejects::Rejects;
 use crate::runtime::LaneContext;
 use crate::worker::Brief;
@@ -16,6 +17,12 @@ use crate::worker::Brief;
 pub(crate) trait Crew: Send + Sync {
     /// Gets ready to work through `share.grants`. Nothing happens before [`Begun::ended`] is polled.
     fn begin(&self, share: Share) -> Begun;
+
+    /// Has references checked by several processes together: what each of them found, each relation in its turn. `None` where
+    /// there is nobody to do so.
+    fn meet(&self, _meeting: Meeting) -> BoxFuture<'_, Result<Option<Vec<Vec<Found>>>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 }
 
 /// What a crew is given.

@@ -23,7 +23,7 @@ use crate::lower::lower;
 use crate::progress::Progress;
 use crate::random;
 use crate::recount::{Reading, recount};
-use crate::references::{self, Checked, Read, References};
+use crate::references::{self, Checked, Place, Read, References};
 use crate::report::{JobReport, RelationReport, Spent, TableReport, counted};
 use crate::state::{Found, State};
 
@@ -281,6 +281,7 @@ impl Prepared {
             reads,
             rows: (0..self.plan.tables.len()).map(rows).collect(),
             hash_key: random::key()?,
+            place: Place::Alone,
             quiet,
         };
         let is_there = |table: usize| !self.missing.contains(&(table as u32));

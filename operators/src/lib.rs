@@ -31,8 +31,8 @@ pub use encode::ROW_ENCODING;
 pub use expression::{Expression, ExpressionError};
 pub use flow::{
     BUCKETS_PER_TABLE, Buckets, Cell, Committed, Comparer, Counts, Feed, Finding, Inlet, InletSender, KeyColumns,
-    KeyDealer, KeysSeen, Lease, OrphanFinding, OrphanSearch, Outcome, Outlet, Pass, Permit, Reference, Request, Round,
-    RowHash, Rows, Side, SideFeed, Tally, inlet,
+    KeyDealer, KeysSeen, Lease, Mesh, OrphanFinding, OrphanSearch, Outcome, Outlet, Pass, Permit, Reference, Request,
+    Round, Rounds, RowHash, Rows, Seat, Side, SideFeed, Tally, inlet,
 };
 pub use hash::RowHasher;
 pub use mask::Mask;

@@ -14,6 +14,12 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
     String::from_utf8_lossy(&output.stdout).split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
+/// Whether one of a process's arguments is `argument`.
+pub(crate) fn has_argument(pid: u32, argument: &str) -> bool {
+    let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    arguments.split(|byte| *byte == 0).any(|found| found == argument.as_bytes())
+}
+
 /// True for a process that is gone, or a zombie that nobody has asked about yet.
 pub(crate) fn ended(pid: u32) -> bool {
     let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().expect("ps starts");

@@ -1,6 +1,7 @@
 //! Traces reach a collector that speaks OTLP: of a run, and of a job whose processes belong to one trace.
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::disallowed_methods, reason = "the collector is no part of the engine")]
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -62,7 +63,8 @@ async fn serve(stream: TcpStream, spans: Sender<Vec<Span>>) {
 /// A job of one table of so many splits.
 fn shop() -> Sensei {
     let sensei = Sensei::new();
-    sensei.sqlite("shop.db", "CREATE TABLE items(id INTEGER PRIMARY KEY, note TEXT); INSERT INTO items VALUES (1, 'a')");
+    sensei
+        .sqlite("shop.db", "CREATE TABLE items(id INTEGER PRIMARY KEY, note TEXT); INSERT INTO items VALUES (1, 'a')");
     let ends = "source: { url: \"sqlite:shop.db\" }\ntarget: { url: \"sqlite:copy.db\" }\n";
     sensei.write("plan.yaml", format!("version: 1\nname: shop\n{ends}"));
     sensei

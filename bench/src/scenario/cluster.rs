@@ -138,6 +138,7 @@ async fn beat(head: &Head) {
         slots: 1,
         draining: false,
         children: Vec::new(),
+        network: String::new(),
     };
     head.call(move |core| core.beat(beat)).await.expect("a sound beat");
 }

@@ -1,6 +1,6 @@
 //! What can be said to and about a cluster.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -93,6 +93,9 @@ pub struct WorkerArgs {
     /// Let plans have commands of this machine run for secrets, `${exec:COMMAND}`: whoever may submit may run them
     #[arg(long, env = "SENSEI_ALLOW_EXEC")]
     pub allow_exec: bool,
+    /// Address of this machine under which other workers reach this one when rows must meet; without certificates only loopback
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1", env = "SENSEI_MESH_LISTEN")]
+    pub mesh_listen: IpAddr,
     /// Leave when standard input is closed
     #[arg(long, hide = true)]
     pub parent_pipe: bool,
@@ -125,6 +128,12 @@ pub struct TaskArgs {
     /// Leave what is written to be read back by others
     #[arg(long)]
     pub leave_read_back: bool,
+    /// Of a member of a mesh: which mesh
+    #[arg(long, default_value_t = 0)]
+    pub generation: u64,
+    /// Where a member of a mesh listens
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1", env = "SENSEI_MESH_LISTEN")]
+    pub mesh_listen: IpAddr,
     /// Let plans have commands run
     #[arg(long, env = "SENSEI_ALLOW_EXEC")]
     pub allow_exec: bool,
@@ -142,6 +151,8 @@ pub enum TaskRoleName {
     Copy,
     /// Reads back what others wrote.
     Validate,
+    /// Is a member of a mesh.
+    Meet,
 }
 
 /// A class, as it is written.

@@ -102,6 +102,8 @@ pub struct Way {
     pub heads: Heads,
     /// Variables for processes of this one.
     pub environment: Vec<(String, String)>,
+    /// Own certificate, if there is one.
+    pub identity: Option<Identity>,
 }
 
 /// Finds the way to the head.
@@ -121,9 +123,11 @@ pub fn way(args: &HeadArgs) -> Result<Way> {
         Some(file) => Some(Token::from_file(file)?),
         None => Token::from_environment(TOKEN)?,
     };
-    let tls = identity(&args).map(|identity| identity.client().map(std::sync::Arc::new)).transpose()?;
+    let identity = identity(&args);
+    let tls = identity.clone().map(|identity| identity.client().map(std::sync::Arc::new)).transpose()?;
     let heads = Heads::new(addresses, Credentials { tls, token }, args.insecure)?;
-    Ok(Way { heads, environment: environment(&args, url)? })
+    let identity = identity.filter(|identity| identity.own.is_some());
+    Ok(Way { heads, environment: environment(&args, url)?, identity })
 }
 
 fn identity(args: &HeadArgs) -> Option<Identity> {

@@ -124,7 +124,7 @@ impl Identity {
         Ok(config)
     }
 
-    fn roots(&self) -> Result<RootCertStore> {
+    pub(super) fn roots(&self) -> Result<RootCertStore> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates(&self.ca)? {
             roots.add(certificate).map_err(|error| broken(&self.ca, error))?;
@@ -134,13 +134,13 @@ impl Identity {
 }
 
 impl Own {
-    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+    pub(super) fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
         let pem = read_private(&self.key, "private key")?;
         let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| broken(&self.key, error))?;
         Ok((certificates(&self.certificate)?, key))
     }
 
-    fn unusable(&self, error: &rustls::Error) -> Failure {
+    pub(super) fn unusable(&self, error: &rustls::Error) -> Failure {
         Failure::usage(
             format!(
                 "certificate \"{}\" and private key \"{}\" cannot be used together: {error}",
@@ -169,7 +169,7 @@ fn broken(path: &Path, why: impl ToString) -> Failure {
     )
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 

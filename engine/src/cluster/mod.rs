@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`caller`] (roles and classes), [`subject`] (whom a certificate is for), [`pki`] (makes
 //! certificates), [`peer`] (reads them), [`identity`] and [`reload`] (TLS from files that may change), [`listen`] (the
-//! head's port), [`token`], [`address`], [`channel`] and [`heads`] (the way to the head), [`secret`] (secrets by
+//! head's port), [`mutual`] (TLS between workers), [`token`], [`address`], [`channel`] and [`heads`] (the way to the head), [`secret`] (secrets by
 //! reference).
 
 pub mod address;
@@ -14,6 +14,7 @@ mod greeting;
 pub mod heads;
 pub mod identity;
 pub mod listen;
+pub(crate) mod mutual;
 pub mod peer;
 pub mod pki;
 pub(crate) mod private;
@@ -23,4 +24,4 @@ pub mod subject;
 pub mod token;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -9,9 +9,9 @@ use crate::copying::Copied;
 use crate::failure::{Doing, Failure, Result};
 use crate::job::Job;
 use crate::random;
-use crate::references::{Checked, Read, References};
+use crate::references::{Checked, Found, Meeting, Place, Read, References};
 
-/// Checks the relations at these positions of the job's plan.
+/// Checks the relations at these positions of the job's plan: with others where the job has any, else alone.
 pub(crate) async fn within_job(job: &Job, copied: &Copied, relations: &[usize]) -> Result<Vec<(usize, Checked)>> {
     let target = &job.ends.target;
     let catalog = target.catalog().await.doing("reading the target's catalog")?;
@@ -31,12 +31,50 @@ pub(crate) async fn within_job(job: &Job, copied: &Copied, relations: &[usize]) 
         rows.push(count);
     }
     let (commits, hash_key) = (target.clone(), random::key()?);
-    let references = References { plan: &job.plan, target: snapshot, commits, reads, rows, hash_key, quiet: job.quiet };
+    if target.shares_writing() {
+        let meeting = meeting(job, relations, snapshot.as_ref(), (&reads, &rows), hash_key)?;
+        if let Some(found) = job.crew.meet(meeting).await? {
+            return Ok(together(job, relations, found));
+        }
+    }
+    let (place, quiet) = (Place::Alone, job.quiet);
+    let references = References { plan: &job.plan, target: snapshot, commits, reads, rows, hash_key, place, quiet };
     let mut checked = Vec::new();
     for &relation in relations {
         checked.push((relation, references.check(&job.plan.relations[relation], &mut |_| {}).await?));
     }
     Ok(checked)
+}
+
+/// What others must know to check together.
+fn meeting(
+    job: &Job,
+    relations: &[usize],
+    snapshot: &dyn Snapshot,
+    (reads, rows): (&[Vec<Read>], &[u64]),
+    hash_key: [u8; 32],
+) -> Result<Meeting> {
+    let part = |(table, reads): (usize, &Vec<Read>)| (!reads.is_empty()).then(|| (table, reads.clone()));
+    Ok(Meeting {
+        plan: job.plan.clone(),
+        relations: relations.to_vec(),
+        snapshot: job.ends.target.shares_snapshots().then(|| snapshot.id()),
+        reads: reads.iter().enumerate().filter_map(part).collect(),
+        rows: rows.to_vec(),
+        hash_key: hex::encode(hash_key),
+        secret: hex::encode(random::key()?),
+    })
+}
+
+/// What follows from what all members found, each of every relation.
+fn together(job: &Job, relations: &[usize], found: Vec<Vec<Found>>) -> Vec<(usize, Checked)> {
+    let mut of_relation = vec![Found::default(); relations.len()];
+    for by_member in found {
+        of_relation.iter_mut().zip(by_member).for_each(|(sum, found)| sum.add(found));
+    }
+    let checked =
+        |(&relation, found): (&usize, Found)| (relation, found.checked(&job.plan, &job.plan.relations[relation]));
+    relations.iter().zip(of_relation).map(checked).collect()
 }
 
 /// What to read of a table, and how many rows that are. Parquet tables are not to be seen before the job finishes them,

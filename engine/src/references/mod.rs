@@ -1,8 +1,10 @@
 //! Checks references as they stand in the target: which rows of one table refer to rows of another that are not there.
 //! What follows from orphans is said by plans, certificates and reports. In reading order: a [`side`] of a relation, the
-//! [`search`] of one round, and the check within a [`job`].
+//! [`search`] of one round, the check within a [`job`], and what is said where several processes check together, in a
+//! [`meeting`].
 
 mod job;
+mod meeting;
 mod search;
 mod side;
 
@@ -10,10 +12,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use sensei_operators::{KeysSeen, Reference, Round};
+use sensei_operators::{KeysSeen, Reference, Round, Rounds};
 use sensei_planner::{OnOrphans, Plan, RelationPlan};
 use sensei_storage::evidence::RelationFacts;
 use sensei_storage::{Commit, Range, Snapshot, Target, Verdict};
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Result;
 use crate::limits::{JOIN_SHARE, KEY_BYTES, ORPHANS_NAMED_MAX, ROUNDS_UNREMARKED_MAX};
@@ -22,6 +25,7 @@ use search::Search;
 use side::Side;
 
 pub(crate) use job::within_job;
+pub(crate) use meeting::{Found, Meeting};
 
 /// What it takes to check the relations of a plan.
 pub(crate) struct References<'a> {
@@ -34,12 +38,45 @@ pub(crate) struct References<'a> {
     pub rows: Vec<u64>,
     /// Key of the hashes of keys; random, so that nobody can choose rows whose keys collide.
     pub hash_key: [u8; 32],
+    /// Who searches.
+    pub place: Place,
     /// Show no progress.
     pub quiet: bool,
 }
 
+/// Where a check runs.
+pub(crate) enum Place {
+    /// In this process alone.
+    Alone,
+    /// In this process and others, each of which reads its part.
+    Member {
+        /// The way into the dataflow of all.
+        rounds: Rounds,
+        /// This process's number.
+        index: usize,
+        /// How many there are.
+        members: usize,
+    },
+}
+
+impl Place {
+    fn index(&self) -> usize {
+        match self {
+            Place::Alone => 0,
+            Place::Member { index, .. } => *index,
+        }
+    }
+
+    fn members(&self) -> usize {
+        match self {
+            Place::Alone => 1,
+            Place::Member { members, .. } => *members,
+        }
+    }
+}
+
 /// Something to read of a table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Read {
     /// Rows in a range.
     Range(Range),
@@ -65,6 +102,14 @@ impl References<'_> {
     /// # Errors
     /// If the target cannot be read; `Interrupted` if a person asked to stop.
     pub async fn check(&self, relation: &RelationPlan, take: &mut TakeOrphan<'_>) -> Result<Checked> {
+        Ok(self.find(relation, take).await?.checked(self.plan, relation))
+    }
+
+    /// What this process finds of one relation.
+    ///
+    /// # Errors
+    /// As of [`References::check`].
+    pub async fn find(&self, relation: &RelationPlan, take: &mut TakeOrphan<'_>) -> Result<Found> {
         let (child, parent) = (Side::child(self.plan, relation), Side::parent(self.plan, relation));
         let reference = Reference { child: child.key(), parent: parent.key(), match_full: relation.match_full };
         let rounds = self.rounds(relation);
@@ -87,12 +132,12 @@ impl References<'_> {
             let search = Search { references: self, relation, reference: &reference, child: &child, parent: &parent };
             seen = search.round(round, &mut progress, &mut found).await?;
         }
-        Ok(Checked { facts: facts(self.plan, relation, seen, orphans), examples: examples.in_order() })
+        Ok(Found::new(seen, orphans, examples.in_order()))
     }
 
-    /// Rounds in which the parents' keys fit into their share of the memory, each a scan of both tables.
+    /// Rounds in which the parents' keys fit into their share of the memory of all members, each a scan of both tables.
     fn rounds(&self, relation: &RelationPlan) -> u64 {
-        let keys_max = (self.plan.limits.memory_bytes / JOIN_SHARE / KEY_BYTES).max(1);
+        let keys_max = (self.plan.limits.memory_bytes / JOIN_SHARE / KEY_BYTES).max(1) * self.place.members() as u64;
         let rounds = self.rows[relation.parent].div_ceil(keys_max).max(1);
         if rounds > ROUNDS_UNREMARKED_MAX {
             let title = self.plan.relation_title(relation);

@@ -8,14 +8,17 @@ use sensei_operators::{KeyDealer, KeysSeen, OrphanFinding, OrphanSearch, Permit,
 use sensei_planner::RelationPlan;
 use sensei_storage::{Batch, Batches, Range};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::failure::{Doing, Failure, Result};
 use crate::limits::{KEY_IN_FLIGHT_SHARE, KEY_ROW_BYTES, SCANS_PER_SIDE_MAX};
 use crate::progress::Progress;
 use crate::references::side::Side;
-use crate::references::{Read, References};
+use crate::references::{Place, Read, References};
 use crate::runtime::LaneBudget;
+
+/// How the threads of a round end.
+type Graph = std::result::Result<(), String>;
 
 /// One relation's search.
 pub(super) struct Search<'s> {
@@ -42,11 +45,8 @@ impl Search<'_> {
         progress: &mut Progress,
         found: &mut (dyn FnMut(&RecordBatch) + Send),
     ) -> Result<KeysSeen> {
-        let workers = self.references.plan.limits.workers as usize;
         let (findings, mut received) = mpsc::unbounded_channel();
-        let (search, dealer) =
-            OrphanSearch::new(self.reference.clone(), self.references.hash_key, round, workers, findings);
-        let graph = tokio::task::spawn_blocking(move || search.run());
+        let (dealer, graph) = self.begin(round, findings);
         let (mover, mut moves) = mpsc::unbounded_channel();
         let dealer = Arc::new(dealer);
         let mut scans = self.scans(self.relation.parent, self.parent, &dealer, KeyDealer::parents, &mover);
@@ -75,10 +75,29 @@ impl Search<'_> {
                 () = crate::interrupt::requested() => return Err(Failure::Interrupted),
             }
         }
-        let doing = "checking references";
-        let ended = graph.await.map_err(|error| Failure::internal(doing, error))?;
-        ended.map_err(|error| Failure::internal(doing, error))?;
+        if let Some(graph) = graph {
+            let doing = "checking references";
+            let ended = graph.await.map_err(|error| Failure::internal(doing, error))?;
+            ended.map_err(|error| Failure::internal(doing, error))?;
+        }
         Ok(seen)
+    }
+
+    /// Begins a round: on threads for it alone, or on those of a mesh, which outlive it.
+    fn begin(
+        &self,
+        round: Round,
+        findings: mpsc::UnboundedSender<OrphanFinding>,
+    ) -> (KeyDealer, Option<JoinHandle<Graph>>) {
+        let (reference, hash_key) = (self.reference.clone(), self.references.hash_key);
+        match &self.references.place {
+            Place::Alone => {
+                let workers = self.references.plan.limits.workers as usize;
+                let (search, dealer) = OrphanSearch::new(reference, hash_key, round, workers, findings);
+                (dealer, Some(tokio::task::spawn_blocking(move || search.run())))
+            }
+            Place::Member { rounds, .. } => (rounds.begin(reference, hash_key, round, findings), None),
+        }
     }
 
     /// Starts the scans of one table. The last of them to end lets go of the dealer.
@@ -94,7 +113,8 @@ impl Search<'_> {
         let budget = LaneBudget::of(limits.memory_bytes / KEY_IN_FLIGHT_SHARE);
         let slots = Arc::new(Semaphore::new((limits.target_connections as usize).clamp(1, SCANS_PER_SIDE_MAX)));
         let mut scans = JoinSet::new();
-        for read in self.references.reads[table].iter().cloned() {
+        let place = &self.references.place;
+        for read in self.references.reads[table].iter().skip(place.index()).step_by(place.members()).cloned() {
             let (target, commits) = (self.references.target.clone(), self.references.commits.clone());
             let (slots, dealer, budget, moved) = (slots.clone(), dealer.clone(), budget.clone(), moved.clone());
             let doing = format!("reading table \"{}\" of the target", side.table.target.name);

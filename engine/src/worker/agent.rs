@@ -33,6 +33,8 @@ pub struct WorkerOptions {
     pub zone: String,
     /// Threads for splits.
     pub slots: u32,
+    /// Processes of workers that say the same can connect to each other.
+    pub network: String,
     /// Variables that tell its processes how to reach the head.
     pub environment: Vec<(String, String)>,
     /// Whether it leaves when its standard input is closed.
@@ -125,6 +127,7 @@ impl Agent {
             children,
             instance: options.instance.clone(),
             number: self.beats,
+            network: options.network.clone(),
         }
     }
 

@@ -32,11 +32,13 @@ pub(super) struct TaskKey {
     pub job: String,
     pub attempt: u32,
     role: String,
+    generation: u64,
 }
 
 impl TaskKey {
     pub(super) fn of(task: &Task) -> TaskKey {
-        TaskKey { job: task.job.clone(), attempt: task.attempt, role: task.role.clone() }
+        let (job, role) = (task.job.clone(), task.role.clone());
+        TaskKey { job, attempt: task.attempt, role, generation: task.generation }
     }
 }
 
@@ -134,6 +136,7 @@ fn spawn(options: &WorkerOptions, task: &Task) -> std::io::Result<Process> {
         .args(["--role", &task.role, "--job", &task.job, "--worker", &options.name])
         .args(if options.classes.contains(&Class::Validator) { &[][..] } else { &["--leave-read-back"][..] })
         .args(["--attempt", &task.attempt.to_string(), "--slots", &task.slots.to_string()])
+        .args(["--generation", &task.generation.to_string()])
         .envs(options.environment.iter().map(|(name, value)| (name, value)))
         .envs(trace::environment())
         .stdin(Stdio::piped())

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use futures::future::BoxFuture;
 use sensei_planner::PlanFile;
 use sensei_storage::evidence::SigningKey;
 use sensei_storage::{Split, SplitId, VerifyMode};
@@ -11,6 +12,7 @@ use tokio::sync::mpsc;
 use super::brief::Brief;
 use super::leases::{Leases, Reported};
 use super::link::{Link, Sharing};
+use super::mesh;
 use crate::cell::{Cell, Report};
 use crate::context::{CONNECTIONS_DEFAULT, Ends};
 use crate::crew::{Begun, Crew, Share};
@@ -19,6 +21,7 @@ use crate::failure::{Failure, Result};
 use crate::head::CONNECTIONS_PER_SLOT;
 use crate::job::Undertaking;
 use crate::proto::{Offered, Settled};
+use crate::references::{Found, Meeting};
 use crate::report::JobReport;
 use crate::runtime::ReadBack;
 use crate::state::State;
@@ -105,6 +108,10 @@ impl Crew for Cluster {
             }
         };
         Begun { allocation, reports, ended: Box::pin(ended) }
+    }
+
+    fn meet(&self, meeting: Meeting) -> BoxFuture<'_, Result<Option<Vec<Vec<Found>>>>> {
+        Box::pin(mesh::ask(&self.link, meeting))
     }
 }
 

@@ -20,9 +20,9 @@ use crate::head::LEASE_MS;
 use crate::interrupt;
 
 /// How long a process works on without having renewed its leases: it ends before the head gives them to others.
-const HOLD_MAX: Duration = Duration::from_millis(LEASE_MS.cast_unsigned() - 3_000);
+pub(super) const HOLD_MAX: Duration = Duration::from_millis(LEASE_MS.cast_unsigned() - 3_000);
 /// How often leases are renewed.
-const RENEW_EVERY: Duration = Duration::from_secs(2);
+pub(super) const RENEW_EVERY: Duration = Duration::from_secs(2);
 
 /// How a split passed through, under which lease: the head gives what it was told until it is settled, and a split that is done
 /// again is told of again.

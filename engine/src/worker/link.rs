@@ -11,8 +11,9 @@ use crate::failure::{Failure, Result};
 use crate::head::MESSAGE_BYTES_MAX;
 use crate::proto::tasks_client::TasksClient;
 use crate::proto::{
-    BriefReply, ConcludeRequest, Lease, NextRequest, OfferRequest, Offered, OpenRequest, Outcome, RenewRequest,
-    ReportRequest, SettleRequest, Settled, TaskId,
+    BriefReply, ConcludeRequest, Lease, MeetReply, MeetRequest, MeshId, MeshJoinReply, MeshJoinRequest,
+    MeshReportRequest, MetReply, NextRequest, OfferRequest, Offered, OpenRequest, Outcome, RenewRequest, ReportRequest,
+    SettleRequest, Settled, TaskId,
 };
 
 /// How long a call is repeated while the head cannot be reached: with the pause between two renewals, less than leases hold.
@@ -165,6 +166,46 @@ impl Link {
         self.call("reporting a split", request, async |mut client, request| client.report(request).await)
             .await
             .map(drop)
+    }
+
+    /// A mesh of a generation after `after`; one without members if there are too few workers.
+    pub(super) async fn meet(&self, after: u64, brief_json: Vec<u8>) -> Result<MeetReply> {
+        let request = MeetRequest { task: self.task(), after, brief_json };
+        self.call("asking others to meet", request, async |mut client, request| client.meet(request).await).await
+    }
+
+    /// What became of a mesh; waits a moment while it is under way.
+    pub(super) async fn met(&self, generation: u64) -> Result<MetReply> {
+        let request = self.mesh(generation);
+        self.call("asking those who meet", request, async |mut client, request| client.met(request).await).await
+    }
+
+    pub(super) async fn mesh_brief(&self, generation: u64) -> Result<Vec<u8>> {
+        let request = self.mesh(generation);
+        let reply =
+            self.call("asking what to do", request, async |mut client, request| client.mesh_brief(request).await);
+        Ok(reply.await?.brief_json)
+    }
+
+    /// Says that this member is there, and where; gives all members once all are.
+    pub(super) async fn mesh_join(&self, generation: u64, address: String) -> Result<MeshJoinReply> {
+        let request = MeshJoinRequest { mesh: Some(self.mesh(generation)), address };
+        self.call("meeting others", request, async |mut client, request| client.mesh_join(request).await).await
+    }
+
+    pub(super) async fn mesh_report(&self, generation: u64, outcome_json: Vec<u8>) -> Result<()> {
+        let request = MeshReportRequest { mesh: Some(self.mesh(generation)), outcome_json };
+        let reported = self.call("reporting", request, async |mut client, request| client.mesh_report(request).await);
+        reported.await.map(drop)
+    }
+
+    fn mesh(&self, generation: u64) -> MeshId {
+        MeshId { task: self.task(), generation }
+    }
+
+    /// Which process speaks.
+    pub(super) fn speaker(&self) -> &TaskId {
+        &self.task
     }
 }
 

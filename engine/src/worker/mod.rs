@@ -2,7 +2,8 @@
 //! one for each part in a job, since dataflow cannot outlive a panic.
 //!
 //! In reading order: [`agent`] and [`child`] (one process per worker), then what a child is: [`task`], its [`link`] to the head,
-//! [`leases`] (splits under leases), [`conduct`] (it walks a job's stages) and [`copy`] (it copies splits).
+//! [`leases`] (splits under leases), [`conduct`] (it walks a job's stages), [`copy`] (it copies splits) and [`mesh`] (it checks
+//! references together with others).
 //!
 //! **Invariant:** a process that cannot hold on to its leases ends, before they are given to others.
 
@@ -13,8 +14,10 @@ mod conduct;
 mod copy;
 mod leases;
 mod link;
+mod mesh;
 mod task;
 
 pub use agent::{WorkerOptions, work};
 pub(crate) use brief::Brief;
+pub use mesh::{MeetOptions, check_host};
 pub use task::{TaskOptions, carry_out};

@@ -7,6 +7,7 @@ use tokio::io::AsyncReadExt;
 use tracing::Instrument;
 
 use super::link::Link;
+use super::mesh::{self, MeetOptions};
 use super::{child, conduct, copy};
 use crate::cluster::heads::Heads;
 use crate::failure::{Exit, Failure, Result};
@@ -26,6 +27,8 @@ pub struct TaskOptions {
     pub role: TaskRole,
     /// Whether it reads back what it writes.
     pub reads_back: bool,
+    /// What a member of a mesh must know.
+    pub meets: MeetOptions,
     /// Threads for splits.
     pub slots: u32,
     /// The worker it belongs to.
@@ -60,11 +63,12 @@ async fn carry(
     options: TaskOptions,
     key: impl FnOnce() -> Result<SigningKey>,
 ) -> Result<Exit> {
-    let TaskOptions { role, reads_back, slots, commands, .. } = options;
+    let TaskOptions { role, reads_back, meets, slots, commands, .. } = options;
     let parsed = read_plan(&plan, commands).await;
     match role {
         TaskRole::Copy => return copy::copy(link, parsed?, slots, reads_back).await.map(|()| Exit::Done),
         TaskRole::Validate => return copy::validate(link, parsed?, slots).await.map(|()| Exit::Done),
+        TaskRole::Meet { .. } => return mesh::meet(link, parsed?, meets).await.map(|()| Exit::Done),
         TaskRole::Conduct => {}
     }
     let outcome = match parsed {

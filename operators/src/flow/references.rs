@@ -1,8 +1,8 @@
 //! Finds orphans: rows whose key refers to no row of the parent table. A differential join of child keys against parent
 //! keys, in rounds by hash of the key, so that memory holds the parents' keys of one round and never a table.
 //!
-//! Children and parents of one key must meet, so the workers of one process form one timely instance and exchange by
-//! key. The parents are read first. Children then enter batch by batch, each at a time of its own, pass by the parents'
+//! Children and parents of one key must meet, so the workers of one process, or of several (`mesh`), form one timely
+//! instance and exchange by key. The parents are read first. Children then enter batch by batch, each at a time of its own, pass by the parents'
 //! keys and leave again; a batch is kept until its time is over, so that its orphans can be given out whole.
 
 use std::cell::RefCell;
@@ -20,6 +20,7 @@ use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::{Scope, StreamVec};
+use timely::worker::Worker;
 
 use crate::encode::RowEncoder;
 use crate::flow::event::Permit;
@@ -90,7 +91,7 @@ impl std::ops::AddAssign for KeysSeen {
     }
 }
 
-/// One round of a search for orphans, over all workers of this process.
+/// One round of a search for orphans: over all workers of this process, or of a [`Mesh`](super::mesh::Mesh).
 pub struct OrphanSearch {
     reference: Reference,
     hash_key: [u8; 32],
@@ -140,24 +141,49 @@ impl OrphanSearch {
     /// # Errors
     /// If the worker threads cannot be started or one of them failed.
     pub fn run(self) -> Result<(), String> {
-        let threads = self.inlets.len();
-        let inlets = Mutex::new(self.inlets.into_iter().map(Some).collect::<Vec<_>>());
-        let (reference, hash_key, round, findings) = (self.reference, self.hash_key, self.round, self.findings);
+        let shares = Mutex::new(self.shares().into_iter().map(Some).collect::<Vec<_>>());
+        let threads = shares.lock().map_or(1, |shares| shares.len());
         let guards = timely::execute(timely::Config::process(threads), move |worker| {
-            let taken = inlets.lock().map(|mut inlets| inlets[worker.index()].take());
-            let inlet = taken.ok().flatten().expect("each worker takes its own inlet once");
-            let keys = |side: &KeyColumns, nulls| Keys { side: side.clone(), nulls, hash_key, round };
-            let child_nulls = if reference.match_full { Unkeyed::AllNull } else { Unkeyed::AnyNull };
-            let entry = Entry {
-                child: keys(&reference.child, child_nulls),
-                parent: keys(&reference.parent, Unkeyed::AnyNull),
-                worker: worker.index() as u32,
-                held: Held::default(),
-                seen: KeysSeen::default(),
-            };
-            worker.dataflow::<u64, _, _>(|scope| build(scope, inlet, entry, findings.clone()));
+            let taken = shares.lock().map(|mut shares| shares[worker.index()].take());
+            taken.ok().flatten().expect("each worker takes its own share once").build(worker);
         })?;
         guards.join().into_iter().collect::<Result<(), String>>()
+    }
+
+    /// What each worker thread of this process has to do with it.
+    pub(super) fn shares(self) -> Vec<SearchShare> {
+        let OrphanSearch { reference, hash_key, round, inlets, findings } = self;
+        let share = |inlet| {
+            let (reference, findings) = (reference.clone(), findings.clone());
+            SearchShare { reference, hash_key, round, inlet, findings }
+        };
+        inlets.into_iter().map(share).collect()
+    }
+}
+
+/// One worker thread's part in a round.
+pub(super) struct SearchShare {
+    reference: Reference,
+    hash_key: [u8; 32],
+    round: Round,
+    inlet: Inlet<KeyFeed>,
+    findings: Outlet<OrphanFinding>,
+}
+
+impl SearchShare {
+    /// Adds the dataflow to a worker, whose index among all workers of all processes says whose batches are whose.
+    pub(super) fn build(self, worker: &mut Worker) {
+        let SearchShare { reference, hash_key, round, inlet, findings } = self;
+        let keys = |side: &KeyColumns, nulls| Keys { side: side.clone(), nulls, hash_key, round };
+        let child_nulls = if reference.match_full { Unkeyed::AllNull } else { Unkeyed::AnyNull };
+        let entry = Entry {
+            child: keys(&reference.child, child_nulls),
+            parent: keys(&reference.parent, Unkeyed::AnyNull),
+            worker: worker.index() as u32,
+            held: Held::default(),
+            seen: KeysSeen::default(),
+        };
+        worker.dataflow::<u64, _, _>(|scope| build(scope, inlet, entry, findings));
     }
 }
 

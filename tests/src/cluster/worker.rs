@@ -2,7 +2,7 @@
 
 use super::{Cluster, Network, Proxy, Wire};
 use crate::Running;
-use crate::process::{children, signal};
+use crate::process::{children, has_argument, signal};
 
 /// A worker.
 #[derive(Debug)]
@@ -133,6 +133,21 @@ impl Worker {
     pub fn heal(&self) {
         self.proxy.iter().for_each(|proxy| proxy.set(Network::Whole));
         self.wire.iter().for_each(Wire::heal);
+    }
+
+    /// Ids of its processes that check references together with others.
+    pub fn members(&self) -> Vec<u32> {
+        self.children().into_iter().filter(|child| has_argument(*child, "meet")).collect()
+    }
+
+    /// Kills its process that checks references together with others; whether there was one.
+    pub fn kill_member(&self) -> bool {
+        self.members().into_iter().inspect(|member| signal("KILL", *member)).count() > 0
+    }
+
+    /// Suspends its process that checks references together with others; whether there was one.
+    pub fn suspend_member(&self) -> bool {
+        self.members().into_iter().inspect(|member| signal("STOP", *member)).count() > 0
     }
 
     /// Kills one of its processes; whether there was one.

@@ -1,5 +1,6 @@
 //! `worker`, and `task`, which workers start.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use crate::cli::{KeyArgs, TaskArgs, TaskRoleName, WorkerArgs};
@@ -10,7 +11,7 @@ use crate::failure::{Exit, Result};
 use crate::head::TaskRole;
 use crate::plan_text::Commands;
 use crate::random;
-use crate::worker::{TaskOptions, WorkerOptions, carry_out, work};
+use crate::worker::{MeetOptions, TaskOptions, WorkerOptions, carry_out, check_host, work};
 
 /// Characters of a host's name that go into a worker's.
 const HOST_CHARS_MAX: usize = 40;
@@ -20,7 +21,9 @@ pub async fn worker(args: WorkerArgs) -> Result<Exit> {
     key::load(&args.key)?;
     let certificate = args.head.certificate.clone();
     let way = way(&args.head)?;
+    let network = network(args.mesh_listen, way.identity.is_some())?;
     let mut environment = way.environment;
+    environment.push(("SENSEI_MESH_LISTEN".to_owned(), args.mesh_listen.to_string()));
     if let Some(file) = &args.key.signing_key {
         environment.push(("SENSEI_SIGNING_KEY_FILE".to_owned(), file.display().to_string()));
     }
@@ -33,10 +36,26 @@ pub async fn worker(args: WorkerArgs) -> Result<Exit> {
         classes: args.classes.into_iter().map(Into::into).collect(),
         zone: args.zone,
         slots: args.slots,
+        network,
         environment,
         parent_pipe: args.parent_pipe,
     };
     work(options, way.heads).await
+}
+
+/// Whom processes of a worker can connect to when rows must meet. Loopback is one of a network namespace of a running machine;
+/// what else is reached from where nobody knows but whoever set the address.
+fn network(host: IpAddr, has_certificate: bool) -> Result<String> {
+    check_host(host, has_certificate)?;
+    let security = if has_certificate { "tls" } else { "plain" };
+    if !host.to_canonical().is_loopback() {
+        return Ok(format!("{security} by address"));
+    }
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = std::fs::read_link("/proc/self/ns/net").unwrap_or_default();
+    let is_known = !boot.is_empty() && !namespace.as_os_str().is_empty();
+    // A worker that cannot tell meets nobody.
+    Ok(if is_known { format!("{security} {} {}", boot.trim(), namespace.display()) } else { String::new() })
 }
 
 /// The name in the certificate or the host's, and something that tells this process from others there, also from earlier ones.
@@ -59,8 +78,10 @@ pub async fn task(args: TaskArgs) -> Result<Exit> {
             TaskRoleName::Conduct => TaskRole::Conduct,
             TaskRoleName::Copy => TaskRole::Copy,
             TaskRoleName::Validate => TaskRole::Validate,
+            TaskRoleName::Meet => TaskRole::Meet { generation: args.generation },
         },
         reads_back: !args.leave_read_back,
+        meets: MeetOptions { generation: args.generation, host: args.mesh_listen, identity: way.identity },
         slots: args.slots,
         worker: args.worker,
         commands: if args.allow_exec { Commands::Allowed } else { Commands::Refused },

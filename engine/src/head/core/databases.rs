@@ -136,7 +136,7 @@ impl Core {
     /// Connections that a task has at a database.
     fn uses(&self, task: &Task, place: &EndOutline) -> u32 {
         let Some(Job { ends: [source, target], .. }) = self.jobs.get(&task.job) else { return 0 };
-        let reads = task.role.half() == Half::Copy && source.label == place.label;
+        let reads = task.role.half() == Some(Half::Copy) && source.label == place.label;
         let writes = target.label == place.label;
         (u32::from(reads) + u32::from(writes)) * task.slots * CONNECTIONS_PER_SLOT
     }

@@ -1,9 +1,11 @@
 //! What the head knows, in memory, and what it decides. Every call comes in with the time, changes this state, and leaves
 //! [`Change`]s behind; the caller stores them before anybody hears of the outcome. In reading order: [`jobs`] (what people
-//! ask), [`pool`] (what workers say), [`schedule`] (who does what), [`databases`] (what they leave), [`tasks`] (what the processes of a job say).
+//! ask), [`pool`] (what workers say), [`schedule`] (who does what), [`databases`] (what they leave), [`tasks`] (what the
+//! processes of a job say), [`mesh`] (processes that work on one thing together).
 
 mod databases;
 mod jobs;
+mod mesh;
 mod pool;
 mod schedule;
 mod tasks;
@@ -13,6 +15,7 @@ use std::collections::BTreeMap;
 use sensei_planner::{EndOutline, outline};
 
 pub use jobs::{PLAN_BYTES_MAX, Submission};
+pub use mesh::{Gathered, Met};
 pub use pool::{Beat, ChildState, Ending, Order, WishForTask};
 pub use schedule::{CONNECTIONS_PER_SLOT, Role, Task};
 pub use tasks::{Granting, Settled, TaskName, offered};
@@ -24,6 +27,7 @@ use super::store::Loaded;
 use super::view::Counters;
 use crate::cluster::caller::Caller;
 use databases::Tries;
+use mesh::Mesh;
 use pool::Worker;
 
 /// How long a worker or a lease may go unheard before what it has is given to others, in milliseconds.
@@ -49,6 +53,8 @@ pub struct Core {
     /// Until when a worker is not asked to help with a job, since its last try failed.
     rests: BTreeMap<(String, String), Millis>,
     tries: Tries,
+    /// The newest mesh of each job.
+    meshes: BTreeMap<String, Mesh>,
     changes: Vec<Change>,
     last_event: u64,
     last_lease: LeaseId,
@@ -90,6 +96,7 @@ impl Core {
             tasks: Vec::new(),
             rests: BTreeMap::new(),
             tries: Tries::default(),
+            meshes: BTreeMap::new(),
             changes: Vec::new(),
             last_event,
             last_lease: term << LEASE_BITS,
@@ -109,6 +116,7 @@ impl Core {
             self.workers.values_mut().for_each(|worker| worker.last_beat += gap);
             self.tasks.iter_mut().for_each(|task| task.since += gap);
             self.jobs.values_mut().for_each(|job| job.splits.postpone(gap));
+            self.meshes.values_mut().for_each(|mesh| mesh.postpone(gap));
         }
     }
 
@@ -126,6 +134,7 @@ impl Core {
     pub fn tick(&mut self) {
         self.give_up_silent_workers();
         self.expire_leases();
+        self.expire_meshes();
         self.schedule();
     }
 

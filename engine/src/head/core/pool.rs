@@ -28,6 +28,8 @@ pub(super) struct Worker {
     pub instance: String,
     pub number: u64,
     pub replaced: Vec<String>,
+    /// Whose processes its own can connect to: those of workers with the same.
+    pub network: String,
 }
 
 /// What a worker says twice a second.
@@ -51,6 +53,8 @@ pub struct Beat {
     pub instance: String,
     /// Ascending within an instance.
     pub number: u64,
+    /// Processes of workers that say the same can connect to each other; empty for none.
+    pub network: String,
 }
 
 /// One process of a worker.
@@ -162,6 +166,7 @@ impl Core {
             instance: beat.instance.clone(),
             number: beat.number,
             replaced,
+            network: beat.network.clone(),
         };
         self.workers.insert(beat.worker.clone(), worker);
         if is_new {
@@ -228,7 +233,7 @@ impl Core {
         let belongs = |job: &super::Job| {
             job.record.state == JobState::Running && job.record.attempt == task.attempt && job.record.opened.is_some()
         };
-        task.role != Role::Conduct && self.jobs.get(&task.job).is_some_and(belongs)
+        matches!(task.role, Role::Copy | Role::Validate) && self.jobs.get(&task.job).is_some_and(belongs)
     }
 
     fn orders(&self, beat: &Beat, mut orders: Vec<Order>) -> Vec<Order> {

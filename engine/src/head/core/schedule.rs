@@ -47,6 +47,11 @@ pub enum Role {
     Copy,
     /// It reads back what others wrote.
     Validate,
+    /// It is a member of a mesh.
+    Meet {
+        /// Which mesh.
+        generation: u64,
+    },
 }
 
 impl Role {
@@ -56,14 +61,16 @@ impl Role {
             Role::Conduct => "conduct",
             Role::Copy => "copy",
             Role::Validate => "validate",
+            Role::Meet { .. } => "meet",
         }
     }
 
-    /// Which half of splits it is given.
-    pub(super) fn half(self) -> Half {
+    /// Which half of splits it is given, if any.
+    pub(super) fn half(self) -> Option<Half> {
         match self {
-            Role::Conduct | Role::Copy => Half::Copy,
-            Role::Validate => Half::Validate,
+            Role::Conduct | Role::Copy => Some(Half::Copy),
+            Role::Validate => Some(Half::Validate),
+            Role::Meet { .. } => None,
         }
     }
 }
@@ -186,10 +193,10 @@ impl Core {
     /// Gives free workers to jobs that others can help with, one worker at a time to the job with the most left for each of
     /// its slots.
     fn add_helpers(&mut self) {
-        for role in [Role::Copy, Role::Validate] {
-            while let Some((_, job, worker, slots)) = self.neediest(role) {
+        for (role, half) in [(Role::Copy, Half::Copy), (Role::Validate, Half::Validate)] {
+            while let Some((_, job, worker, slots)) = self.neediest(half) {
                 let Some(attempt) = self.jobs.get(&job).map(|job| job.record.attempt) else { return };
-                let (kind, does) = match role.half() {
+                let (kind, does) = match half {
                     Half::Copy => ("copier", "helps"),
                     Half::Validate => ("validator", "reads back"),
                 };
@@ -201,32 +208,32 @@ impl Core {
 
     /// Of the running jobs that can use one more worker, that with the most splits for each of its slots: how many, its id, who
     /// could help, and with how many slots.
-    fn neediest(&self, role: Role) -> Option<(u32, String, String, u32)> {
+    fn neediest(&self, half: Half) -> Option<(u32, String, String, u32)> {
         let need = |job: &Job| {
             let record = &job.record;
             let is_wanted = record.state == JobState::Running && record.wish == Wish::Run && record.is_shared();
-            let slots = self.slots_of(&record.id, role.half());
-            let open = job.splits.open(role.half()) as u32;
-            let is_needed = is_wanted && job.splits.waits(role.half()) > 0 && open > slots;
-            let room = if is_needed { self.room(&record.id, role.half()) } else { 0 };
-            let (worker, free) = if room > 0 { self.helper(&record.id, role)? } else { return None };
+            let slots = self.slots_of(&record.id, half);
+            let open = job.splits.open(half) as u32;
+            let is_needed = is_wanted && job.splits.waits(half) > 0 && open > slots;
+            let room = if is_needed { self.room(&record.id, half) } else { 0 };
+            let (worker, free) = if room > 0 { self.helper(&record.id, half)? } else { return None };
             Some((open / slots.max(1), record.id.clone(), worker, free.min(room)))
         };
         self.jobs.values().filter_map(need).max()
     }
 
     /// The worker with the most free slots that may help with a job and does not yet.
-    fn helper(&self, job: &str, role: Role) -> Option<(String, u32)> {
+    fn helper(&self, job: &str, half: Half) -> Option<(String, u32)> {
         self.freest(|id, worker| {
             let helps = self.tasks.iter().any(|task| task.worker == id && task.job == job);
             let rests = self.rests.get(&(id.to_owned(), job.to_owned())).is_some_and(|until| *until > self.now);
-            may_do(role.half(), &worker.classes) && !helps && !rests
+            may_do(half, &worker.classes) && !helps && !rests
         })
     }
 
     /// Slots of those who do this half of a job's splits.
     fn slots_of(&self, job: &str, half: Half) -> u32 {
-        let does = |task: &&Task| task.job == job && task.role.half() == half;
+        let does = |task: &&Task| task.job == job && task.role.half() == Some(half);
         self.tasks.iter().filter(does).map(|task| task.slots).sum()
     }
 
@@ -300,6 +307,7 @@ impl Core {
     /// A process ended, and its worker says how.
     pub(super) fn task_ended(&mut self, task: &Task, ending: &Ending) {
         match task.role {
+            Role::Meet { .. } => self.member_ended(task, ending),
             Role::Copy | Role::Validate => {
                 if ending.exit_code != 0 && ending.exit_code != INTERRUPTED {
                     let (worker, code) = (&task.worker, ending.exit_code);
@@ -338,6 +346,9 @@ impl Core {
 
     /// A process is gone: what it held goes to others; without its conductor the job begins again.
     pub(super) fn task_lost(&mut self, task: &Task, ending: &Ending) {
+        if matches!(task.role, Role::Meet { .. }) {
+            return self.member_ended(task, ending);
+        }
         self.release(task);
         let conducted = |job: &Job| job.record.state == JobState::Running && job.record.attempt == task.attempt;
         if task.role == Role::Conduct && self.jobs.get(&task.job).is_some_and(conducted) {
@@ -432,6 +443,7 @@ impl Core {
         }
         let attempt = record.attempt;
         self.tasks.retain(|task| task.job != id);
+        self.meshes.remove(id);
         self.changes.push(Change::Cleared { job: id.to_owned() });
         self.store(id);
         let word =

@@ -75,11 +75,11 @@ impl Core {
 
     /// Which half of splits a process is given.
     fn half_of(&self, task: &TaskName) -> Half {
-        let known = self.tasks.iter().find(|known| is_own(known, task));
-        known.map_or(Half::Copy, |known| known.role.half())
+        let own = self.tasks.iter().filter(|known| is_own(known, task));
+        own.filter_map(|known| known.role.half()).next().unwrap_or(Half::Copy)
     }
 
-    fn conducted_job(&mut self, task: &TaskName) -> Result<&mut Job, Refusal> {
+    pub(super) fn conducted_job(&mut self, task: &TaskName) -> Result<&mut Job, Refusal> {
         let job = self.own_job(task)?;
         if job.record.conductor.as_deref() != Some(&task.worker) {
             return Err(lost(task));
@@ -290,7 +290,7 @@ fn is_own(known: &Task, task: &TaskName) -> bool {
     (&known.worker, &known.job, known.attempt) == (&task.worker, &task.job, task.attempt)
 }
 
-fn lost(task: &TaskName) -> Refusal {
+pub(super) fn lost(task: &TaskName) -> Refusal {
     Refusal::Lost { what: format!("attempt {} of job \"{}\"", task.attempt, task.job) }
 }
 

@@ -55,6 +55,7 @@ pub(super) fn a_beat(worker: &str, slots: u32) -> Beat {
         slots,
         draining: false,
         children: Vec::new(),
+        network: "here".to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod body;
 mod jobs;
+mod mesh;
 mod tasks;
 mod workers;
 

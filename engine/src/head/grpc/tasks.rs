@@ -37,7 +37,7 @@ impl Service {
     }
 
     /// Calls `f` until it gives something, or a moment has passed.
-    async fn wait<T: Send + 'static>(
+    pub(super) async fn wait<T: Send + 'static>(
         &self,
         f: impl Fn(&mut Core) -> Result<T, Refusal> + Clone + Send + 'static,
         is_something: impl Fn(&T) -> bool,
@@ -148,6 +148,26 @@ impl proto::tasks_server::Tasks for Service {
             core.report(&task, request.lease, request.split, request.outcome_json)
         };
         self.call(request, |request| request.task.take(), report).await.map(done)
+    }
+
+    async fn meet(&self, request: Request<proto::MeetRequest>) -> Answer<proto::MeetReply> {
+        self.ask_meet(request).await
+    }
+
+    async fn met(&self, request: Request<proto::MeshId>) -> Answer<proto::MetReply> {
+        self.ask_met(request).await
+    }
+
+    async fn mesh_brief(&self, request: Request<proto::MeshId>) -> Answer<proto::BriefReply> {
+        self.ask_mesh_brief(request).await
+    }
+
+    async fn mesh_join(&self, request: Request<proto::MeshJoinRequest>) -> Answer<proto::MeshJoinReply> {
+        self.ask_mesh_join(request).await
+    }
+
+    async fn mesh_report(&self, request: Request<proto::MeshReportRequest>) -> Answer<proto::Empty> {
+        self.ask_mesh_report(request).await
     }
 }
 

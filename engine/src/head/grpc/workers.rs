@@ -14,6 +14,8 @@ pub(crate) const PROTOCOL: u32 = 2;
 const CHILDREN_MAX: usize = 256;
 /// Characters kept of what tells a worker's process from earlier ones.
 const INSTANCE_CHARS_MAX: usize = 128;
+/// Characters kept of what tells whom a worker's processes can connect to.
+const NETWORK_CHARS_MAX: usize = 256;
 /// Bytes kept of what a process said in the end.
 const SAID_BYTES_MAX: usize = 2_000;
 
@@ -46,6 +48,7 @@ impl proto::workers_server::Workers for Service {
             draining: beat.draining,
             instance: beat.instance.chars().take(INSTANCE_CHARS_MAX).collect(),
             number: beat.number,
+            network: beat.network.chars().take(NETWORK_CHARS_MAX).collect(),
         };
         let (orders, leave) = self
             .0
@@ -90,6 +93,7 @@ fn task(task: proto::Task) -> Result<Task, Status> {
         "conduct" => Role::Conduct,
         "copy" => Role::Copy,
         "validate" => Role::Validate,
+        "meet" => Role::Meet { generation: task.generation },
         other => return Err(invalid("a process", format!("\"{}\" is no role", other.escape_default()))),
     };
     Ok(Task { job: task.job, attempt: task.attempt, role, slots: task.slots, worker: String::new(), since: 0 })
@@ -97,12 +101,16 @@ fn task(task: proto::Task) -> Result<Task, Status> {
 
 fn order(order: Order) -> proto::Order {
     let role = order.task.role.word();
+    let generation = match order.task.role {
+        Role::Meet { generation } => generation,
+        Role::Conduct | Role::Copy | Role::Validate => 0,
+    };
     let wish = match order.wish {
         WishForTask::Run => "run",
         WishForTask::Finish => "finish",
         WishForTask::Kill => "kill",
     };
     let Task { job, attempt, slots, .. } = order.task;
-    let task = Some(proto::Task { job, attempt, role: role.to_owned(), slots });
+    let task = Some(proto::Task { job, attempt, role: role.to_owned(), slots, generation });
     proto::Order { task, wish: wish.to_owned(), plan: order.plan }
 }
