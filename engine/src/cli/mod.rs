@@ -30,7 +30,7 @@ pub struct Cli {
     /// Least severity that is logged: off, error, warn, info, debug or trace
     #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", env = "SENSEI_LOG")]
     pub log_level: LevelFilter,
-    /// Send traces of what is done to an OpenTelemetry collector (OTLP over gRPC), https://HOST:4317
+    /// Send traces of what is done to an OpenTelemetry collector on this machine (OTLP over gRPC)
     #[arg(long, global = true, value_name = "URL", env = VARIABLE)]
     pub traces: Option<String>,
     /// Show no progress
