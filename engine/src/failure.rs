@@ -119,9 +119,9 @@ pub enum Failure {
     #[error("interrupted; everything finished so far is kept")]
     Interrupted,
     /// Somebody else does now what this process was to do.
-    #[error("{what} was given to somebody else")]
+    #[error("{what}")]
     Superseded {
-        /// Such as `lease 17`.
+        /// Such as `lease 17 was given to somebody else`.
         what: String,
     },
     /// The head of the cluster cannot be reached, or cannot answer.

@@ -71,13 +71,15 @@ impl Leases {
             tokio::time::sleep(RENEW_EVERY).await;
             let leases: Vec<u64> = self.held().values().map(|held| held.lease).collect();
             let (asked, left) = (Stopwatch::start(), HOLD_MAX.saturating_sub(renewed.elapsed()));
-            let late = |_| Failure::Superseded { what: "what could not be renewed in time".to_owned() };
+            let late = |_| Failure::Superseded {
+                what: "leases could not be renewed in time, and are given to somebody else".to_owned(),
+            };
             let lost = tokio::time::timeout(left, self.renew(leases)).await.map_err(late)??;
             renewed = asked;
             let is_held = |lease: &&u64| self.held().values().any(|held| held.lease == **lease && !held.is_reported);
             // One that was reported meanwhile, or is being, is not lost.
             if let Some(lease) = lost.iter().find(is_held) {
-                return Err(Failure::Superseded { what: format!("lease {lease}") });
+                return Err(Failure::Superseded { what: format!("lease {lease} was given to somebody else") });
             }
         }
     }

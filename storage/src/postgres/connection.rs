@@ -33,6 +33,7 @@ const SERVER_VERSION_MIN: u32 = 140_000;
 
 /// What every session sets, so that text forms are fixed (also within composite values and arrays) and nothing is cut
 /// short or filtered unseen.
+/// A machine that is cut off must not hold its snapshot and locks for the two hours that servers wait by default.
 /// `row_security = off` turns a row filter into an error.
 /// A commit that was answered must survive a crash of the server, or the journal would know more than the target.
 const SESSION_SETTINGS: &str = "\
@@ -40,6 +41,8 @@ const SESSION_SETTINGS: &str = "\
     SET standard_conforming_strings = on; SET extra_float_digits = 1; SET client_encoding = 'UTF8'; \
     SET lc_monetary = 'C'; SET xmloption = content; SET array_nulls = on; SET quote_all_identifiers = off; \
     SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
+    SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; \
+    SET tcp_user_timeout = 60000; \
     SET row_security = off; SET jit = off; SET synchronous_commit = on";
 
 /// Puts the schema, quoted, in front of where the account or database looks for names.

@@ -151,7 +151,8 @@ impl Member {
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
             let (asked, left) = (Stopwatch::start(), HOLD_MAX.saturating_sub(renewed.elapsed()));
-            let late = |_| Failure::Superseded { what: "what could not be renewed in time".to_owned() };
+            let late =
+                |_| Failure::Superseded { what: "this process could not say in time that it is there".to_owned() };
             tokio::time::timeout(left, self.join()).await.map_err(late)??;
             renewed = asked;
         }
