@@ -162,18 +162,19 @@ impl Sorting<'_> {
     }
 
     fn done(&mut self, work: &SplitWork, outcome: Outcome) -> Result<()> {
-        let split = work.grant.split.id;
-        let reject = self.cell.rejects().finish(split)?;
-        self.rejecting.remove(&split);
         let ended = match &work.grant.work {
+            // What was rejected is on disk, where whoever copied it put it.
             Work::Validate(validation) => Ended::Finished(Box::new(validated(validation, &outcome))),
-            _ => self.copied(work, outcome, reject)?,
+            Work::Copy(_) | Work::Recheck(_) | Work::Recopy | Work::Isolate(_) => self.copied(work, outcome)?,
         };
         self.report(Report::Ended(ended));
         Ok(())
     }
 
-    fn copied(&self, work: &SplitWork, outcome: Outcome, reject: Option<Reject>) -> Result<Ended> {
+    fn copied(&mut self, work: &SplitWork, outcome: Outcome) -> Result<Ended> {
+        let split = work.grant.split.id;
+        let reject = self.cell.rejects().finish(split)?;
+        self.rejecting.remove(&split);
         let is_over = self.cell.context.read_back != ReadBack::Elsewhere;
         // Nothing is known to be equal before it is read back.
         let sound = is_over && outcome.difference.is_zero();

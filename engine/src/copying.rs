@@ -291,6 +291,7 @@ fn brief(job: &Job) -> Brief {
         plan: job.plan.clone(),
         digest_key: job.history.opening.digest_key.clone(),
         snapshot: job.snapshot.id(),
+        separate: false,
         large_bytes: job.large_bytes.to_vec(),
     }
 }

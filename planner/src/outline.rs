@@ -80,12 +80,14 @@ fn place(entries: &[(Key, Node)], end: &str) -> EndOutline {
     EndOutline { label: label(&url), connections: connections.unwrap_or(CONNECTIONS_DEFAULT) }
 }
 
-/// A URL without what only its users know. A password may hold any character, so all before the last `@` goes.
+/// A URL without what only its users know. Where an `@` comes after a `?` nobody can tell where a password ends.
 fn label(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
-    format!("{scheme}://{rest}")
+    let (place, options) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+    if options.contains('@') {
+        return format!("{scheme}://(unclear)");
+    }
+    format!("{scheme}://{}", place.rsplit_once('@').map_or(place, |(_, place)| place))
 }
 
 #[cfg(test)]
@@ -110,7 +112,9 @@ mod tests {
         assert_eq!(outline.target, EndOutline { label: "sqlite:x".to_owned(), connections: CONNECTIONS_DEFAULT });
         for (url, told) in [
             ("${env:SHOP}", "${env:SHOP}"),
-            ("mysql://me:p@ss/w?rd@host:1/db", "mysql://host:1/db"),
+            ("mysql://me:p@ss/word@host:1/db", "mysql://host:1/db"),
+            ("mysql://me:p@ss/w?rd@host:1/db", "mysql://(unclear)"),
+            ("postgresql://host/db?password=s@cret", "postgresql://(unclear)"),
             ("postgresql://host/db?password=secret", "postgresql://host/db"),
             ("", ""),
         ] {

@@ -51,6 +51,11 @@ pub struct JobRecord {
 }
 
 impl JobRecord {
+    /// Whether its splits are read back by others than those who write them.
+    pub fn is_separate(&self) -> bool {
+        self.opened.as_ref().is_some_and(|opened| opened.separate)
+    }
+
     /// Whether processes other than its conductor can help now.
     pub fn is_shared(&self) -> bool {
         self.opened.as_ref().is_some_and(|opened| opened.shared && !opened.closed)

@@ -40,13 +40,15 @@ struct Entry {
     half: Half,
     grant_json: Vec<u8>,
     state: State,
+    /// The lease under which it was reported before this was to be done with it.
+    before: Option<LeaseId>,
 }
 
 #[derive(Debug)]
 enum State {
     Pending { lost: u32 },
     Leased { lease: LeaseId, lost: u32 },
-    Reported { outcome_json: Vec<u8> },
+    Reported { outcome_json: Vec<u8>, lease: Option<LeaseId> },
 }
 
 #[derive(Debug)]
@@ -83,7 +85,10 @@ impl Splits {
     /// Adds splits, or what is to be done again with some, as their records say. Leases among them hold until `deadline`.
     pub fn put(&mut self, records: Vec<SplitRecord>, deadline: Millis) {
         for record in records {
-            self.forget(record.split);
+            let before = self.forget(record.split).and_then(|entry| match entry.state {
+                State::Reported { lease, .. } => lease,
+                State::Pending { .. } | State::Leased { .. } => None,
+            });
             self.offered += 1;
             self.bytes += record.bytes;
             self.rechecks += usize::from(record.recheck);
@@ -95,11 +100,11 @@ impl Splits {
                 }
                 Standing::Reported { outcome_json, .. } => {
                     self.reported.insert(record.split);
-                    State::Reported { outcome_json }
+                    State::Reported { outcome_json, lease: None }
                 }
             };
             let SplitRecord { split, bytes, recheck, half, grant_json, .. } = record;
-            let entry = Entry { bytes, recheck, half, grant_json, state };
+            let entry = Entry { bytes, recheck, half, grant_json, state, before };
             if matches!(entry.state, State::Pending { .. }) {
                 self.waiting(half).insert(entry.turn(split));
             }
@@ -212,9 +217,13 @@ impl Splits {
         split: u32,
         outcome_json: Vec<u8>,
     ) -> Result<Option<Moved>, Refusal> {
-        match self.splits.get(&split).map(|entry| &entry.state) {
+        match self.splits.get(&split) {
             None => return Ok(None),
-            Some(State::Reported { outcome_json: known }) if *known == outcome_json => return Ok(None),
+            Some(Entry { state: State::Reported { outcome_json: known, .. }, .. }) if *known == outcome_json => {
+                return Ok(None);
+            }
+            // It was heard, and there is more to be done with the split since.
+            Some(Entry { before: Some(before), .. }) if *before == lease => return Ok(None),
             Some(_) => {}
         }
         let is_theirs = |held: &Held| held.split == split && held.worker == worker;
@@ -223,7 +232,7 @@ impl Splits {
         }
         self.let_go(lease);
         let entry = self.splits.get_mut(&split).ok_or_else(|| Refusal::Lost { what: format!("split {split}") })?;
-        entry.state = State::Reported { outcome_json: outcome_json.clone() };
+        entry.state = State::Reported { outcome_json: outcome_json.clone(), lease: Some(lease) };
         self.reported.insert(split);
         Ok(Some((split, Standing::Reported { outcome_json, worker: worker.to_owned() })))
     }
@@ -232,7 +241,7 @@ impl Splits {
     pub fn outcomes(&self, count: usize, bytes: usize) -> Vec<(u32, Vec<u8>)> {
         let mut room = bytes;
         let outcome = |split: &u32| match self.splits.get(split).map(|entry| &entry.state) {
-            Some(State::Reported { outcome_json }) => Some((*split, outcome_json.clone())),
+            Some(State::Reported { outcome_json, .. }) => Some((*split, outcome_json.clone())),
             _ => None,
         };
         let mut outcomes: Vec<(u32, Vec<u8>)> = Vec::new();
@@ -270,11 +279,13 @@ impl Splits {
         }
     }
 
-    /// Whether a split is to be done just as `record` says already: the answer to who asked for that was lost.
+    /// Whether a split is to be done just as `record` says already: the answer to who asked for that was lost. The same commit is
+    /// read back once only, so that one which was read back meanwhile is not to be done again either.
     pub fn is_again(&self, record: &SplitRecord) -> bool {
         let entry = self.splits.get(&record.split);
         entry.is_some_and(|entry| {
-            !matches!(entry.state, State::Reported { .. }) && entry.grant_json == record.grant_json
+            let is_open = !matches!(entry.state, State::Reported { .. }) || record.half == Half::Validate;
+            is_open && entry.half == record.half && entry.grant_json == record.grant_json
         })
     }
 

@@ -60,6 +60,22 @@ fn what_is_written_is_read_back_by_others_and_copying_waits_for_no_one_but_reche
 }
 
 #[test]
+fn what_is_said_twice_about_a_half_is_nothing_new() {
+    let mut splits = Splits::default();
+    splits.put(vec![offered(0, 9, false)], 0);
+    splits.grant(Half::Copy, "mover", 1, 10).expect("pending");
+    splits.report("mover", 1, 0, vec![1]).expect("held");
+    let again = SplitRecord { half: Half::Validate, grant_json: vec![7], ..offered(0, 9, false) };
+    splits.put(vec![again.clone()], 0);
+    assert!(splits.report("mover", 1, 0, vec![1]).expect("heard before").is_none());
+    splits.grant(Half::Validate, "validator", 2, 10).expect("written");
+    assert!(splits.report("mover", 1, 0, vec![1]).expect("heard before").is_none());
+    splits.report("validator", 2, 0, vec![2]).expect("held");
+    assert!(splits.is_again(&again), "it was read back since: that must not be forgotten");
+    assert_eq!(splits.outcomes(9, 99), [(0, vec![2])]);
+}
+
+#[test]
 fn what_is_not_renewed_goes_to_another_who_is_told() {
     let mut splits = Splits::default();
     splits.put(vec![offered(0, 1, false)], 0);

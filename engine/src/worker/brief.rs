@@ -30,6 +30,8 @@ pub(crate) struct Brief {
     pub digest_key: String,
     /// The source's snapshot to read through.
     pub snapshot: String,
+    /// Whether splits are read back by others than those who write them.
+    pub separate: bool,
     /// Bytes of memory that a split of each table takes for its largest row.
     pub large_bytes: Vec<u64>,
 }

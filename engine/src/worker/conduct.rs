@@ -42,8 +42,9 @@ pub(super) async fn conduct(
 ) -> Result<JobReport> {
     let budget = |limit: Option<u32>| limit.unwrap_or(CONNECTIONS_DEFAULT as u32);
     let budgets = (budget(file.limits.source_connections), budget(file.limits.target_connections));
-    let separate = !reads_back && file.verify != VerifyMode::Off;
-    let of_target = if separate { share_of_writers(budgets.1)? } else { budgets.1 };
+    let separate = !reads_back;
+    let is_verified = file.verify != VerifyMode::Off;
+    let of_target = if separate && is_verified { share_of_writers(budgets.1)? } else { budgets.1 };
     let slots = slots.min(budgets.0.min(of_target) / CONNECTIONS_PER_SLOT).max(1);
     let connections = slots * CONNECTIONS_PER_SLOT;
     file.limits.workers = Some(slots);
@@ -79,7 +80,9 @@ struct Cluster {
 impl Crew for Cluster {
     fn begin(&self, share: Share) -> Begun {
         let Share { grants, mut context, rejects, tables, brief, shared } = share;
-        if self.separate {
+        let brief = Brief { separate: self.separate, ..brief };
+        let must_be_apart = self.separate && context.read_back != ReadBack::Never;
+        if must_be_apart {
             context.read_back = ReadBack::Elsewhere;
         }
         let (settlements, settled) = mpsc::unbounded_channel();
@@ -90,7 +93,7 @@ impl Crew for Cluster {
         let cell = Cell { context: Arc::new(context), enumerator: leases.clone(), rejects, tables };
         let (link, budgets, separate) = (self.link.clone(), self.budgets, self.separate);
         let ended = async move {
-            if separate && !shared {
+            if must_be_apart && !shared {
                 return Err(cannot_be_apart());
             }
             link.open(told(&brief)?, Sharing { shared, separate }, budgets).await?;

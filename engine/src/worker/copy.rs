@@ -15,11 +15,11 @@ use crate::head::CONNECTIONS_PER_SLOT;
 use crate::rejects::Rejects;
 use crate::runtime::LaneContext;
 
-/// Copies until there are no more splits, or it is asked to end; `reads_back`: and looks at what arrived.
+/// Copies until there are no more splits, or it is asked to end.
 ///
 /// # Errors
 /// The first failure; what was open then goes to others.
-pub(super) async fn copy(link: Link, mut file: PlanFile, slots: u32, reads_back: bool) -> Result<()> {
+pub(super) async fn copy(link: Link, mut file: PlanFile, slots: u32) -> Result<()> {
     let brief = brief(&link).await?;
     let connections = slots * CONNECTIONS_PER_SLOT;
     file.limits.source_connections = Some(connections + 1);
@@ -28,7 +28,7 @@ pub(super) async fn copy(link: Link, mut file: PlanFile, slots: u32, reads_back:
     let readers = connections as usize;
     let snapshot = source.join(&brief.snapshot, readers).await.doing("joining the snapshot of the source")?;
     target.fence(&brief.name_in_target, brief.generation).await.doing("taking part in the job")?;
-    let reach = Reach { snapshot: Some(snapshot), target, reads_back };
+    let reach = Reach { snapshot: Some(snapshot), target, reads_back: !brief.separate };
     let (context, rejects) = brief.context(&file, reach, slots)?;
     pull(link, &brief, context, rejects).await
 }

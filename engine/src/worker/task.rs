@@ -66,7 +66,7 @@ async fn carry(
     let TaskOptions { role, reads_back, meets, slots, commands, .. } = options;
     let parsed = read_plan(&plan, commands).await;
     match role {
-        TaskRole::Copy => return copy::copy(link, parsed?, slots, reads_back).await.map(|()| Exit::Done),
+        TaskRole::Copy => return copy::copy(link, parsed?, slots).await.map(|()| Exit::Done),
         TaskRole::Validate => return copy::validate(link, parsed?, slots).await.map(|()| Exit::Done),
         TaskRole::Meet { .. } => return mesh::meet(link, parsed?, meets).await.map(|()| Exit::Done),
         TaskRole::Conduct => {}

@@ -13,9 +13,12 @@ const JOB_MAX: Duration = Duration::from_secs(120);
 /// The variable that leads to the target, to each worker with its own credentials.
 const TARGET: &str = "SHOP_TARGET";
 
+/// Connections as they are where a plan says nothing.
+const DEFAULT_LIMITS: &str = "source_connections: 4, target_connections: 4";
+
 /// A plan whose target each worker reaches as it may, and a URL for those who may only read.
-fn plan(servers: &Servers, name: &str, splits: usize) -> (Sensei, String) {
-    let sensei = servers.plan(name, splits, "");
+fn plan(servers: &Servers, name: &str, splits: usize, more: &str) -> (Sensei, String) {
+    let sensei = servers.plan(name, splits, more);
     let text = std::fs::read_to_string(sensei.path("plan.yaml")).expect("it was just written");
     let writing = servers.target.url(name);
     sensei.write("plan.yaml", text.replace(&writing, &format!("${{env:{TARGET}}}")));
@@ -32,7 +35,7 @@ fn plan(servers: &Servers, name: &str, splits: usize) -> (Sensei, String) {
 #[test]
 fn what_movers_write_is_read_back_by_validators_that_could_not_have_written_it() {
     let servers = Servers::start(40_000);
-    let (sensei, reading) = plan(&servers, "apart", 40);
+    let (sensei, reading) = plan(&servers, "apart", 40, "");
     let mut cluster = Cluster::start(sensei, Store::Sqlite, 1);
     let writing = servers.target.url("apart");
     cluster.add_worker_of("scout,mover", 2, &[(TARGET, &writing)]);
@@ -58,7 +61,7 @@ fn what_movers_write_is_read_back_by_validators_that_could_not_have_written_it()
 #[test]
 fn a_validator_finds_what_a_trigger_did_to_the_rows() {
     let servers = Servers::start(20_000);
-    let (sensei, reading) = plan(&servers, "bent", 10);
+    let (sensei, reading) = plan(&servers, "bent", 10, "");
     let tables = "CREATE TABLE notes (a bigint, b text);
         CREATE FUNCTION bend() RETURNS trigger LANGUAGE plpgsql AS
             'BEGIN IF NEW.a = 7 THEN NEW.b := NEW.b || ''!''; END IF; RETURN NEW; END';
@@ -74,9 +77,28 @@ fn a_validator_finds_what_a_trigger_did_to_the_rows() {
 }
 
 #[test]
+fn what_movers_reject_stays_on_disk_when_the_rest_is_read_back() {
+    let servers = Servers::start(20_000);
+    let (sensei, reading) = plan(&servers, "refused", 10, "rejects: { max: 1000 }\n");
+    let text = std::fs::read_to_string(sensei.path("plan.yaml")).expect("it was just written");
+    sensei.write("plan.yaml", text.replace("source_connections: 40, target_connections: 40", DEFAULT_LIMITS));
+    servers.target.psql("refused", "CREATE TABLE notes (a bigint CHECK (a <> 7), b text)");
+    let mut cluster = Cluster::start(sensei, Store::Sqlite, 1);
+    // With as many slots as all of the connections would be for.
+    cluster.add_worker_of("scout,mover", 2, &[(TARGET, &servers.target.url("refused"))]);
+    cluster.add_worker_of("validator", 2, &[(TARGET, &reading)]);
+    cluster.submit("refused");
+    let job = cluster.await_job("refused", JOB_MAX, has_ended);
+    assert_eq!((&job["state"], &job["exit_code"]), (&"done".into(), &0.into()), "{job:#}");
+    assert_eq!(servers.target.psql("refused", "SELECT count(*) FROM notes"), "1960", "{job:#}");
+    let listed = cluster.sensei.run(&["rejects", "list", "plan.yaml", "--output", "json"]).expect(0);
+    assert!(listed.stdout.contains("40"), "{}", listed.stdout);
+}
+
+#[test]
 fn a_validator_that_is_killed_loses_only_what_it_had() {
     let servers = Servers::start(150_000);
-    let (sensei, reading) = plan(&servers, "lost", 150);
+    let (sensei, reading) = plan(&servers, "lost", 150, "");
     let mut cluster = Cluster::start(sensei, Store::Sqlite, 1);
     cluster.add_worker_of("scout,mover", 2, &[(TARGET, &servers.target.url("lost"))]);
     let first = cluster.add_worker_of("validator", 1, &[(TARGET, &reading)]);

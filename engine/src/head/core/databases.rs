@@ -40,26 +40,31 @@ pub(super) struct Rate {
 
 impl Tries {
     fn failed(&mut self, label: &str, now: Millis) {
-        if !self.0.contains_key(label) && self.0.len() == DATABASES_MAX {
-            self.0.retain(|_, lately| !lately.is_over(now));
-        }
-        // Full of databases that are all away: the jobs of another have their own breakers.
-        if self.0.len() < DATABASES_MAX || self.0.contains_key(label) {
-            let failed = &mut self.0.entry(label.to_owned()).or_default().failed;
+        if let Some(Lately { failed, .. }) = self.of(label, now) {
             failed.push_back(now);
             failed.drain(..failed.len().saturating_sub(FAILURES_MAX));
         }
     }
 
-    /// Counts only where something failed: nobody asks of others.
     fn done(&mut self, label: &str, splits: u64, now: Millis) {
-        let Some(lately) = self.0.get_mut(label) else { return };
+        let Some(lately) = self.of(label, now) else { return };
         let second = now / 1_000;
         match lately.done.back_mut().filter(|(at, _)| *at == second) {
             Some((_, done)) => *done += splits,
             None => lately.done.push_back((second, splits)),
         }
         lately.forget(now);
+    }
+
+    /// `None` where too many are remembered: jobs of that one have only their own breakers.
+    fn of(&mut self, label: &str, now: Millis) -> Option<&mut Lately> {
+        if !self.0.contains_key(label) && self.0.len() == DATABASES_MAX {
+            self.0.retain(|_, lately| !lately.is_over(now));
+        }
+        if !self.0.contains_key(label) && self.0.len() == DATABASES_MAX {
+            return None;
+        }
+        Some(self.0.entry(label.to_owned()).or_default())
     }
 
     /// How tries went in the last minute, where more of them failed than came to something.
@@ -79,7 +84,7 @@ impl Lately {
 
     fn is_over(&mut self, now: Millis) -> bool {
         self.forget(now);
-        self.failed.is_empty()
+        self.failed.is_empty() && self.done.is_empty()
     }
 }
 
@@ -120,7 +125,9 @@ impl Core {
             Half::Copy => [source, target].to_vec(),
             Half::Validate => vec![target],
         };
-        let left = at.into_iter().map(|place| (self.left_at(id, place) / CONNECTIONS_PER_SLOT, place));
+        let ends_there = |place: &EndOutline| at.iter().filter(|end| end.label == place.label).count() as u32;
+        let left =
+            at.iter().map(|place| (self.left_at(id, place) / (CONNECTIONS_PER_SLOT * ends_there(place)), *place));
         left.min_by_key(|(slots, _)| *slots)
     }
 

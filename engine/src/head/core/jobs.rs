@@ -139,6 +139,7 @@ impl Core {
         if verb == Verb::Retry && self.job(id)?.record.state.has_ended() {
             let Outline { name, state, .. } = outline(&self.job(id)?.record.plan)?;
             self.refuse_rival(&name, &state)?;
+            self.job_mut(id)?.find_ends();
         }
         let record = &mut self.job_mut(id)?.record;
         let refused = |why: &str| Err(Refusal::Conflict { what: label(id), why: why.to_owned() });

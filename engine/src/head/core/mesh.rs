@@ -9,11 +9,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::pool::{Ending, Worker};
-use super::schedule::{CONNECTIONS_PER_SLOT, Role, Task};
+use super::schedule::{CONNECTIONS_PER_SLOT, Role, Task, is_denied};
 use super::tasks::{TaskName, lost};
 use super::{Core, LEASE_MS, shortened};
 use crate::cluster::caller::Class;
-use crate::head::record::Millis;
+use crate::head::record::{Half, Millis};
 use crate::head::refusal::Refusal;
 
 /// Members of a mesh at the most: each has a connection to every other.
@@ -99,7 +99,7 @@ impl Core {
             let (what, max) = ("the brief of a mesh".to_owned(), BRIEF_BYTES_MAX as u64);
             return Err(Refusal::TooLarge { what, max, unit: "bytes" });
         }
-        if let Some(mesh) = self.meshes.get(&task.job).filter(|mesh| mesh.generation > after) {
+        if let Some(mesh) = self.meshes.get(&task.job).filter(|mesh| mesh.generation > after && !mesh.is_done()) {
             return Ok((mesh.generation, mesh.members.len() as u32));
         }
         self.tasks.retain(|known| known.job != task.job || !matches!(known.role, Role::Meet { .. }));
@@ -134,7 +134,10 @@ impl Core {
             .filter(|known| known.job == task.job && known.role == Role::Conduct)
             .map(|known| known.slots)
             .sum();
-        let room = (opened.target_connections / CONNECTIONS_PER_SLOT).saturating_sub(conductor);
+        let helps = |known: &&Task| known.job == task.job && known.role != Role::Conduct;
+        let helpers: u32 = self.tasks.iter().filter(helps).map(|known| known.slots).sum();
+        let left = self.left_by_databases(&task.job, Half::Validate).map_or(0, |(slots, _)| slots + helpers);
+        let room = (opened.target_connections / CONNECTIONS_PER_SLOT).saturating_sub(conductor).min(left);
         let mut networks: BTreeMap<&str, Vec<(Reverse<u32>, &str)>> = BTreeMap::new();
         for (id, worker) in self.workers.iter().filter(|(id, worker)| self.may_meet(id, worker, &task.job)) {
             let busy = |known: &&Task| known.worker == *id && known.job != task.job;
@@ -215,6 +218,7 @@ impl Core {
         }
         mesh.members[index].outcome_json = Some(outcome_json);
         if mesh.is_done() {
+            mesh.brief_json.clear();
             let text = format!("references were checked by {} workers together", mesh.members.len());
             self.event(Some(&task.job), "met", text);
         }
@@ -235,6 +239,9 @@ impl Core {
         let name = TaskName { worker: task.worker.clone(), job: task.job.clone(), attempt: task.attempt };
         let Ok((mesh, index)) = self.mesh_of(&name, generation) else { return };
         if mesh.members[index].outcome_json.is_none() {
+            if is_denied(&ending.said) {
+                self.rests.insert((task.worker.clone(), task.job.clone()), Millis::MAX);
+            }
             let said = if ending.said.is_empty() { String::new() } else { format!(": {}", ending.said) };
             let why = format!("the process on worker {} ended with exit code {}{said}", task.worker, ending.exit_code);
             self.lose_mesh(&task.job, why);

@@ -72,9 +72,16 @@ struct Job {
 
 impl Job {
     fn new(record: JobRecord, splits: Splits) -> Job {
+        let mut job = Job { record, splits, ends: Default::default() };
+        if !job.record.state.has_ended() {
+            job.find_ends();
+        }
+        job
+    }
+
+    fn find_ends(&mut self) {
         // It was a plan when it was submitted.
-        let ends = outline(&record.plan).map(|outline| [outline.source, outline.target]).unwrap_or_default();
-        Job { record, splits, ends }
+        self.ends = outline(&self.record.plan).map(|outline| [outline.source, outline.target]).unwrap_or_default();
     }
 }
 

@@ -1,6 +1,6 @@
 //! What workers say of themselves, and what the head makes of it.
 
-use super::schedule::{Role, Task};
+use super::schedule::{Role, Task, may_do};
 use super::{Core, LEASE_MS};
 use crate::cluster::caller::Class;
 use crate::head::record::{JobState, Millis, Wish};
@@ -220,7 +220,7 @@ impl Core {
             }
             (None, Some(_)) => None,
             // A head that took over does not know of copiers until they are heard of.
-            (None, None) if self.adopts(reported) => {
+            (None, None) if self.adopts(worker, reported) => {
                 let task = Task { worker: worker.to_owned(), ..reported.clone() };
                 self.tasks.push(task);
                 None
@@ -229,11 +229,15 @@ impl Core {
         }
     }
 
-    fn adopts(&self, task: &Task) -> bool {
+    fn adopts(&self, worker: &str, task: &Task) -> bool {
         let belongs = |job: &super::Job| {
             job.record.state == JobState::Running && job.record.attempt == task.attempt && job.record.opened.is_some()
         };
-        matches!(task.role, Role::Copy | Role::Validate) && self.jobs.get(&task.job).is_some_and(belongs)
+        let separate = self.jobs.get(&task.job).is_some_and(|job| job.record.is_separate());
+        let classes = self.workers.get(worker).map(|worker| worker.classes.as_slice()).unwrap_or_default();
+        let may = matches!(task.role, Role::Copy | Role::Validate)
+            && task.role.half().is_some_and(|half| may_do(half, separate, classes));
+        may && self.jobs.get(&task.job).is_some_and(belongs)
     }
 
     fn orders(&self, beat: &Beat, mut orders: Vec<Order>) -> Vec<Order> {

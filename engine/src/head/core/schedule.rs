@@ -108,18 +108,29 @@ impl Core {
         let mut due: Vec<_> =
             self.jobs.values().filter(is_due).map(|job| (job.record.submitted_at, job.record.id.clone())).collect();
         due.sort();
-        let mut waiting = due.len() as u32;
-        for (_, job) in due {
+        let mut due = due.into_iter().map(|(_, job)| job);
+        while let Some(job) = due.next() {
             let Some((worker, free)) = self.freest(|_, worker| conducts(&worker.classes)) else {
-                self.explain_waiting(&job);
-                continue;
+                let why = self.why_waiting();
+                return std::iter::once(job).chain(due).for_each(|job| self.wait_because(&job, why));
             };
-            waiting -= 1;
+            let share = free / (due.len() as u32 + 1);
             match self.allowance(&job) {
-                Ok(allowed) => self.begin(&job, worker, (free / (waiting + 1)).clamp(1, allowed)),
-                Err(why) => self.wait_because(&job, why),
+                Ok(allowed) => {
+                    let own = self.own_slots(&job, &worker);
+                    self.begin(&job, worker, share.min(allowed).min(own).max(1));
+                }
+                Err(why) => self.wait_because(&job, &why),
             }
         }
+    }
+
+    /// Slots that a job's own plan allows its conductor on this worker, which leaves what others read back through to them.
+    fn own_slots(&self, id: &str, worker: &str) -> u32 {
+        let Some(Job { ends: [source, target], .. }) = self.jobs.get(id) else { return 1 };
+        let reads_back = self.workers.get(worker).is_some_and(|worker| worker.classes.contains(&Class::Validator));
+        let writing = if reads_back { target.connections } else { target.connections - target.connections / 2 };
+        source.connections.min(writing) / CONNECTIONS_PER_SLOT
     }
 
     /// Slots that a job's databases leave its conductor.
@@ -139,24 +150,23 @@ impl Core {
         }
     }
 
-    /// Says of a job that waits why no worker begins it.
-    fn explain_waiting(&mut self, id: &str) {
+    /// Why no worker begins a job that waits.
+    fn why_waiting(&self) -> &'static str {
         let there: Vec<&Worker> = self.workers.values().filter(|worker| worker.takes_work(self.now)).collect();
-        let why = match (there.is_empty(), there.iter().any(|worker| conducts(&worker.classes))) {
+        match (there.is_empty(), there.iter().any(|worker| conducts(&worker.classes))) {
             (true, _) => "it waits for a worker: none is connected that takes on work",
             (_, true) => "it waits for a worker: all slots are taken",
             (_, false) => "no worker is both scout and mover, and whoever conducts a job is both",
-        };
-        self.wait_because(id, why.to_owned());
+        }
     }
 
     /// A job that failed keeps the reason for that.
-    fn wait_because(&mut self, id: &str, why: String) {
+    fn wait_because(&mut self, id: &str, why: &str) {
         if let Ok(job) = self.job_mut(id)
             && job.record.why != why
             && job.record.failures == 0
         {
-            job.record.why = why;
+            why.clone_into(&mut job.record.why);
             self.store(id);
         }
     }
@@ -224,10 +234,11 @@ impl Core {
 
     /// The worker with the most free slots that may help with a job and does not yet.
     fn helper(&self, job: &str, half: Half) -> Option<(String, u32)> {
+        let separate = self.jobs.get(job).is_some_and(|job| job.record.is_separate());
         self.freest(|id, worker| {
             let helps = self.tasks.iter().any(|task| task.worker == id && task.job == job);
             let rests = self.rests.get(&(id.to_owned(), job.to_owned())).is_some_and(|until| *until > self.now);
-            may_do(half, &worker.classes) && !helps && !rests
+            may_do(half, separate, &worker.classes) && !helps && !rests
         })
     }
 
@@ -247,22 +258,35 @@ impl Core {
             (Half::Copy, true) => source.min(target - target / 2),
             (Half::Validate, _) => target / 2,
         };
-        let own = (connections / CONNECTIONS_PER_SLOT).saturating_sub(self.slots_of(id, half));
-        own.min(self.left_by_databases(id, half).map_or(own, |(slots, _)| slots))
+        let has = self.slots_of(id, half);
+        let own = (connections / CONNECTIONS_PER_SLOT).saturating_sub(has);
+        let left = own.min(self.left_by_databases(id, half).map_or(own, |(slots, _)| slots));
+        // Those who write hold their connections until what they wrote is read back: without one who does, nothing would end.
+        if half == Half::Validate && has == 0 { left.max(1) } else { left }
     }
 
-    /// Says of a job whose written splits nobody may read back what it waits for, and takes that back once somebody may.
+    /// Says of a job whose written splits nobody reads back what it waits for, and takes that back once somebody does.
     fn explain_unread(&mut self) {
-        const WHY: &str = "what was written waits to be read back: no worker is a validator without being a mover too";
-        let is_there = self.workers.values().any(|worker| may_do(Half::Validate, &worker.classes));
-        let says = |job: &&Job| {
-            let waits = job.record.state == JobState::Running && job.splits.waits(Half::Validate) > 0 && !is_there;
-            waits != (job.record.why == WHY) && (waits || job.record.state == JobState::Running)
+        const NONE: &str = "what was written waits to be read back: no worker is a validator without being a mover too";
+        const OTHERS: &str =
+            "what was written waits to be read back: the validators are busy, or could not do it, see the job's log";
+        let is_there = self.workers.values().any(|worker| may_do(Half::Validate, true, &worker.classes));
+        let says = |job: &Job| {
+            let record = &job.record;
+            let waits = job.splits.waits(Half::Validate) > 0 && self.slots_of(&record.id, Half::Validate) == 0;
+            let why = match (waits, is_there) {
+                (false, _) => "",
+                (true, false) => NONE,
+                (true, true) => OTHERS,
+            };
+            let is_ours = ["", NONE, OTHERS].contains(&record.why.as_str());
+            let is_new = record.state == JobState::Running && is_ours && record.why != why;
+            is_new.then(|| (record.id.clone(), why))
         };
-        let ids: Vec<String> = self.jobs.values().filter(says).map(|job| job.record.id.clone()).collect();
-        for id in ids {
+        let news: Vec<(String, &str)> = self.jobs.values().filter_map(says).collect();
+        for (id, why) in news {
             if let Ok(job) = self.job_mut(&id) {
-                job.record.why = if job.record.why == WHY { String::new() } else { WHY.to_owned() };
+                why.clone_into(&mut job.record.why);
             }
             self.store(&id);
         }
@@ -314,7 +338,7 @@ impl Core {
                     let text =
                         format!("a process that helps on worker {worker} ended with exit code {code}: {}", ending.said);
                     self.event(Some(&task.job), "copier", text);
-                    if ending.exit_code == UNAVAILABLE {
+                    if is_of_database(&ending.said) {
                         self.note_failed(&task.job);
                     }
                     let until = match is_denied(&ending.said) {
@@ -359,7 +383,7 @@ impl Core {
                 (0, said) => format!("the process that conducted it is lost: {said}"),
                 (_, said) => format!("{code}: {said}"),
             };
-            self.attempt_failed(&task.job, why);
+            self.attempt_failed(&task.job, why, None);
         }
     }
 
@@ -389,7 +413,12 @@ impl Core {
                 let why = format!("paused, resume it when the credentials are renewed: {message}");
                 self.end_attempt(id, JobState::Paused, why);
             }
-            (UNAVAILABLE, _) => self.attempt_failed(id, message),
+            (UNAVAILABLE, _) if is_of_database(&message) => {
+                self.note_failed(id);
+                let away = self.is_away(id);
+                self.attempt_failed(id, message, away);
+            }
+            (UNAVAILABLE, _) => self.attempt_failed(id, message, None),
             _ => {
                 let state = if exit_code == 0 { JobState::Done } else { JobState::Failed };
                 if let Ok(job) = self.job_mut(id) {
@@ -402,10 +431,9 @@ impl Core {
     }
 
     /// An attempt failed for a reason that may pass: once more after a while, but not for ever.
-    fn attempt_failed(&mut self, id: &str, why: String) {
+    /// `away`: why it is not tried again even so.
+    fn attempt_failed(&mut self, id: &str, why: String, away: Option<String>) {
         let now = self.now;
-        self.note_failed(id);
-        let away = self.is_away(id);
         let Ok(job) = self.job_mut(id) else { return };
         let record = &mut job.record;
         record.failures += 1;
@@ -458,16 +486,22 @@ fn conducts(classes: &[Class]) -> bool {
     classes.contains(&Class::Scout) && classes.contains(&Class::Mover)
 }
 
-/// Who reads back for others must not be able to write.
-fn may_do(half: Half, classes: &[Class]) -> bool {
+/// Who reads back for others must not be able to write; who copies where nobody does that reads back itself.
+pub(super) fn may_do(half: Half, separate: bool, classes: &[Class]) -> bool {
+    let (moves, validates) = (classes.contains(&Class::Mover), classes.contains(&Class::Validator));
     match half {
-        Half::Copy => classes.contains(&Class::Mover),
-        Half::Validate => classes.contains(&Class::Validator) && !classes.contains(&Class::Mover),
+        Half::Copy => moves && (separate || validates),
+        Half::Validate => validates && !moves,
     }
 }
 
+/// Whether what a process said in the end is about a database, or a folder, and not about the head or the process itself.
+fn is_of_database(said: &str) -> bool {
+    said.contains("error[S10")
+}
+
 /// Whether what a process said in the end is that a database refused its credentials. Trying that again may lock an account.
-fn is_denied(said: &str) -> bool {
+pub(super) fn is_denied(said: &str) -> bool {
     let code = sensei_storage::Error::LOGIN_CODE;
     said.contains(&format!("error[{code}]"))
 }

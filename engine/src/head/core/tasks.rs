@@ -73,10 +73,9 @@ impl Core {
         }
     }
 
-    /// Which half of splits a process is given.
-    fn half_of(&self, task: &TaskName) -> Half {
-        let own = self.tasks.iter().filter(|known| is_own(known, task));
-        own.filter_map(|known| known.role.half()).next().unwrap_or(Half::Copy)
+    /// Which half of splits a process is given, if any.
+    fn half_of(&self, task: &TaskName) -> Option<Half> {
+        self.tasks.iter().filter(|known| is_own(known, task)).find_map(|known| known.role.half())
     }
 
     pub(super) fn conducted_job(&mut self, task: &TaskName) -> Result<&mut Job, Refusal> {
@@ -154,7 +153,7 @@ impl Core {
             job.record.opened.as_ref().map_or((false, false), |opened| (opened.complete, opened.closed));
         let mut granting = Granting::default();
         // Before all are offered nobody knows whether something must be rechecked first.
-        if complete && !closed {
+        if let Some(half) = half.filter(|_| complete && !closed) {
             for _ in 0..count.min(GRANTS_MAX) {
                 let Some(granted) = job.splits.grant(half, &task.worker, lease + 1, deadline) else { break };
                 lease += 1;

@@ -43,7 +43,13 @@ fn a_database_that_fails_many_jobs_is_tried_no_more() {
     }
     beat(&mut core, "w", 256, &[]);
     for job in &names {
-        core.conclude(&name("w", &format!("{job}-b"), 1), UNAVAILABLE, String::new(), "no route".to_owned()).unwrap();
+        core.conclude(
+            &name("w", &format!("{job}-b"), 1),
+            UNAVAILABLE,
+            String::new(),
+            "error[S101]: no route".to_owned(),
+        )
+        .unwrap();
     }
     let state = |number: usize| core.get(&format!("job{number}-b")).unwrap();
     assert_eq!(state(0).state, JobStateView::Queued);
@@ -52,6 +58,21 @@ fn a_database_that_fails_many_jobs_is_tried_no_more() {
     assert!(names.iter().all(|job| core.get(job).unwrap().state == JobStateView::Running), "others go on");
     core.order("job7-b", Verb::Resume).unwrap();
     assert!(matches!(core.get("job7-b").unwrap().state, JobStateView::Queued | JobStateView::Running));
+}
+
+#[test]
+fn a_worker_that_is_lost_with_many_jobs_of_a_database_is_no_fault_of_the_database() {
+    let mut core = head();
+    for number in 0..8 {
+        let (job, target) = (format!("job{number}"), format!("postgresql://b/{number}"));
+        submit_between(&mut core, &job, "postgresql://a/x", &target, 200);
+    }
+    beat(&mut core, "w", 64, &[]);
+    let until = core.now + LEASE_MS + 2_000;
+    pass(&mut core, until);
+    for number in 0..8 {
+        assert_eq!(core.get(&format!("job{number}")).unwrap().state, JobStateView::Queued);
+    }
 }
 
 #[test]

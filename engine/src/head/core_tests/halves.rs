@@ -49,6 +49,32 @@ fn a_job_says_that_nobody_may_read_back_until_somebody_may() {
 }
 
 #[test]
+fn a_conductor_with_many_slots_leaves_what_others_read_back_through() {
+    let mut core = head();
+    let plan = PLAN.replace("80", "4");
+    core.submit(Submission { plan, id: Some("small".to_owned()), by: String::new() }).expect("a plan");
+    let order = beat_as(&mut core, "mover", &[Scout, Mover], 8, &[]).remove(0);
+    assert_eq!(order.task.slots, 1, "half of the target's connections are the validators'");
+    let task = name("mover", "small", 1);
+    core.open(&task, Opened { separate: true, ..opened(4) }).expect("its own job");
+    core.offer(&task, vec![offered(0, 1, false, Half::Copy, vec![])], true).expect("its own job");
+    let granted = take(&mut core, &task).expect("pending");
+    core.report(&task, granted.lease, 0, vec![1]).expect("held");
+    core.settle(&task, vec![Settled::Again(offered(0, 1, false, Half::Validate, vec![2]))]).expect("reported");
+    assert_eq!(beat_as(&mut core, "reader", &[Validator], 2, &[]).len(), 1);
+}
+
+#[test]
+fn who_does_not_read_back_helps_only_where_others_do() {
+    let mut core = head();
+    let job = submit(&mut core, "shop");
+    beat(&mut core, "all", 1, &[]);
+    open(&mut core, &name("all", &job, 1), 50, 80);
+    assert!(beat_as(&mut core, "mover", &[Mover], 1, &[]).is_empty());
+    assert_eq!(beat_as(&mut core, "both", &[Mover, Validator], 1, &[]).len(), 1);
+}
+
+#[test]
 fn writers_and_readers_share_the_connections_to_the_target() {
     let mut core = head();
     let (job, _) = written(&mut core);

@@ -113,7 +113,8 @@ fn opened(row: &Row) -> Result<Option<Opened>> {
         target_connections: row.number(20)?,
         complete: row.flag(21)?,
         closed: row.flag(22)?,
-        separate: row.flag(23)?,
+        // A head of the version before knew of no halves.
+        separate: row.optional_number::<i64>(23)? == Some(1),
     }))
 }
 
