@@ -155,6 +155,8 @@ fn grpc_refuses_in_words() {
 
 #[test]
 fn a_worker_of_another_version_is_refused_in_words() {
+    /// What head and workers of this version speak.
+    const PROTOCOL: u64 = 2;
     let sensei = folder();
     let head = Head::start(&sensei);
     let beat = |version: &str, protocol: u64, name: &str| {
@@ -170,8 +172,9 @@ fn a_worker_of_another_version_is_refused_in_words() {
     let version = env!("CARGO_PKG_VERSION");
     beat("0.0.1", 1, "old").expect(code::INVALID_ARGUMENT, "worker \"old\" is of version 0.0.1 and speaks protocol 1");
     beat(version, 99, "new").expect(code::INVALID_ARGUMENT, "install the same version on both");
-    beat(version, 1, "a b").expect(code::INVALID_ARGUMENT, "cannot be a name");
-    beat(version, 1, "w1").expect(code::OK, "");
+    beat(version, 1, "before").expect(code::INVALID_ARGUMENT, "speaks protocol 1");
+    beat(version, PROTOCOL, "a b").expect(code::INVALID_ARGUMENT, "cannot be a name");
+    beat(version, PROTOCOL, "w1").expect(code::OK, "");
 }
 
 #[test]
