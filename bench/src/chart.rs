@@ -85,7 +85,8 @@ fn bar(out: &mut String, spent: &Value, top: f64, per_second: f64) {
     }
 }
 
-fn text(out: &mut String, x: f64, y: f64, text: &str) {
+/// Writes a line of text into an SVG, its baseline beginning at these units from the left and the top.
+pub(crate) fn text(out: &mut String, x: f64, y: f64, text: &str) {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
     let _ = writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>");
 }

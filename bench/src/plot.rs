@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::chart::text;
 use crate::record::{Entrant, Progress, Record, Sample};
 
 /// That the colour-blind tell apart.
@@ -80,9 +81,4 @@ fn across(part: f64) -> f64 {
 
 fn up(part: f64) -> f64 {
     BOTTOM - (BOTTOM - TOP) * part
-}
-
-fn text(out: &mut String, x: f64, y: f64, text: &str) {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;");
-    let _ = writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>");
 }

@@ -45,3 +45,16 @@ pub async fn requested() {
         None => std::future::pending().await,
     }
 }
+
+/// Does `work` unless a person asks to stop meanwhile. It must be such that it may be left in its middle: stages of a job are
+/// walked again.
+///
+/// # Errors
+/// `Interrupted` if a person asked to stop.
+pub async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = requested() => Err(Failure::Interrupted),
+        outcome = work => outcome,
+    }
+}

@@ -4,7 +4,6 @@
 //! **Invariant:** nothing is added to a target once rows are known to differ or to refer to nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::pin::pin;
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -17,7 +16,7 @@ use tracing::Instrument;
 use crate::copying::{Copied, Copying};
 use crate::failure::{Failure, Result};
 use crate::inspect::{self, Disturbance};
-use crate::interrupt;
+use crate::interrupt::unless_interrupted;
 use crate::job::Job;
 use crate::limits::INDEXES_WHILE_COPYING_MAX;
 use crate::numbering;
@@ -183,14 +182,5 @@ impl<'a> Walk<'a> {
             self.walked.structural = inspect::structure(&self.job.ends, &self.job.plan, &self.walked.numbers).await?;
         }
         Ok(())
-    }
-}
-
-/// Runs `stage` unless a person asks to stop meanwhile. Stages are walked again, so one may be left in its middle.
-async fn unless_interrupted<T>(stage: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        biased;
-        () = interrupt::requested() => Err(Failure::Interrupted),
-        outcome = stage => outcome,
     }
 }

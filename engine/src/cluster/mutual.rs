@@ -88,11 +88,6 @@ impl MutualTls {
     }
 }
 
-/// Whether a worker may go by `worker` whose certificate is for `name`: several may share one.
-pub fn goes_by(name: &str, worker: &str) -> bool {
-    worker.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-}
-
 fn worker_of(shown: Option<&[CertificateDer<'_>]>) -> io::Result<String> {
     let refused = |why: String| io::Error::new(io::ErrorKind::PermissionDenied, why);
     let leaf = shown.and_then(|chain| chain.first()).ok_or_else(|| refused("it shows no certificate".to_owned()))?;

@@ -124,6 +124,11 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if is_good { Ok(()) } else { Err(format!("\"{}\" cannot be a name", name.escape_default())) }
 }
 
+/// Whether a worker may go by `worker` whose certificate is for `name`: several may share one.
+pub fn goes_by(name: &str, worker: &str) -> bool {
+    worker.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// Reads comma-separated classes.
 ///
 /// # Errors

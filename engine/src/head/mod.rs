@@ -38,7 +38,7 @@ use crate::cluster::caller::{Caller, Role};
 use crate::cluster::token::{Token, TokenHash};
 use crate::random;
 
-pub use self::core::{CONNECTIONS_PER_SLOT, LEASE_MS, PLAN_BYTES_MAX, Role as TaskRole};
+pub use self::core::{CONNECTIONS_PER_SLOT, LEASE_MS, MESH_BRIEF_BYTES_MAX, PLAN_BYTES_MAX, Role as TaskRole};
 pub(crate) use grpc::{MESSAGE_BYTES_MAX, PROTOCOL};
 pub(crate) use http::document as openapi;
 pub use scaler::autoscale;

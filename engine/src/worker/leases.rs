@@ -20,9 +20,9 @@ use crate::head::LEASE_MS;
 use crate::interrupt;
 
 /// How long a process works on without having renewed its leases: it ends before the head gives them to others.
-pub(super) const HOLD_MAX: Duration = Duration::from_millis(LEASE_MS.cast_unsigned() - 3_000);
+const HOLD_MAX: Duration = Duration::from_millis(LEASE_MS.cast_unsigned() - 3_000);
 /// How often leases are renewed.
-pub(super) const RENEW_EVERY: Duration = Duration::from_secs(2);
+const RENEW_EVERY: Duration = Duration::from_secs(2);
 
 /// How a split passed through, under which lease: the head gives what it was told until it is settled, and a split that is done
 /// again is told of again.
@@ -30,6 +30,24 @@ pub(super) const RENEW_EVERY: Duration = Duration::from_secs(2);
 pub(super) struct Reported<'a> {
     pub lease: u64,
     pub ended: Cow<'a, Ended>,
+}
+
+/// Does `renew` again and again, for as long as it succeeds in time: what a process was given is given to others soon after.
+///
+/// # Errors
+/// The first failure of `renew`; `Superseded`, saying `late`, once it took too long.
+pub(super) async fn keep_renewing<T, F>(late: &str, renew: impl Fn() -> F) -> Result<()>
+where
+    F: Future<Output = Result<T>>,
+{
+    let mut renewed = Stopwatch::start();
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let (asked, left) = (Stopwatch::start(), HOLD_MAX.saturating_sub(renewed.elapsed()));
+        let late = |_| Failure::Superseded { what: late.to_owned() };
+        tokio::time::timeout(left, renew()).await.map_err(late)??;
+        renewed = asked;
+    }
 }
 
 /// The leases of a process.
@@ -66,21 +84,18 @@ impl Leases {
     /// # Errors
     /// `Superseded` once one is lost: what this process has open is somebody else's, so it must end.
     pub(super) async fn hold(&self) -> Result<()> {
-        let mut renewed = Stopwatch::start();
-        loop {
-            tokio::time::sleep(RENEW_EVERY).await;
-            let leases: Vec<u64> = self.held().values().map(|held| held.lease).collect();
-            let (asked, left) = (Stopwatch::start(), HOLD_MAX.saturating_sub(renewed.elapsed()));
-            let late = |_| Failure::Superseded {
-                what: "leases could not be renewed in time, and are given to somebody else".to_owned(),
-            };
-            let lost = tokio::time::timeout(left, self.renew(leases)).await.map_err(late)??;
-            renewed = asked;
-            let is_held = |lease: &&u64| self.held().values().any(|held| held.lease == **lease && !held.is_reported);
-            // One that was reported meanwhile, or is being, is not lost.
-            if let Some(lease) = lost.iter().find(is_held) {
-                return Err(Failure::Superseded { what: format!("lease {lease} was given to somebody else") });
-            }
+        let late = "leases could not be renewed in time, and are given to somebody else";
+        keep_renewing(late, || self.renew_held()).await
+    }
+
+    async fn renew_held(&self) -> Result<()> {
+        let leases: Vec<u64> = self.held().values().map(|held| held.lease).collect();
+        let lost = self.renew(leases).await?;
+        let is_held = |lease: &&u64| self.held().values().any(|held| held.lease == **lease && !held.is_reported);
+        // One that was reported meanwhile, or is being, is not lost.
+        match lost.iter().find(is_held) {
+            Some(lease) => Err(Failure::Superseded { what: format!("lease {lease} was given to somebody else") }),
+            None => Ok(()),
         }
     }
 

@@ -52,8 +52,8 @@ pub async fn carry_out(options: TaskOptions, heads: Heads, key: impl FnOnce() ->
     let span =
         tracing::error_span!("task", job = options.job, attempt = options.attempt, worker = options.worker, role);
     trace::join(&span, &options.job, options.attempt);
-    let TaskOptions { job, attempt, worker, .. } = options.clone();
-    let link = Link::new(heads, TaskId { worker, job, attempt });
+    let (worker, job) = (options.worker.clone(), options.job.clone());
+    let link = Link::new(heads, TaskId { worker, job, attempt: options.attempt });
     carry(link, plan, options, key).instrument(span).await
 }
 

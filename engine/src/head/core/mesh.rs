@@ -18,8 +18,9 @@ use crate::head::refusal::Refusal;
 
 /// Members of a mesh at the most: each has a connection to every other.
 const MEMBERS_MAX: usize = 16;
-/// Bytes of what members must know, and of what one found.
-const BRIEF_BYTES_MAX: usize = 16 << 20;
+/// Bytes of what members of a mesh must know, at the most: a conductor that has more to say works alone.
+pub const MESH_BRIEF_BYTES_MAX: usize = 16 << 20;
+/// Bytes of what one found.
 const OUTCOME_BYTES_MAX: usize = 1 << 20;
 /// How recently a worker must have been heard of to become a member: one that is gone is not asked again.
 const HEARD_WITHIN_MS: Millis = 1_500;
@@ -95,8 +96,8 @@ impl Core {
     /// `Lost` where the job has gone on without the conductor; `TooLarge` for a brief that is.
     pub fn meet(&mut self, task: &TaskName, after: u64, brief_json: Vec<u8>) -> Result<(u64, u32), Refusal> {
         self.conducted_job(task)?;
-        if brief_json.len() > BRIEF_BYTES_MAX {
-            let (what, max) = ("the brief of a mesh".to_owned(), BRIEF_BYTES_MAX as u64);
+        if brief_json.len() > MESH_BRIEF_BYTES_MAX {
+            let (what, max) = ("the brief of a mesh".to_owned(), MESH_BRIEF_BYTES_MAX as u64);
             return Err(Refusal::TooLarge { what, max, unit: "bytes" });
         }
         if let Some(mesh) = self.meshes.get(&task.job).filter(|mesh| mesh.generation > after && !mesh.is_done()) {
@@ -159,9 +160,8 @@ impl Core {
 
     fn may_meet(&self, id: &str, worker: &Worker, job: &str) -> bool {
         let reads = worker.classes.contains(&Class::Mover) || worker.classes.contains(&Class::Validator);
-        let rests = self.rests.get(&(id.to_owned(), job.to_owned())).is_some_and(|until| *until > self.now);
         reads
-            && !rests
+            && !self.rests(id, job)
             && !worker.draining
             && !worker.network.is_empty()
             && self.now - worker.last_beat <= HEARD_WITHIN_MS
@@ -240,7 +240,7 @@ impl Core {
         let Ok((mesh, index)) = self.mesh_of(&name, generation) else { return };
         if mesh.members[index].outcome_json.is_none() {
             if is_denied(&ending.said) {
-                self.rests.insert((task.worker.clone(), task.job.clone()), Millis::MAX);
+                self.rest(&task.worker, &task.job, Millis::MAX);
             }
             let said = if ending.said.is_empty() { String::new() } else { format!(": {}", ending.said) };
             let why = format!("the process on worker {} ended with exit code {}{said}", task.worker, ending.exit_code);
@@ -254,7 +254,7 @@ impl Core {
         let silent = |(job, mesh): (&String, &Mesh)| Some((job.clone(), mesh.silent(now)?.worker.clone()));
         let silent: Vec<(String, String)> = self.meshes.iter().filter_map(silent).collect();
         for (job, worker) in silent {
-            self.rests.insert((worker.clone(), job.clone()), now + LEASE_MS);
+            self.rest(&worker, &job, now + LEASE_MS);
             let seconds = LEASE_MS / 1000;
             self.lose_mesh(&job, format!("the process on worker {worker} was not heard of for {seconds} s"));
         }

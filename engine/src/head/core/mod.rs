@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use sensei_planner::{EndOutline, outline};
 
 pub use jobs::{PLAN_BYTES_MAX, Submission};
-pub use mesh::{Gathered, Met};
+pub use mesh::{Gathered, MESH_BRIEF_BYTES_MAX, Met};
 pub use pool::{Beat, ChildState, Ending, Order, WishForTask};
 pub use schedule::{CONNECTIONS_PER_SLOT, Role, Task};
 pub use tasks::{Granting, Settled, TaskName, offered};

@@ -230,14 +230,18 @@ impl Core {
     }
 
     fn adopts(&self, worker: &str, task: &Task) -> bool {
-        let belongs = |job: &super::Job| {
-            job.record.state == JobState::Running && job.record.attempt == task.attempt && job.record.opened.is_some()
+        let half = match task.role {
+            Role::Copy | Role::Validate => task.role.half(),
+            Role::Conduct | Role::Meet { .. } => None,
         };
-        let separate = self.jobs.get(&task.job).is_some_and(|job| job.record.is_separate());
-        let classes = self.workers.get(worker).map(|worker| worker.classes.as_slice()).unwrap_or_default();
-        let may = matches!(task.role, Role::Copy | Role::Validate)
-            && task.role.half().is_some_and(|half| may_do(half, separate, classes));
-        may && self.jobs.get(&task.job).is_some_and(belongs)
+        let (Some(half), Some(worker)) = (half, self.workers.get(worker)) else { return false };
+        self.jobs.get(&task.job).is_some_and(|job| {
+            let record = &job.record;
+            record.state == JobState::Running
+                && record.attempt == task.attempt
+                && record.opened.is_some()
+                && may_do(half, record.is_separate(), &worker.classes)
+        })
     }
 
     fn orders(&self, beat: &Beat, mut orders: Vec<Order>) -> Vec<Order> {

@@ -237,9 +237,21 @@ impl Core {
         let separate = self.jobs.get(job).is_some_and(|job| job.record.is_separate());
         self.freest(|id, worker| {
             let helps = self.tasks.iter().any(|task| task.worker == id && task.job == job);
-            let rests = self.rests.get(&(id.to_owned(), job.to_owned())).is_some_and(|until| *until > self.now);
-            may_do(half, separate, &worker.classes) && !helps && !rests
+            may_do(half, separate, &worker.classes) && !helps && !self.rests(id, job)
         })
+    }
+
+    /// Whether a worker is not asked to help with a job, since its last try failed.
+    pub(super) fn rests(&self, worker: &str, job: &str) -> bool {
+        self.rests.get(&(worker.to_owned(), job.to_owned())).is_some_and(|until| *until > self.now)
+    }
+
+    /// Does not ask a worker to help with a job until then.
+    pub(super) fn rest(&mut self, worker: &str, job: &str, until: Millis) {
+        let (now, workers, jobs) = (self.now, &self.workers, &self.jobs);
+        self.rests
+            .retain(|(worker, job), until| *until > now && workers.contains_key(worker) && jobs.contains_key(job));
+        self.rests.insert((worker.to_owned(), job.to_owned()), until);
     }
 
     /// Slots of those who do this half of a job's splits.
@@ -346,11 +358,7 @@ impl Core {
                         true => Millis::MAX,
                         false => self.now + COPIER_REST_MS,
                     };
-                    let (now, workers, jobs) = (self.now, &self.workers, &self.jobs);
-                    self.rests.retain(|(worker, job), until| {
-                        *until > now && workers.contains_key(worker) && jobs.contains_key(job)
-                    });
-                    self.rests.insert((worker.clone(), task.job.clone()), until);
+                    self.rest(worker, &task.job, until);
                 }
                 self.release(task);
             }

@@ -22,6 +22,7 @@ use super::{Head, PLAN_BYTES_MAX};
 use crate::cluster::caller::{Access, Caller, Class, Role};
 use crate::cluster::heads::LEADER;
 use crate::cluster::listen::PeerInfo;
+use crate::cluster::subject::goes_by;
 use crate::proto::access_server::AccessServer;
 use crate::proto::jobs_server::JobsServer;
 use crate::proto::tasks_server::TasksServer;
@@ -125,7 +126,7 @@ fn classes(caller: &Caller) -> Result<Vec<Class>, Status> {
 
 /// A worker speaks under the name in its certificate, or one that begins with it and `-`: several may share a certificate.
 fn must_be_own(caller: &Caller, worker: &str) -> Result<(), Status> {
-    let is_own = worker.strip_prefix(caller.name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let is_own = goes_by(&caller.name, worker);
     match &caller.access {
         Access::Worker(_) if !is_own => Err(Status::permission_denied(format!(
             "its certificate is for \"{}\", and it goes by the name \"{}\": name it \"{0}\" or \"{0}-…\"",

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::failure::{Failure, Result};
-use crate::interrupt;
+use crate::head::MESH_BRIEF_BYTES_MAX;
+use crate::interrupt::unless_interrupted;
 use crate::references::{Found, Meeting};
 use crate::worker::link::Link;
 
@@ -12,8 +13,6 @@ use crate::worker::link::Link;
 const GENERATIONS_MAX: usize = 4;
 /// The pause before the next one: a worker that died with its process is not heard of any more by then.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Bytes of what members must know at the most; a check that needs more to be said is made alone.
-const BRIEF_BYTES_MAX: usize = 16 << 20;
 
 /// What each member found, each relation in its turn; `None` if nobody met.
 ///
@@ -21,7 +20,7 @@ const BRIEF_BYTES_MAX: usize = 16 << 20;
 /// `Interrupted` if a person asked to stop; if the head cannot be asked.
 pub(in crate::worker) async fn ask(link: &Link, meeting: Meeting) -> Result<Option<Vec<Vec<Found>>>> {
     let brief = serde_json::to_vec(&meeting).map_err(|error| Failure::internal("saying what to do", error))?;
-    if brief.len() > BRIEF_BYTES_MAX {
+    if brief.len() > MESH_BRIEF_BYTES_MAX {
         tracing::warn!("references are checked by one process: there is too much to say for several");
         return Ok(None);
     }
@@ -66,12 +65,4 @@ fn found(meeting: &Meeting, outcomes: &[Vec<u8>]) -> Result<Vec<Vec<Found>>> {
         is_whole.then_some(found).ok_or_else(|| Failure::internal(doing, "it is about other relations"))
     };
     outcomes.iter().map(read).collect()
-}
-
-async fn unless_interrupted<T>(waiting: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        biased;
-        () = interrupt::requested() => Err(Failure::Interrupted),
-        outcome = waiting => outcome,
-    }
 }

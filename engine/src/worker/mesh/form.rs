@@ -14,7 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::hello::{self, Pass};
-use crate::cluster::mutual::{MutualTls, goes_by};
+use crate::cluster::mutual::MutualTls;
+use crate::cluster::subject::goes_by;
 use crate::failure::{Failure, Result};
 use crate::proto::{MeshJoinReply, TaskId};
 

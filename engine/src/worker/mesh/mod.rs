@@ -20,9 +20,8 @@ use sensei_operators::{Mesh, Seat};
 use sensei_planner::PlanFile;
 use tokio::net::TcpListener;
 
-use super::leases::{HOLD_MAX, RENEW_EVERY};
+use super::leases::keep_renewing;
 use super::link::Link;
-use crate::clock::Stopwatch;
 use crate::cluster::identity::Identity;
 use crate::cluster::mutual::MutualTls;
 use crate::context::Ends;
@@ -110,7 +109,6 @@ impl Member {
         let gathered = self.gather().await?;
         let (index, threads) = (gathered.index as usize, gathered.threads as usize);
         let members = gathered.members.len();
-        let references = |place| Reading { file, meeting: &meeting, threads, place };
         tracing::info!(index, members, threads, tls = tls.is_some(), "meeting other workers");
         let party = Party::new(self.link.speaker(), self.generation, &meeting.secret, gathered, tls)?;
         let wires = Arc::new(party).form(listener).await?;
@@ -118,7 +116,8 @@ impl Member {
         let (mesh, rounds) = Mesh::new(threads);
         let seat = Seat { index, sockets };
         let running = tokio::task::spawn_blocking(move || mesh.run(seat));
-        let found = references(Place::Member { rounds, index, members }).find().await?;
+        let place = Place::Member { rounds, index, members };
+        let found = Reading { file, meeting: &meeting, threads, place }.find().await?;
         let doing = "checking references";
         let ended = running.await.map_err(|error| Failure::internal(doing, error))?;
         ended.map_err(|error| Failure::internal(doing, error))?;
@@ -147,15 +146,8 @@ impl Member {
     /// # Errors
     /// `Superseded` if the mesh is over, or it could not be said in time: the head has given it up, or will.
     async fn hold(&self) -> Result<()> {
-        let mut renewed = Stopwatch::start();
-        loop {
-            tokio::time::sleep(RENEW_EVERY).await;
-            let (asked, left) = (Stopwatch::start(), HOLD_MAX.saturating_sub(renewed.elapsed()));
-            let late =
-                |_| Failure::Superseded { what: "this process could not say in time that it is there".to_owned() };
-            tokio::time::timeout(left, self.join()).await.map_err(late)??;
-            renewed = asked;
-        }
+        let late = "this process could not say in time that it is there";
+        keep_renewing(late, || self.join()).await
     }
 }
 
