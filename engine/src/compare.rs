@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sensei_operators::{BUCKETS_PER_TABLE, Comparer, Finding, InletSender, Pass, Side, SideFeed, Tally, Times, inlet};
 use sensei_planner::RelationPlan;
-use sensei_storage::{Commit, Fault, Range, Sizing, Snapshot, Target};
+use sensei_storage::{Commit, Fault, Form, Range, Scan, Sizing, Snapshot, Target};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -204,6 +204,7 @@ impl Comparison {
         take: &mut (dyn FnMut(Finding) + Send),
     ) -> Result<()> {
         let (findings, mut found) = mpsc::unbounded_channel();
+        let fetches = matches!(pass, Pass::Fetch(_));
         let (senders, inlets): (Vec<_>, Vec<_>) = (0..self.workers.max(1)).map(|_| inlet()).unzip();
         let comparer = Comparer {
             projections: Arc::new(self.tables.iter().map(|table| table.projection.clone()).collect()),
@@ -215,7 +216,7 @@ impl Comparison {
         };
         let graph = tokio::task::spawn_blocking(move || comparer.run());
         let (mover, mut moves) = mpsc::unbounded_channel();
-        let mut scans = self.start_scans(parts, senders, &mover);
+        let mut scans = self.start_scans(parts, fetches, senders, &mover);
         drop(mover);
         let mut open = true;
         while open || !scans.is_empty() {
@@ -238,6 +239,7 @@ impl Comparison {
     fn start_scans(
         &self,
         parts: &[Part],
+        fetches: bool,
         senders: Vec<InletSender<SideFeed>>,
         moved: &mpsc::UnboundedSender<(u32, u64, u64)>,
     ) -> JoinSet<Result<()>> {
@@ -256,6 +258,7 @@ impl Comparison {
                 target: self.target.clone(),
                 commits: self.commits.clone(),
                 locate: self.locate,
+                fetches,
                 budget: budget.clone(),
                 times: self.times.clone(),
                 sender: senders[index % senders.len()].clone(),
@@ -277,6 +280,8 @@ struct Scanner {
     target: Arc<dyn Snapshot>,
     commits: Arc<dyn Target>,
     locate: bool,
+    /// Whether rows are given out, and not only hashed.
+    fetches: bool,
     budget: LaneBudget,
     times: Arc<Times>,
     sender: InletSender<SideFeed>,
@@ -290,11 +295,17 @@ impl Scanner {
         let name = if side == Side::Expected { &table.source } else { &table.target.name };
         let doing =
             format!("reading table \"{name}\" of the {}", if side == Side::Expected { "source" } else { "target" });
+        let is_hashed = !self.fetches && (side == Side::Actual || table.as_is);
+        let form = if is_hashed { table.hashable(true) } else { Form::Columns };
         let scanning = async {
             match part {
-                Part::Source(_, range) => self.source.scan(table.source_scan(range)).await,
-                Part::Target(_, range) => self.target.scan(table.target_range(range, self.locate)).await,
-                Part::Commit(_, commit) => self.commits.read_back(table.target_scan(false), commit).await,
+                Part::Source(_, range) => self.source.scan(Scan { form, ..table.source_scan(range) }).await,
+                Part::Target(_, range) => {
+                    self.target.scan(Scan { form, ..table.target_range(range, self.locate) }).await
+                }
+                Part::Commit(_, commit) => {
+                    self.commits.read_back(Scan { form, ..table.target_scan(false) }, commit).await
+                }
             }
         };
         let booking = if side == Side::Expected { Booking::SOURCE } else { Booking::READ_BACK };

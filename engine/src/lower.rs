@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sensei_operators::{Cleaning, ColumnSpec, Expression, Input, Mask, Projection, RowHasher};
 use sensei_planner::{ColumnPlan, ExpressionTyper, Plan, Secret, TablePlan};
-use sensei_storage::{Field, LogicalType, Range, Scan, System, TargetTable, VerifyMode};
+use sensei_storage::{Field, Form, LogicalType, Packing, Range, Scan, System, TargetTable, VerifyMode};
 
 use crate::failure::{Failure, Result};
 use crate::limits::BATCH_BYTES;
@@ -25,6 +25,9 @@ pub struct LoweredTable {
     pub projection: Projection,
     /// Target rows to hashes.
     pub hasher: RowHasher,
+    /// Whether the target is to hold the source's rows as they are: the same columns of the same types in the same order,
+    /// nothing done to them and nothing left out.
+    pub as_is: bool,
     locate_source: bool,
 }
 
@@ -37,8 +40,23 @@ impl LoweredTable {
             key: self.source_key.clone(),
             range,
             locator: self.locate_source,
+            form: Form::Columns,
             batch_bytes: BATCH_BYTES,
         }
+    }
+
+    /// The form in which rows are wanted that are hashed and nothing else.
+    pub fn hashable(&self, identity: bool) -> Form {
+        if self.hasher.counts_only() {
+            return Form::Columns;
+        }
+        let identity = if identity { self.hasher.identity().to_vec() } else { Vec::new() };
+        Form::Packed(Packing { canonical: true, identity, tuple: false })
+    }
+
+    /// The form in which rows of the source are wanted for a writer that takes tuples.
+    pub fn passable(&self) -> Form {
+        Form::Packed(Packing { canonical: !self.hasher.counts_only(), identity: Vec::new(), tuple: true })
     }
 
     /// The scan of the target table; with `locator`, rows carry their physical address.
@@ -54,6 +72,7 @@ impl LoweredTable {
             key: self.target.primary_key.clone(),
             range,
             locator,
+            form: Form::Columns,
             batch_bytes: BATCH_BYTES,
         }
     }
@@ -97,10 +116,23 @@ fn lower_table(plan: &Plan, table: &TablePlan, masks: &MaskKeys, key: [u8; 32]) 
         target: Arc::new(table.target.clone()),
         projection,
         hasher: hasher(plan, table, key),
+        as_is: plan.source.system == plan.target.system && is_as_it_is(table),
         locate_source: table.source_key.is_empty()
             && plan.source.system != System::Parquet
             && has_addresses(plan.source.system),
     })
+}
+
+/// Whether every row of the source is one of the target without a look at it.
+fn is_as_it_is(table: &TablePlan) -> bool {
+    let fields = || table.columns.iter().zip(&table.target.fields).zip(&table.read).enumerate();
+    let is_plain = |(index, ((column, to), from)): (usize, ((&ColumnPlan, &Field), &Field))| {
+        let takes = matches!(column.input, sensei_planner::Input::Column { index: of } if of == index);
+        let untouched = column.mask.is_none() && column.cleaning.is_none() && column.lossy.is_none();
+        takes && untouched && from.logical == to.logical && (to.nullable || !from.nullable)
+    };
+    let same_width = table.read.len() == table.columns.len() && table.columns.len() == table.target.fields.len();
+    table.filter.is_none() && same_width && fields().all(is_plain)
 }
 
 /// Whether rows without a key have an address that people may be shown: MySQL knows a row by its values alone, which may

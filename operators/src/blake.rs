@@ -26,13 +26,27 @@ const KEYED_HASH: u8 = 1 << 4;
 /// The state of one input on its way through its blocks.
 type Chaining = [u32; 8];
 
-/// Inputs waiting to be hashed together, and their hashes.
+/// Inputs that lie one after the other: the first from the first offset to the second, and so on.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) offsets: &'a [i32],
+}
+
+impl<'a> Inputs<'a> {
+    fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    fn get(&self, index: usize) -> &'a [u8] {
+        &self.bytes[self.offsets[index] as usize..self.offsets[index + 1] as usize]
+    }
+}
+
+/// Hashes inputs under one key.
 pub(crate) struct Hashes {
     key: [u8; 32],
     platform: Platform,
-    /// All inputs, one after the other.
-    pub(crate) bytes: Vec<u8>,
-    ends: Vec<usize>,
     /// Inputs by the number of their whole blocks before the last.
     groups: [Vec<usize>; WHOLE_BLOCKS_MAX + 1],
     hashes: Vec<[u8; 32]>,
@@ -40,55 +54,37 @@ pub(crate) struct Hashes {
 
 impl Hashes {
     pub(crate) fn new(key: [u8; 32]) -> Hashes {
-        let groups = Default::default();
-        Hashes { key, platform: Platform::detect(), bytes: Vec::new(), ends: Vec::new(), groups, hashes: Vec::new() }
+        Hashes { key, platform: Platform::detect(), groups: Default::default(), hashes: Vec::new() }
     }
 
-    /// Ends the input that was appended to `bytes`.
-    pub(crate) fn end_input(&mut self) {
-        self.ends.push(self.bytes.len());
-    }
-
-    /// Inputs so far.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Hands each input's hash to `visit`, in order, and forgets the inputs.
-    pub(crate) fn drain(&mut self, mut visit: impl FnMut([u8; 32])) {
+    /// Hands each input's hash to `visit`, in order.
+    pub(crate) fn of(&mut self, inputs: Inputs<'_>, mut visit: impl FnMut([u8; 32])) {
         self.hashes.clear();
-        self.hashes.resize(self.ends.len(), [0; 32]);
-        for index in 0..self.ends.len() {
-            let length = self.input(index).len();
-            match length {
-                0..=CHUNK_BYTES => self.groups[length.saturating_sub(1) / BLOCK_BYTES].push(index),
-                _ => self.hashes[index] = *blake3::keyed_hash(&self.key, self.input(index)).as_bytes(),
+        self.hashes.resize(inputs.len(), [0; 32]);
+        for index in 0..inputs.len() {
+            let input = inputs.get(index);
+            match input.len() {
+                length @ 0..=CHUNK_BYTES => self.groups[length.saturating_sub(1) / BLOCK_BYTES].push(index),
+                _ => self.hashes[index] = *blake3::keyed_hash(&self.key, input).as_bytes(),
             }
         }
         for blocks in 0..self.groups.len() {
             let mut group = std::mem::take(&mut self.groups[blocks]);
-            group.chunks(LANES).for_each(|together| self.hash(blocks, together));
+            group.chunks(LANES).for_each(|together| self.hash(inputs, blocks, together));
             group.clear();
             self.groups[blocks] = group;
         }
         self.hashes.iter().for_each(|hash| visit(*hash));
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
-    fn input(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.bytes[start..self.ends[index]]
     }
 
     /// Hashes up to [`LANES`] inputs with `blocks` whole blocks before the last.
-    fn hash(&mut self, blocks: usize, together: &[usize]) {
+    fn hash(&mut self, inputs: Inputs<'_>, blocks: usize, together: &[usize]) {
         let mut states = [words_from_le_bytes_32(&self.key); LANES];
         macro_rules! whole_blocks {
             ($($count:literal)*) => {
                 match blocks {
                     0 => {}
-                    $($count => self.compress_whole::<{ $count * BLOCK_BYTES }>(together, &mut states),)*
+                    $($count => self.compress_whole::<{ $count * BLOCK_BYTES }>(inputs, together, &mut states),)*
                     _ => unreachable!("an input of one chunk has at most {WHOLE_BLOCKS_MAX} blocks before its last"),
                 }
             };
@@ -96,7 +92,7 @@ impl Hashes {
         whole_blocks!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         let flags = KEYED_HASH | CHUNK_END | ROOT | if blocks == 0 { CHUNK_START } else { 0 };
         for (&index, state) in together.iter().zip(&mut states) {
-            let last = &self.input(index)[blocks * BLOCK_BYTES..];
+            let last = &inputs.get(index)[blocks * BLOCK_BYTES..];
             let mut block = [0; BLOCK_BYTES];
             block[..last.len()].copy_from_slice(last);
             self.platform.compress_in_place(state, &block, last.len() as u8, 0, flags);
@@ -105,13 +101,18 @@ impl Hashes {
     }
 
     /// Compresses the first `BYTES` bytes, whole blocks, of each input.
-    fn compress_whole<const BYTES: usize>(&self, together: &[usize], states: &mut [Chaining; LANES]) {
-        let whole = |index: usize| self.input(index).first_chunk::<BYTES>().expect("inputs are grouped by length");
-        let mut inputs = [whole(together[0]); LANES];
-        inputs.iter_mut().zip(together).for_each(|(input, &index)| *input = whole(index));
+    fn compress_whole<const BYTES: usize>(
+        &self,
+        inputs: Inputs<'_>,
+        together: &[usize],
+        states: &mut [Chaining; LANES],
+    ) {
+        let whole = |index: usize| inputs.get(index).first_chunk::<BYTES>().expect("inputs are grouped by length");
+        let mut blocks = [whole(together[0]); LANES];
+        blocks.iter_mut().zip(together).for_each(|(input, &index)| *input = whole(index));
         let mut out = [0; LANES * 32];
         let (key, no) = (words_from_le_bytes_32(&self.key), IncrementCounter::No);
-        self.platform.hash_many(&inputs[..together.len()], &key, 0, no, KEYED_HASH, CHUNK_START, 0, &mut out);
+        self.platform.hash_many(&blocks[..together.len()], &key, 0, no, KEYED_HASH, CHUNK_START, 0, &mut out);
         for (state, bytes) in states.iter_mut().zip(out.as_chunks::<32>().0) {
             *state = words_from_le_bytes_32(bytes);
         }
@@ -137,12 +138,13 @@ mod tests {
                     input
                 })
                 .collect();
+            let (mut bytes, mut offsets) = (b"before".to_vec(), vec![6]);
             for input in &inputs {
-                hashes.bytes.extend_from_slice(input);
-                hashes.end_input();
+                bytes.extend_from_slice(input);
+                offsets.push(bytes.len() as i32);
             }
             let mut found = Vec::new();
-            hashes.drain(|hash| found.push(hash));
+            hashes.of(Inputs { bytes: &bytes, offsets: &offsets }, |hash| found.push(hash));
             let expected: Vec<_> = inputs.iter().map(|input| *blake3::keyed_hash(&key, input).as_bytes()).collect();
             assert_eq!(found, expected);
         }

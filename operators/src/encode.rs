@@ -1,23 +1,4 @@
-//! row-v1: the canonical bytes of a row. Two rows are the same exactly when these bytes are.
-//!
-//! A row is its columns in target order. A NULL is the byte 0. Any other value is the byte 1, the length of its
-//! canonical bytes as a 32-bit little-endian integer, and those bytes. The length keeps `('ab','c')` and `('a','bc')`
-//! apart. Canonical bytes depend on the logical type alone, never on how a system sends or stores the value:
-//!
-//! | type | canonical bytes |
-//! | --- | --- |
-//! | boolean | one byte, 0 or 1 |
-//! | int16, int32, int64, date, time, timestamp, timestamptz | 16-byte little-endian two's complement; units and infinities as in [`LogicalType`] |
-//! | float32, float64 | the double's 8 bytes, little-endian; -0 as 0, every NaN as `0x7ff8000000000000` |
-//! | decimal | shortest plain decimal text (`-12.5`, `0`), `NaN`, `Infinity`, `-Infinity` |
-//! | numeric | plain decimal text at the value's own scale (`1.50` differs from `1.5`) |
-//! | text, json, bits, a system's own types | UTF-8 bytes |
-//! | jsonb | canonical JSON: RFC 8785, but with numbers as exact decimals |
-//! | bytes, uuid, geometry | the bytes |
-//! | interval | months and days as 32-bit, nanoseconds as 64-bit little-endian integers |
-//! | array | element count (32-bit little-endian), then each element like a column |
-//!
-//! Version and vectors are fixed: `docs/row-v1.md` and the tests below. A change needs a new version name.
+//! The canonical bytes of rows in Arrow columns, as [`row_v1`] defines them.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -28,10 +9,7 @@ use arrow_array::{
     Array, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray, PrimitiveArray, RecordBatch, StringArray,
 };
 use arrow_buffer::NullBuffer;
-use sensei_storage::{LogicalType, canonicalize_json_text, decimal};
-
-/// Name of this encoding in evidence.
-pub const ROW_ENCODING: &str = "row-v1";
+use sensei_storage::{LogicalType, row_v1};
 
 /// Bytes from which on a value is not copied to be hashed: beside hashing as many, a copy costs nothing, and two in
 /// memory are one too many where they are large.
@@ -105,7 +83,7 @@ impl<'a> RowEncoder<'a> {
             match column.large(row) {
                 None => column.encode(row, scratch),
                 Some(bytes) => {
-                    scratch.extend_from_slice(&header(bytes.len()));
+                    scratch.extend_from_slice(&row_v1::header(bytes.len()));
                     take(scratch);
                     scratch.clear();
                     take(bytes);
@@ -168,35 +146,30 @@ impl<'a> Column<'a> {
 
     fn encode(&self, row: usize, out: &mut Vec<u8>) {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
-            out.push(0);
-            return;
+            return row_v1::null(out);
         }
         match &self.values {
-            Values::Boolean(values) => fixed(out, [u8::from(values.value(row))]),
-            Values::Int16(values) => integer(out, values.value(row).into()),
-            Values::Int32(values) => integer(out, values.value(row).into()),
-            Values::Int64(values) => integer(out, values.value(row)),
-            Values::Date(values) => integer(out, values.value(row).into()),
-            Values::Time(values) => integer(out, values.value(row)),
-            Values::Timestamp(values) => integer(out, values.value(row)),
-            Values::Float32(values) => float(out, values.value(row).into()),
-            Values::Float64(values) => float(out, values.value(row)),
-            Values::Decimal(values) => counted(out, decimal::normalize(values.value(row)).as_bytes()),
-            Values::Text(values) => counted(out, values.value(row).as_bytes()),
-            Values::Jsonb(values) => jsonb(out, values.value(row)),
-            Values::Bytes(values) => counted(out, values.value(row)),
-            Values::Uuid(values) => counted(out, values.value(row)),
+            Values::Boolean(values) => row_v1::boolean(out, values.value(row)),
+            Values::Int16(values) => row_v1::integer(out, values.value(row).into()),
+            Values::Int32(values) => row_v1::integer(out, values.value(row).into()),
+            Values::Int64(values) => row_v1::integer(out, values.value(row)),
+            Values::Date(values) => row_v1::integer(out, values.value(row).into()),
+            Values::Time(values) => row_v1::integer(out, values.value(row)),
+            Values::Timestamp(values) => row_v1::integer(out, values.value(row)),
+            Values::Float32(values) => row_v1::float(out, values.value(row).into()),
+            Values::Float64(values) => row_v1::float(out, values.value(row)),
+            Values::Decimal(values) => row_v1::decimal(out, values.value(row)),
+            Values::Text(values) => row_v1::bytes(out, values.value(row).as_bytes()),
+            Values::Jsonb(values) => row_v1::jsonb(out, values.value(row)),
+            Values::Bytes(values) => row_v1::bytes(out, values.value(row)),
+            Values::Uuid(values) => row_v1::bytes(out, values.value(row)),
             Values::Interval(values) => {
                 let value = values.value(row);
-                counted_with(out, |out| {
-                    out.extend_from_slice(&value.months.to_le_bytes());
-                    out.extend_from_slice(&value.days.to_le_bytes());
-                    out.extend_from_slice(&value.nanoseconds.to_le_bytes());
-                });
+                row_v1::interval(out, value.months, value.days, value.nanoseconds);
             }
             Values::List(list, elements) => {
                 let (start, end) = (list.value_offsets()[row] as usize, list.value_offsets()[row + 1] as usize);
-                counted_with(out, |out| {
+                row_v1::counted(out, |out| {
                     out.extend_from_slice(&((end - start) as u32).to_le_bytes());
                     for element in start..end {
                         elements.encode(element, out);
@@ -204,64 +177,6 @@ impl<'a> Column<'a> {
                 });
             }
         }
-    }
-}
-
-fn counted(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(&header(bytes.len()));
-    out.extend_from_slice(bytes);
-}
-
-fn counted_with(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    let start = out.len();
-    out.extend_from_slice(&header(0));
-    write(out);
-    let length = out.len() - start - HEADER_BYTES;
-    out[start..start + HEADER_BYTES].copy_from_slice(&header(length));
-}
-
-const HEADER_BYTES: usize = 5;
-
-/// What stands before the canonical bytes of a value that is not NULL.
-fn header(length: usize) -> [u8; HEADER_BYTES] {
-    let [a, b, c, d] = (length as u32).to_le_bytes();
-    [1, a, b, c, d]
-}
-
-/// A value of so many bytes, in one piece: most columns are numbers, and most of the time went into appending them.
-fn fixed<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
-    /// Of the longest such value.
-    const CELL_BYTES_MAX: usize = HEADER_BYTES + 16;
-    let mut cell = [0; CELL_BYTES_MAX];
-    cell[..HEADER_BYTES].copy_from_slice(&header(N));
-    cell[HEADER_BYTES..HEADER_BYTES + N].copy_from_slice(&bytes);
-    out.extend_from_slice(&cell[..HEADER_BYTES + N]);
-}
-
-fn integer(out: &mut Vec<u8>, value: i64) {
-    fixed(out, i128::from(value).to_le_bytes());
-}
-
-fn float(out: &mut Vec<u8>, value: f64) {
-    let folded = if value.is_nan() {
-        f64::from_bits(0x7ff8_0000_0000_0000)
-    } else if value == 0.0 {
-        0.0
-    } else {
-        value
-    };
-    fixed(out, folded.to_le_bytes());
-}
-
-/// Text that is not JSON cannot equal any canonical JSON, so it is marked and kept as it is: the check before writing
-/// refuses such text, and on the way back it must show as a difference, not stop the comparison.
-fn jsonb(out: &mut Vec<u8>, text: &str) {
-    match canonicalize_json_text(text) {
-        Ok(canonical) => counted(out, canonical.as_bytes()),
-        Err(_) => counted_with(out, |out| {
-            out.push(0xff);
-            out.extend_from_slice(text.as_bytes());
-        }),
     }
 }
 

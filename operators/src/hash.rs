@@ -1,9 +1,9 @@
 //! Keyed hashes of rows and the digests they add up to.
 
-use arrow_array::RecordBatch;
-use sensei_storage::{Digest, LogicalType};
+use arrow_array::{Array, BinaryArray, RecordBatch};
+use sensei_storage::{Digest, LogicalType, packed};
 
-use crate::blake::Hashes;
+use crate::blake::{Hashes, Inputs};
 use crate::encode::RowEncoder;
 
 /// Bytes of rows that are encoded before they are hashed together: they stay in the processor's cache, and most rows find
@@ -34,6 +34,11 @@ impl RowHasher {
         self
     }
 
+    /// Whether rows are counted and nothing more.
+    pub fn counts_only(&self) -> bool {
+        self.counts_only
+    }
+
     /// The digest of all rows of a batch.
     pub fn digest(&self, rows: &RecordBatch) -> Digest {
         if self.counts_only {
@@ -46,6 +51,9 @@ impl RowHasher {
 
     /// Calls `visit(row, hash)` for every row of a batch, in order.
     pub fn for_each(&self, rows: &RecordBatch, visit: impl FnMut(usize, [u8; 32])) {
+        if let Some(canonical) = packed::canonical(rows) {
+            return self.hash_packed(canonical, visit);
+        }
         self.hash(&RowEncoder::new(rows, &self.types), rows.num_rows(), visit);
     }
 
@@ -55,16 +63,32 @@ impl RowHasher {
             return (0..row_count).for_each(|row| visit(row, self.hash_in_pieces(encoder, row, &mut scratch)));
         }
         let (mut hashes, mut visited) = (Hashes::new(self.key), 0);
+        let (mut bytes, mut offsets) = (Vec::new(), vec![0]);
         for row in 0..row_count {
-            encoder.encode(row, &mut hashes.bytes);
-            hashes.end_input();
-            let is_full = hashes.bytes.len() >= WINDOW_BYTES || hashes.len() == WINDOW_ROWS_MAX;
-            if is_full || row + 1 == row_count {
-                hashes.drain(|hash| {
+            encoder.encode(row, &mut bytes);
+            // Without large values a window is far below 2 GiB.
+            offsets.push(i32::try_from(bytes.len()).expect("a window's bytes fit 32 bits"));
+            if bytes.len() >= WINDOW_BYTES || offsets.len() > WINDOW_ROWS_MAX || row + 1 == row_count {
+                hashes.of(Inputs { bytes: &bytes, offsets: &offsets }, |hash| {
                     visit(visited, hash);
                     visited += 1;
                 });
+                bytes.clear();
+                offsets.truncate(1);
             }
+        }
+    }
+
+    /// Of canonical bytes that are there already.
+    fn hash_packed(&self, canonical: &BinaryArray, mut visit: impl FnMut(usize, [u8; 32])) {
+        let (bytes, offsets) = (canonical.value_data(), canonical.value_offsets());
+        let (mut hashes, mut visited) = (Hashes::new(self.key), 0);
+        for start in (0..canonical.len()).step_by(WINDOW_ROWS_MAX) {
+            let end = canonical.len().min(start + WINDOW_ROWS_MAX);
+            hashes.of(Inputs { bytes, offsets: &offsets[start..=end] }, |hash| {
+                visit(visited, hash);
+                visited += 1;
+            });
         }
     }
 
@@ -89,11 +113,15 @@ impl RowHasher {
 
     /// The hash of each row's identity.
     pub fn identities(&self, rows: &RecordBatch) -> Vec<[u8; 32]> {
+        let mut identities = Vec::with_capacity(rows.num_rows());
+        if let Some(canonical) = packed::identity(rows).or_else(|| packed::canonical(rows)) {
+            self.hash_packed(canonical, |_, hash| identities.push(hash));
+            return identities;
+        }
         let encoder = match self.identity.as_slice() {
             [] => RowEncoder::new(rows, &self.types),
             identity => RowEncoder::of_columns(rows, &self.types, identity),
         };
-        let mut identities = Vec::with_capacity(rows.num_rows());
         self.hash(&encoder, rows.num_rows(), |_, hash| identities.push(hash));
         identities
     }

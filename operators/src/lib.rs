@@ -27,7 +27,6 @@ mod times;
 
 pub use cast::Cast;
 pub use clean::Cleaning;
-pub use encode::ROW_ENCODING;
 pub use expression::{Expression, ExpressionError};
 pub use flow::{
     BUCKETS_PER_TABLE, Buckets, Cell, Committed, Comparer, Counts, Feed, Finding, Inlet, InletSender, KeyColumns,

@@ -8,7 +8,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
 use arrow_select::filter::filter_record_batch;
-use sensei_storage::{Batch, Fault, Field, LOCATOR, LogicalType, System, arrow_schema, text};
+use sensei_storage::{Batch, Fault, Field, LOCATOR, LogicalType, System, arrow_schema, packed, text};
 
 use crate::cast::Cast;
 use crate::check::check;
@@ -115,7 +115,13 @@ impl Projection {
         self.transform(batch, (refusals.count() > 0).then_some((hasher, refusals)))
     }
 
+    /// Packed rows are what the target is to hold already: whoever asks for them knows that nothing is done to them here,
+    /// and that none is refused.
     fn transform(&self, batch: Batch, refused: Option<(&RowHasher, &mut Refusals)>) -> Projected {
+        if packed::is_packed(&batch.rows) {
+            let rejected = batch.faults.into_iter().map(Rejected::undecoded).collect();
+            return Projected { rows: batch.rows, rejected, filtered: 0, lossy: BTreeMap::new() };
+        }
         let mut faults = RowFaults::default();
         let (kept, filtered) = self.keep(&batch.rows, &mut faults);
         let mut lossy = BTreeMap::new();

@@ -8,6 +8,7 @@ use futures::stream::BoxStream;
 use crate::batch::Batch;
 use crate::catalog::{Catalog, Field, System, Table};
 use crate::error::{Error, Result};
+use crate::packed::Form;
 use crate::setting::{Role, Setting};
 use crate::split::{Piece, Range, Sizing};
 
@@ -137,6 +138,8 @@ pub struct Scan {
     pub range: Range,
     /// Adds the locator column, see [`crate::LOCATOR`].
     pub locator: bool,
+    /// In which form.
+    pub form: Form,
     /// Arrow bytes per batch, about; a single larger row still comes whole.
     pub batch_bytes: usize,
 }

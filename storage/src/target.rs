@@ -190,7 +190,13 @@ pub enum Begin {
 /// because of what is in it; [`Target::trial`] finds out which. Dropping it without `commit` leaves nothing behind.
 #[async_trait]
 pub trait Writer: Send {
-    /// Sends rows on. Returning means accepted, not durable.
+    /// Whether [`Writer::write`] takes the tuples of a scan of a system of its own kind, whose columns are those of the
+    /// target table in the same order and of the same types.
+    fn takes_tuples(&self) -> bool {
+        false
+    }
+
+    /// Sends rows on: the table's columns, or tuples. Returning means accepted, not durable.
     async fn write(&mut self, rows: &RecordBatch) -> Result<()>;
 
     /// Makes the rows durable. Fails, leaving nothing, unless the target took exactly `rows` rows. Where the answer to

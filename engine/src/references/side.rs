@@ -58,6 +58,7 @@ impl<'a> Side<'a> {
             key: Vec::new(),
             range,
             locator: self.locator,
+            form: sensei_storage::Form::Columns,
             batch_bytes: KEY_BATCH_BYTES,
         }
     }

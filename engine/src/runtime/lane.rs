@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use sensei_operators::{Committed, Feed, InletSender, Lease, Refusals, Rows, Times};
-use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Error, Snapshot, Split, Target, Write, Writer};
+use sensei_storage::{
+    Batch, Batches, Begin, Commit, Digest, Error, Form, Scan, Snapshot, Split, Target, Write, Writer,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::enumerator::{Grant, Work};
@@ -127,18 +129,42 @@ pub(super) async fn open(context: &LaneContext, grant: &Grant, turn: OwnedSemaph
     })
 }
 
+/// The form in which a split's rows are wanted from the source: what is done with them says whether anybody looks at
+/// their columns.
+pub(super) fn source_form(context: &LaneContext, work: &SplitWork, destination: &Destination) -> Form {
+    let table = &context.tables[work.grant.split.table as usize];
+    match destination {
+        _ if !table.as_is || work.refused.count() > 0 => Form::Columns,
+        Destination::Writer(writer, _) if writer.takes_tuples() => table.passable(),
+        Destination::Committed(_) => table.hashable(false),
+        Destination::Writer(..) | Destination::Refused => Form::Columns,
+    }
+}
+
 /// Reads the split from the source and feeds it to the graph; nothing of one that somebody else has read.
-pub(super) async fn read(context: &LaneContext, grant: &Grant, lease: Lease, feed: &InletSender<Feed>) -> Result<()> {
+pub(super) async fn read(
+    context: &LaneContext,
+    grant: &Grant,
+    form: Form,
+    lease: Lease,
+    feed: &InletSender<Feed>,
+) -> Result<()> {
     if !grant.is_validation() {
-        read_source(context, &grant.split, lease, feed).await?;
+        read_source(context, &grant.split, form, lease, feed).await?;
     }
     feed.send(Feed::Close { lease });
     Ok(())
 }
 
-async fn read_source(context: &LaneContext, split: &Split, lease: Lease, feed: &InletSender<Feed>) -> Result<()> {
+async fn read_source(
+    context: &LaneContext,
+    split: &Split,
+    form: Form,
+    lease: Lease,
+    feed: &InletSender<Feed>,
+) -> Result<()> {
     let table = &context.tables[split.table as usize];
-    let scan = table.source_scan(split.range.clone());
+    let scan = Scan { form, ..table.source_scan(split.range.clone()) };
     let doing = || format!("reading table \"{}\"", table.source);
     let scanning = context.source()?.scan(scan);
     let batches = timed(&context.times, Booking::SOURCE, scanning).await.doing(doing())?;
@@ -220,7 +246,8 @@ pub(super) async fn read_back(
     feed: &InletSender<Feed>,
 ) -> Result<()> {
     let doing = || format!("reading table \"{}\" back", table.target.name);
-    let reading = context.target.read_back(table.target_scan(false), commit);
+    let scan = Scan { form: table.hashable(false), ..table.target_scan(false) };
+    let reading = context.target.read_back(scan, commit);
     let batches = timed(&context.times, Booking::READ_BACK, reading).await.doing(doing())?;
     let budget = LaneBudget::new(context.memory_bytes, context.workers);
     let send = |batch, permit| feed.send(Feed::Rows { lease, batch, permit });

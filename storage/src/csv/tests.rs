@@ -38,7 +38,15 @@ fn fields(table: &Table) -> Vec<Field> {
 }
 
 fn scan_of(table: &str, fields: Vec<Field>, range: Range) -> Scan {
-    Scan { table: table.to_owned(), fields, key: Vec::new(), range, locator: false, batch_bytes: 64 }
+    Scan {
+        table: table.to_owned(),
+        fields,
+        key: Vec::new(),
+        range,
+        locator: false,
+        form: crate::Form::Columns,
+        batch_bytes: 64,
+    }
 }
 
 fn rows(batches: Vec<Batch>) -> Rows {

@@ -97,7 +97,15 @@ fn everything() -> (TargetTable, RecordBatch) {
 
 fn scan_of(table: &str, fields: &[Field], range: Range) -> Scan {
     let fields = fields.to_vec();
-    Scan { table: table.to_owned(), fields, key: Vec::new(), range, locator: false, batch_bytes: 1 << 20 }
+    Scan {
+        table: table.to_owned(),
+        fields,
+        key: Vec::new(),
+        range,
+        locator: false,
+        form: crate::Form::Columns,
+        batch_bytes: 1 << 20,
+    }
 }
 
 async fn write_split(target: &ParquetFolder, table: &TargetTable, split: u32, rows: &[RecordBatch]) -> Result<Commit> {

@@ -23,7 +23,16 @@ pub(super) struct Malformed(pub &'static str);
 #[derive(Clone)]
 pub(super) struct Fields<'a>(&'a [u8]);
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
+    /// The bytes of the first `count` of them, as they came.
+    pub(super) fn first(&self, count: usize) -> &'a [u8] {
+        let mut rest = self.clone();
+        if count > 0 {
+            rest.nth(count - 1);
+        }
+        &self.0[..self.0.len() - rest.0.len()]
+    }
+
     /// Whether nothing follows them in the `message` they came in.
     pub(super) fn end(&self, message: &[u8]) -> bool {
         self.0.as_ptr_range().end == message.as_ptr_range().end

@@ -25,6 +25,7 @@ pub(super) struct Layout {
     /// Positions of the planned fields that are written; the server computes the others.
     written: Vec<usize>,
     format: Format,
+    takes_tuples: bool,
 }
 
 enum Format {
@@ -57,7 +58,9 @@ impl Layout {
             true => Format::Binary(meanings.iter().map(|meaning| meaning.element).collect()),
             false => Format::Text(meanings.iter().map(|meaning| meaning.access.clone()).collect()),
         };
-        Ok(Layout { written, format })
+        let is_direct = meanings.iter().all(|meaning| meaning.is_direct());
+        let takes_tuples = matches!(format, Format::Binary(_)) && is_direct && written.len() == fields.len();
+        Ok(Layout { written, format, takes_tuples })
     }
 
     /// Starts a COPY into the planned columns.
@@ -75,6 +78,16 @@ impl Layout {
         };
         let copy = session.copy_in(&format!("COPY {name} ({columns}) FROM STDIN (FORMAT {format})")).await;
         copy.map(Box::pin).map_err(|error| session.failure(&relation.label(), error))
+    }
+
+    /// Whether tuples of the planned columns, as another server sent them, are what is written here.
+    pub(super) fn takes_tuples(&self) -> bool {
+        self.takes_tuples
+    }
+
+    /// How many columns are written.
+    pub(super) fn column_count(&self) -> usize {
+        self.written.len()
     }
 
     /// What comes before the first row.
@@ -152,7 +165,7 @@ impl<'a> RowEncoder<'a> {
     /// Appends what comes before a row's first column.
     pub(super) fn start_row(&self, out: &mut Vec<u8>) {
         if let RowEncoder::Binary(encoder) = self {
-            out.put_i16(encoder.column_count() as i16);
+            start_tuple(encoder.column_count(), out);
         }
     }
 
@@ -173,6 +186,11 @@ impl<'a> RowEncoder<'a> {
             out.put_u8(b'\n');
         }
     }
+}
+
+/// Appends what comes before a tuple's first column.
+pub(super) fn start_tuple(column_count: usize, out: &mut Vec<u8>) {
+    out.put_i16(column_count as i16);
 }
 
 /// What is left of a value that is too large to be copied at once, and how its bytes are written.

@@ -81,7 +81,7 @@ pub(super) fn decode(
         ColumnBuilder::Text(b) => match form {
             Form::Numeric => {
                 scratch.clear();
-                numeric::decode(bytes, scratch).ok_or(Unfit::Malformed("a numeric is malformed"))?;
+                numeric::decode(bytes, scratch).ok_or(Unfit::Malformed(MALFORMED_NUMERIC))?;
                 b.append_value(ascii(scratch));
             }
             Form::Bits => {
@@ -89,18 +89,12 @@ pub(super) fn decode(
                 bits(bytes, scratch)?;
                 b.append_value(ascii(scratch));
             }
-            Form::Jsonb => match bytes.split_first() {
-                Some((&JSONB_VERSION, text)) => b.append_value(utf8(text)?),
-                _ => return Err(Unfit::Malformed("a jsonb has an unknown version")),
-            },
+            Form::Jsonb => b.append_value(jsonb(bytes)?),
             _ => b.append_value(utf8(bytes)?),
         },
         ColumnBuilder::Bytes(b) => b.append_value(bytes),
         ColumnBuilder::Date(b) => b.append_value(date(i32::from_be_bytes(fixed(bytes)?))?),
-        ColumnBuilder::Time(b) => match i64::from_be_bytes(fixed(bytes)?) {
-            time @ 0..=DAY_MICROS => b.append_value(time),
-            _ => return Err(Unfit::Malformed("a time of day is out of range")),
-        },
+        ColumnBuilder::Time(b) => b.append_value(time(i64::from_be_bytes(fixed(bytes)?))?),
         ColumnBuilder::Timestamp(b) => b.append_value(timestamp(i64::from_be_bytes(fixed(bytes)?))?),
         ColumnBuilder::Interval(b) => b.append_value(interval(bytes)?),
         ColumnBuilder::Uuid(b) => {
@@ -114,12 +108,25 @@ pub(super) fn decode(
     Ok(())
 }
 
-fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Unfit> {
+/// Why a numeric is not decoded.
+pub(super) const MALFORMED_NUMERIC: &str = "a numeric is malformed";
+
+/// A field of exactly so many bytes.
+pub(super) fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Unfit> {
     bytes.try_into().map_err(|_| Unfit::Malformed("a field has the wrong length for its type"))
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, Unfit> {
+/// A field as text.
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, Unfit> {
     std::str::from_utf8(bytes).map_err(|_| Unfit::Fault("the text is not valid UTF-8"))
+}
+
+/// The text of a jsonb.
+pub(super) fn jsonb(bytes: &[u8]) -> Result<&str, Unfit> {
+    match bytes.split_first() {
+        Some((&JSONB_VERSION, text)) => utf8(text),
+        _ => Err(Unfit::Malformed("a jsonb has an unknown version")),
+    }
 }
 
 fn ascii(digits: &[u8]) -> &str {
@@ -136,14 +143,24 @@ fn bits(mut bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Unfit> {
     Ok(())
 }
 
-fn date(days: i32) -> Result<i32, Unfit> {
+/// Days from 1970 for days from PostgreSQL's day zero.
+pub(super) fn date(days: i32) -> Result<i32, Unfit> {
     match days {
         i32::MIN | i32::MAX => Ok(days),
         _ => days.checked_add(EPOCH_DAYS).ok_or(Unfit::Fault("the date is out of range")),
     }
 }
 
-fn timestamp(micros: i64) -> Result<i64, Unfit> {
+/// A time of day in microseconds.
+pub(super) fn time(micros: i64) -> Result<i64, Unfit> {
+    match micros {
+        0..=DAY_MICROS => Ok(micros),
+        _ => Err(Unfit::Malformed("a time of day is out of range")),
+    }
+}
+
+/// Microseconds from 1970 for microseconds from PostgreSQL's day zero.
+pub(super) fn timestamp(micros: i64) -> Result<i64, Unfit> {
     match micros {
         i64::MIN | i64::MAX => Ok(micros),
         // The last half hour or so of PostgreSQL's range would collide with, or pass, the value for infinity.
@@ -154,7 +171,8 @@ fn timestamp(micros: i64) -> Result<i64, Unfit> {
     }
 }
 
-fn interval(bytes: &[u8]) -> Result<IntervalMonthDayNano, Unfit> {
+/// An interval.
+pub(super) fn interval(bytes: &[u8]) -> Result<IntervalMonthDayNano, Unfit> {
     let fixed = fixed::<16>(bytes)?;
     let mut rest = fixed.as_slice();
     let (micros, days, months) = (rest.get_i64(), rest.get_i32(), rest.get_i32());

@@ -9,7 +9,7 @@ use arrow_array::{Array, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListAr
 use arrow_buffer::NullBuffer;
 use bytes::BufMut;
 
-use super::copy::Rest;
+use super::copy::{Rest, start_tuple};
 use super::decode::{DAY_MICROS, EPOCH_DAYS, EPOCH_MICROS, JSONB_VERSION};
 use super::numeric;
 use crate::catalog::Field;
@@ -76,7 +76,7 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// `RefusedRow`, naming the column, for a value PostgreSQL cannot hold.
     pub(super) fn put_row(&self, row: usize, out: &mut Vec<u8>) -> Result<()> {
-        out.put_i16(self.columns.len() as i16);
+        start_tuple(self.columns.len(), out);
         for column in &self.columns {
             column.put(row, out).map_err(|why| self.refused(column, why))?;
         }

@@ -20,12 +20,14 @@ pub(crate) mod failure;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod foreign;
 mod indexes;
+mod key;
 mod longest;
 mod mend;
 mod names;
 mod numbering;
 mod numeric;
 mod objects;
+mod pack;
 mod pieces;
 mod prepare;
 mod relation;

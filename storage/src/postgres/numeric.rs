@@ -56,6 +56,21 @@ pub(super) fn decode(mut bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
+/// Appends the shortest text of the same number, see [`crate::decimal::normalize`]; `None` if `bytes` are not a numeric.
+pub(super) fn decode_shortest(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let start = out.len();
+    decode(bytes, out)?;
+    if out[start..].contains(&b'.') {
+        let zeros = out[start..].iter().rev().take_while(|digit| **digit == b'0').count();
+        out.truncate(out.len() - zeros);
+        out.pop_if(|last| *last == b'.');
+    }
+    if out[start..] == *b"-0" {
+        out.remove(start);
+    }
+    Some(())
+}
+
 /// The number without its point, if 64 bits hold it: nearly always, and several times as fast as digit by digit.
 fn unscaled(digits: &[[u8; 2]], weight: i32, scale: usize) -> Option<u64> {
     let mut unscaled = 0_u64;
@@ -237,8 +252,19 @@ mod tests {
         }
 
         #[test]
+        fn shortest_text_is_the_normal_one(text in "-?[0-9]{1,30}(\\.[0-9]{0,30})?") {
+            let (mut bytes, mut shortest, mut normal) = (Vec::new(), Vec::new(), Vec::new());
+            encode(&text, &mut bytes).expect("a number");
+            decode_shortest(&bytes, &mut shortest).expect("a numeric");
+            decode(&bytes, &mut normal).expect("a numeric");
+            let normal = String::from_utf8(normal).expect("digits");
+            prop_assert_eq!(String::from_utf8(shortest).expect("digits"), crate::decimal::normalize(&normal));
+        }
+
+        #[test]
         fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..40), text in "[-+.0-9eN]{0,12}") {
             let _ = decode(&bytes, &mut Vec::new());
+            let _ = decode_shortest(&bytes, &mut Vec::new());
             let _ = encode(&text, &mut Vec::new());
         }
     }

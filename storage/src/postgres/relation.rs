@@ -136,6 +136,16 @@ impl Relation {
         })
     }
 
+    /// Whether rows of these columns, in this order, are sent by one server as another takes them: each in its type's own
+    /// binary form, which no oid is a part of.
+    pub(super) fn is_native(&self, fields: &[Field]) -> bool {
+        let meanings = self.meanings(fields.iter());
+        meanings.is_ok_and(|meanings| {
+            let mut pairs = meanings.iter().zip(fields);
+            pairs.all(|(meaning, field)| meaning.is_direct() && same_form(&meaning.logical, &field.logical))
+        })
+    }
+
     /// What the planned columns mean here, in order.
     ///
     /// # Errors

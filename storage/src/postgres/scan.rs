@@ -8,15 +8,17 @@ use futures::{StreamExt, stream};
 
 use super::binary::{Fields, Malformed, Tuples};
 use super::connection::{CopyOut, Session, Tag};
-use super::decode::{Form, Unfit, decode};
+use super::decode::{self, Unfit};
+use super::key::KeyText;
+use super::pack::Packer;
 use super::relation::Relation;
-use crate::batch::Fault;
+use crate::batch::{Batch, Fault};
 use crate::catalog::{Field, Traits};
 use crate::column::ColumnBuilder;
 use crate::error::{Error, Result};
+use crate::packed::Form;
 use crate::rows::RowsBuilder;
 use crate::source::{BatchSize, Batches, Scan};
-use crate::text;
 
 /// Bytes from which on a row is a batch of its own that shares its large values with the message they came in, and from
 /// which on a connection is not used again: it keeps room for the largest message it has had. Beside reading as much, a
@@ -40,8 +42,7 @@ pub(super) enum After {
 pub(super) struct Query {
     /// `SELECT … FROM …`, without WHERE.
     select: String,
-    /// Scanned fields, then key columns that are not among them, then the locator.
-    decoder: Decoder,
+    rows: Rows,
 }
 
 impl Query {
@@ -58,16 +59,17 @@ impl Query {
             .collect::<Result<_>>()?;
         let all = || scan.fields.iter().chain(&hidden);
         let mut columns = all().map(|field| relation.expression(field)).collect::<Result<Vec<_>>>()?;
+        let packer = packer(relation, scan);
         let form = if relation.partitioned { Address::Text } else { Address::Tuple };
-        let address = scan.locator.then_some(form);
+        let address = (scan.locator && packer.is_none()).then_some(form);
         columns.extend(address.map(|address| match address {
             Address::Text => relation.locator().to_owned(),
             Address::Tuple => "ctid".to_owned(),
         }));
         let select = format!("SELECT {} FROM {}", columns.join(", "), relation.rows_clause());
         let key = scan.key.iter().filter_map(|name| key_column(all(), name)).collect();
-        let decoder = Decoder::new(&scan.fields, key, hidden.len(), address);
-        Ok(Query { select, decoder })
+        let decoder = Decoder::new(&scan.fields, hidden.len(), address);
+        Ok(Query { select, rows: Rows { key: KeyText(key), decoder, packer } })
     }
 
     /// The text with a condition.
@@ -89,17 +91,17 @@ impl Query {
     ) -> Result<Batches> {
         let object = format!("table \"{}\"", scan.table);
         let copy = copy_out(&session, &object, text).await?;
-        let tuples = Tuples::new(self.decoder.width());
-        let (size, decoder) = (BatchSize::of(scan), self.decoder);
+        let tuples = Tuples::new(self.rows.width());
+        let (size, rows) = (BatchSize::of(scan), self.rows);
         let reader = Reader {
             session,
             copy,
             tuples,
-            decoder,
+            rows,
             after,
             object,
             size,
-            rows: 0,
+            given: 0,
             ended: false,
             large: None,
             had_large: false,
@@ -124,6 +126,13 @@ fn hidden_key(relation: &Relation, name: &str) -> Result<Field> {
     Ok(Field { name: name.to_owned(), logical, native: String::new(), nullable: false, traits: Traits::default() })
 }
 
+/// What packs the rows, if they are wanted packed and can be.
+fn packer(relation: &Relation, scan: &Scan) -> Option<Packer> {
+    let Form::Packed(packing) = &scan.form else { return None };
+    let is_native = || relation.is_native(&scan.fields);
+    (!packing.tuple || is_native()).then(|| Packer::new(&scan.fields, packing))?
+}
+
 fn key_column<'a>(mut all: impl Iterator<Item = &'a Field>, name: &str) -> Option<(usize, Field)> {
     let index = all.by_ref().enumerate().find(|(_, field)| field.name == name)?;
     Some((index.0, index.1.clone()))
@@ -138,12 +147,12 @@ struct Reader {
     session: Session,
     copy: CopyOut,
     tuples: Tuples,
-    decoder: Decoder,
+    rows: Rows,
     after: After,
     object: String,
     size: BatchSize,
     /// Rows in the batches given out.
-    rows: u64,
+    given: u64,
     /// Whether the last query's last row has come.
     ended: bool,
     /// Where a message with a large row is, which waits for a batch of its own.
@@ -163,12 +172,13 @@ impl Reader {
                 Some(Ok(message)) => {
                     let is_large = message.len() >= LARGE_BYTES;
                     self.had_large |= is_large;
-                    if is_large && self.decoder.rows.row_count() > 0 {
+                    if is_large && self.rows.count() > 0 {
                         self.large = Some(message);
                         return Ok(true);
                     }
                     self.feed(message)?;
-                    if self.size.is_reached(self.decoder.rows.row_count(), self.decoder.bytes) {
+                    let is_full = self.size.is_reached(self.rows.count(), self.rows.bytes());
+                    if is_full || (is_large && self.rows.count() > 0) {
                         return Ok(true);
                     }
                 }
@@ -179,33 +189,32 @@ impl Reader {
                 }
             }
         }
-        Ok(self.decoder.rows.row_count() > 0)
+        Ok(self.rows.count() > 0)
     }
 
     fn feed(&mut self, message: Range<usize>) -> Result<()> {
-        let (decoder, piece) = (&mut self.decoder, self.copy.piece());
+        let (rows, piece) = (&mut self.rows, self.copy.piece());
         let large = (message.len() >= LARGE_BYTES).then(|| piece.slice(message.clone()));
-        let fed = self.tuples.feed(&piece[message], |fields, length| decoder.push(fields, length, large.as_ref()));
+        let fed = self.tuples.feed(&piece[message], |fields, length| rows.push(fields, length, large.as_ref()));
         fed.map_err(|Malformed(why)| self.corrupt(why))
     }
 
     /// Starts the next query if rows are wanting.
     async fn go_on(&mut self) -> Result<bool> {
-        let seen = self.rows + self.decoder.rows.row_count() as u64;
+        let seen = self.given + self.rows.count() as u64;
         let next = match &mut self.after {
             After::Unless { rows, others } if seen < *rows => others.pop_front(),
             _ => None,
         };
         let Some(next) = next else { return Ok(false) };
         self.copy = copy_out(&self.session, &self.object, &next).await?;
-        self.tuples = Tuples::new(self.decoder.width());
+        self.tuples = Tuples::new(self.rows.width());
         Ok(true)
     }
 
-    fn batch(&mut self) -> Result<crate::batch::Batch> {
-        self.rows += self.decoder.rows.row_count() as u64;
-        self.decoder.bytes = 0;
-        self.decoder.rows.finish()
+    fn batch(&mut self) -> Result<Batch> {
+        self.given += self.rows.count() as u64;
+        self.rows.finish()
     }
 
     async fn end(self) -> Result<()> {
@@ -256,12 +265,49 @@ impl Address {
     }
 }
 
-/// Turns tuples into rows.
+/// Where tuples go: of scanned fields, then key columns that are not among them, then the locator.
+struct Rows {
+    key: KeyText,
+    /// For large rows, and for all where there is no packer.
+    decoder: Decoder,
+    packer: Option<Packer>,
+}
+
+impl Rows {
+    fn width(&self) -> usize {
+        self.decoder.width()
+    }
+
+    /// Rows since the last batch, faulty ones included.
+    fn count(&self) -> usize {
+        self.decoder.rows.row_count() + self.packer.as_ref().map_or(0, Packer::row_count)
+    }
+
+    /// Bytes since the last batch.
+    fn bytes(&self) -> usize {
+        self.decoder.bytes + self.packer.as_ref().map_or(0, Packer::bytes)
+    }
+
+    /// `large`: what the row came in, where that is large; no other may wait for the batch then.
+    fn push(&mut self, fields: Fields<'_>, length: usize, large: Option<&Bytes>) -> Result<(), Malformed> {
+        match &mut self.packer {
+            Some(packer) if large.is_none() => packer.push(fields, &self.key),
+            _ => self.decoder.push(fields, length, large, &self.key),
+        }
+    }
+
+    fn finish(&mut self) -> Result<Batch> {
+        match &mut self.packer {
+            Some(packer) if packer.row_count() > 0 => packer.finish(),
+            _ => self.decoder.finish(),
+        }
+    }
+}
+
+/// Turns tuples into rows in columns.
 pub(super) struct Decoder {
-    forms: Vec<Form>,
+    forms: Vec<decode::Form>,
     names: Vec<String>,
-    /// Position in the tuple and type of each key column.
-    key: Vec<(usize, Field)>,
     hidden: usize,
     address: Option<Address>,
     pub(super) rows: RowsBuilder,
@@ -272,11 +318,10 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// For tuples of `fields`, then `hidden` columns that are only looked at for the key, then the locator.
-    pub(super) fn new(fields: &[Field], key: Vec<(usize, Field)>, hidden: usize, address: Option<Address>) -> Decoder {
+    pub(super) fn new(fields: &[Field], hidden: usize, address: Option<Address>) -> Decoder {
         Decoder {
-            forms: fields.iter().map(|field| Form::of(&field.logical)).collect(),
+            forms: fields.iter().map(|field| decode::Form::of(&field.logical)).collect(),
             names: fields.iter().map(|field| field.name.clone()).collect(),
-            key,
             hidden,
             address,
             rows: RowsBuilder::new(fields, address.is_some()),
@@ -290,7 +335,13 @@ impl Decoder {
     }
 
     /// `large`: what the row came in, where that is large.
-    pub(super) fn push(&mut self, fields: Fields<'_>, length: usize, large: Option<&Bytes>) -> Result<(), Malformed> {
+    pub(super) fn push(
+        &mut self,
+        fields: Fields<'_>,
+        length: usize,
+        large: Option<&Bytes>,
+        key: &KeyText,
+    ) -> Result<(), Malformed> {
         self.bytes += length;
         let alone = large.filter(|message| self.rows.row_count() == 0 && fields.end(message));
         if let Some(address) = self.address {
@@ -310,7 +361,7 @@ impl Decoder {
             }
             let column = &mut self.rows.columns[index];
             let before = form.grows().then(|| column.text_bytes());
-            let decoded = decode(form, field, column, &mut self.scratch);
+            let decoded = decode::decode(form, field, column, &mut self.scratch);
             if let Some(before) = before {
                 self.bytes += (column.text_bytes() - before).saturating_sub(field.map_or(0, <[u8]>::len));
             }
@@ -318,7 +369,7 @@ impl Decoder {
                 Ok(()) => {}
                 Err(Unfit::Malformed(why)) => return Err(Malformed(why)),
                 Err(Unfit::Fault(why)) => {
-                    let (key, column) = (self.key_text(&fields), self.names[index].clone());
+                    let (key, column) = (key.of(&fields), self.names[index].clone());
                     self.rows.fail_row(Fault { key, column, reason: why.to_owned() });
                     return Ok(());
                 }
@@ -328,27 +379,18 @@ impl Decoder {
         Ok(())
     }
 
-    /// The key of a faulty row as `column=value, …`; `None` without a key or if a value of it is NULL or does not decode.
-    fn key_text(&self, fields: &Fields<'_>) -> Option<String> {
-        let parts = self.key.iter().map(|(index, field)| {
-            let mut column = ColumnBuilder::new(&field.logical);
-            let bytes = fields.clone().nth(*index)??;
-            decode(&Form::of(&field.logical), Some(bytes), &mut column, &mut Vec::new()).ok()?;
-            let mut part = format!("{}=", field.name);
-            text::render(&field.logical, column.finish().as_ref(), 0, &mut part);
-            Some(part)
-        });
-        let parts = parts.collect::<Option<Vec<_>>>()?;
-        (!parts.is_empty()).then(|| parts.join(", "))
+    fn finish(&mut self) -> Result<Batch> {
+        self.bytes = 0;
+        self.rows.finish()
     }
 }
 
 /// `field` as a part of `message`, if its bytes are those of the column's values and it lies within the message: a row
 /// that came in pieces lies elsewhere. Text that is none is left to be told as a fault.
-fn shareable(form: &Form, column: &ColumnBuilder, field: &[u8], message: &Bytes) -> Option<Bytes> {
+fn shareable(form: &decode::Form, column: &ColumnBuilder, field: &[u8], message: &Bytes) -> Option<Bytes> {
     let is_plain = match column {
         ColumnBuilder::Bytes(_) => true,
-        ColumnBuilder::Text(_) => matches!(form, Form::Plain) && std::str::from_utf8(field).is_ok(),
+        ColumnBuilder::Text(_) => matches!(form, decode::Form::Plain) && std::str::from_utf8(field).is_ok(),
         _ => false,
     };
     let lies_within = message.as_ptr_range().contains(&field.as_ptr());
@@ -370,14 +412,16 @@ mod tests {
             traits: Traits::default(),
         };
         let list = LogicalType::Array(Box::new(LogicalType::Numeric));
-        let mut decoder = Decoder::new(&[field(LogicalType::Numeric), field(list)], Vec::new(), 0, None);
+        let mut decoder = Decoder::new(&[field(LogicalType::Numeric), field(list)], 0, None);
         // One digit, 9, of weight 32767: four zeros follow for each of the weights below.
         let number = [0, 1, 0x7f, 0xff, 0, 0, 0, 0, 0, 9];
         let array = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 6, 164, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 10];
         let stream = [b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x02".as_slice(), &[0, 0, 0, 10], &number];
         let stream = [&stream.concat()[..], &[0, 0, 0, 34], &array, &number, &[0xff, 0xff]].concat();
         let mut tuples = Tuples::new(2);
-        tuples.feed::<Malformed>(&stream, |fields, length| decoder.push(fields, length, None)).unwrap();
+        tuples
+            .feed::<Malformed>(&stream, |fields, length| decoder.push(fields, length, None, &KeyText(Vec::new())))
+            .unwrap();
         tuples.finish().unwrap();
         assert!(decoder.bytes >= 2 * 131_069, "{}", decoder.bytes);
     }

@@ -165,6 +165,11 @@ impl Meaning {
     fn new(logical: LogicalType, access: Access) -> Meaning {
         Meaning { logical, verbatim: None, element: 0, access }
     }
+
+    /// Whether the type's own binary form is that of its logical type and the same on every server.
+    pub(super) fn is_direct(&self) -> bool {
+        self.access == Access::Direct && self.element == 0
+    }
 }
 
 fn opaque(native: &str) -> Meaning {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
+use arrow_array::{BinaryArray, RecordBatch};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::SinkExt;
@@ -13,13 +13,14 @@ use tokio_postgres::{CopyInSink, Row};
 
 use super::bookkeeping::{self, OBJECT, signed};
 use super::connection::{Pool, Session, Tag};
-use super::copy::{Layout, RowEncoder};
+use super::copy::{Layout, RowEncoder, start_tuple};
 use super::failure::is_lost;
 use super::mend::{Silence, must_be_silent, silence, unsilence};
 use super::relation::Relation;
 use super::sql::{blocks, literal};
 use super::{Postgres, table};
 use crate::error::{Error, Result};
+use crate::packed;
 use crate::target::{Begin, Commit, Token, Write, Writer};
 
 /// Bytes per message to the server: large enough that messages cost nothing, small enough to stay in the processor's cache.
@@ -202,6 +203,24 @@ impl PostgresWriter {
         Ok(())
     }
 
+    /// Writes rows as another server sent them.
+    async fn write_tuples(&mut self, tuples: &BinaryArray) -> Result<()> {
+        if !self.layout.takes_tuples() {
+            return Err(Error::internal("COPY encoding", "tuples came for a table that takes none"));
+        }
+        let column_count = self.layout.column_count();
+        for tuple in tuples.iter().flatten() {
+            start_tuple(column_count, &mut self.buffer);
+            for piece in tuple.chunks(CHUNK_BYTES) {
+                self.buffer.extend_from_slice(piece);
+                if self.buffer.len() >= CHUNK_BYTES {
+                    self.send().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Ends the COPY and writes down where the rows are. Returns the full transaction id with the commit.
     async fn complete(&mut self, rows: u64) -> Result<(String, Commit)> {
         const RECORD: &str = "UPDATE sensei.progress SET generation = $3, rows = $4, xid = $5, first_block = $6, \
@@ -255,7 +274,14 @@ async fn block_count(session: &Session, relation: &Relation) -> Result<u64> {
 
 #[async_trait]
 impl Writer for PostgresWriter {
+    fn takes_tuples(&self) -> bool {
+        self.layout.takes_tuples()
+    }
+
     async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        if let Some(tuples) = packed::tuples(rows) {
+            return self.write_tuples(tuples).await;
+        }
         let (table, layout) = (self.write.table.clone(), self.layout.clone());
         let encoder = layout.encoder(&table, rows)?;
         let has_large = encoder.has_large();

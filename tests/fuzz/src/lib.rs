@@ -70,6 +70,7 @@ async fn count(snapshot: &dyn Snapshot, table: &Table, range: Range) -> Result<u
         key: table.primary_key.clone(),
         range,
         locator: false,
+        form: sensei_storage::Form::Columns,
         batch_bytes: BATCH_BYTES,
     };
     let (mut batches, mut rows) = (snapshot.scan(scan).await?, 0);

@@ -67,6 +67,7 @@ async fn copy_rows(source: &dyn Snapshot, target: &Postgres, table: &Arc<TargetT
         key: table.primary_key.clone(),
         range: Range::Whole,
         locator: false,
+        form: crate::Form::Columns,
         batch_bytes: 1 << 20,
     };
     let batches = read(source, scan.clone()).await;

@@ -124,6 +124,7 @@ fn scan(table: &Table, range: Range) -> Scan {
         key: table.primary_key.clone(),
         range,
         locator: false,
+        form: crate::Form::Columns,
         batch_bytes: 4096,
     }
 }

@@ -86,6 +86,7 @@ fn scan_all(table: &str) -> Scan {
         key: Vec::new(),
         range: Range::Whole,
         locator: false,
+        form: crate::Form::Columns,
         batch_bytes: 1 << 20,
     }
 }

@@ -90,6 +90,7 @@ fn scan(table: &Table, range: Range) -> Scan {
         key: table.primary_key.clone(),
         range,
         locator: false,
+        form: crate::Form::Columns,
         batch_bytes: 1 << 16,
     }
 }

@@ -69,7 +69,15 @@ pub(super) fn numbered(table: &TargetTable, ids: impl IntoIterator<Item = i64>) 
 
 async fn read_back(target: &Sqlite, table: &TargetTable, commit: &Commit) -> Vec<String> {
     let (name, fields) = (table.name.clone(), table.fields.clone());
-    let scan = Scan { table: name, fields, key: Vec::new(), range: Range::Whole, locator: false, batch_bytes: 4096 };
+    let scan = Scan {
+        table: name,
+        fields,
+        key: Vec::new(),
+        range: Range::Whole,
+        locator: false,
+        form: crate::Form::Columns,
+        batch_bytes: 4096,
+    };
     let batches = collect(target.read_back(scan, commit.clone()).await.unwrap()).await;
     lines(&batches, &table.fields)
 }

@@ -1,0 +1,177 @@
+//! From the tuples of COPY's binary format to packed rows. Knows nothing of queries.
+
+use super::binary::{Fields, Malformed};
+use super::decode::{self, Unfit};
+use super::key::KeyText;
+use super::numeric;
+use crate::batch::{Batch, Fault};
+use crate::catalog::Field;
+use crate::error::Result;
+use crate::packed::{PackedBuilder, Packing};
+use crate::row_v1;
+use crate::types::LogicalType;
+
+/// Packs tuples.
+pub(super) struct Packer {
+    columns: Vec<Packed>,
+    names: Vec<String>,
+    packing: Packing,
+    rows: PackedBuilder,
+    /// Where each column's canonical bytes begin in the row, and where the last one's end.
+    starts: Vec<usize>,
+}
+
+/// How the fields of one column become canonical bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packed {
+    Boolean,
+    Int16,
+    Int32,
+    Int64,
+    Float32,
+    Float64,
+    Decimal,
+    Numeric,
+    Text,
+    Jsonb,
+    Bytes,
+    Date,
+    Time,
+    Timestamp,
+    Interval,
+    Uuid,
+}
+
+impl Packed {
+    /// `None` for a type whose values have to be taken apart.
+    fn of(logical: &LogicalType) -> Option<Packed> {
+        Some(match logical {
+            LogicalType::Boolean => Packed::Boolean,
+            LogicalType::Int16 => Packed::Int16,
+            LogicalType::Int32 => Packed::Int32,
+            LogicalType::Int64 => Packed::Int64,
+            LogicalType::Float32 => Packed::Float32,
+            LogicalType::Float64 => Packed::Float64,
+            LogicalType::Decimal { .. } => Packed::Decimal,
+            LogicalType::Numeric => Packed::Numeric,
+            LogicalType::Text { .. } | LogicalType::Json | LogicalType::Opaque { .. } => Packed::Text,
+            LogicalType::Jsonb => Packed::Jsonb,
+            LogicalType::Bytes | LogicalType::Geometry => Packed::Bytes,
+            LogicalType::Date => Packed::Date,
+            LogicalType::Time => Packed::Time,
+            LogicalType::Timestamp | LogicalType::TimestampTz => Packed::Timestamp,
+            LogicalType::Interval => Packed::Interval,
+            LogicalType::Uuid => Packed::Uuid,
+            LogicalType::Bits { .. } | LogicalType::Array(_) => return None,
+        })
+    }
+
+    /// Appends the canonical bytes of one field.
+    fn put(self, field: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), Unfit> {
+        let Some(bytes) = field else {
+            row_v1::null(out);
+            return Ok(());
+        };
+        match self {
+            Packed::Boolean => row_v1::boolean(out, decode::fixed::<1>(bytes)? != [0]),
+            Packed::Int16 => row_v1::integer(out, i16::from_be_bytes(decode::fixed(bytes)?).into()),
+            Packed::Int32 => row_v1::integer(out, i32::from_be_bytes(decode::fixed(bytes)?).into()),
+            Packed::Int64 => row_v1::integer(out, i64::from_be_bytes(decode::fixed(bytes)?)),
+            Packed::Float32 => row_v1::float(out, f32::from_be_bytes(decode::fixed(bytes)?).into()),
+            Packed::Float64 => row_v1::float(out, f64::from_be_bytes(decode::fixed(bytes)?)),
+            Packed::Decimal => number(out, bytes, numeric::decode_shortest)?,
+            Packed::Numeric => number(out, bytes, numeric::decode)?,
+            Packed::Text => row_v1::bytes(out, text(bytes)?),
+            Packed::Jsonb => row_v1::jsonb(out, decode::jsonb(bytes)?),
+            Packed::Bytes => row_v1::bytes(out, bytes),
+            Packed::Date => row_v1::integer(out, decode::date(i32::from_be_bytes(decode::fixed(bytes)?))?.into()),
+            Packed::Time => row_v1::integer(out, decode::time(i64::from_be_bytes(decode::fixed(bytes)?))?),
+            Packed::Timestamp => row_v1::integer(out, decode::timestamp(i64::from_be_bytes(decode::fixed(bytes)?))?),
+            Packed::Interval => {
+                let value = decode::interval(bytes)?;
+                row_v1::interval(out, value.months, value.days, value.nanoseconds);
+            }
+            Packed::Uuid => row_v1::bytes(out, &decode::fixed::<16>(bytes)?),
+        }
+        Ok(())
+    }
+}
+
+fn number(out: &mut Vec<u8>, bytes: &[u8], decode: fn(&[u8], &mut Vec<u8>) -> Option<()>) -> Result<(), Unfit> {
+    let mut decoded = None;
+    row_v1::counted(out, |out| decoded = decode(bytes, out));
+    decoded.ok_or(Unfit::Malformed(decode::MALFORMED_NUMERIC))
+}
+
+/// Most text is ASCII, which is found out several times as fast.
+fn text(bytes: &[u8]) -> Result<&[u8], Unfit> {
+    if !bytes.is_ascii() {
+        decode::utf8(bytes)?;
+    }
+    Ok(bytes)
+}
+
+impl Packer {
+    /// For tuples that begin with `fields`; `None` if one of them cannot be packed.
+    pub(super) fn new(fields: &[Field], packing: &Packing) -> Option<Packer> {
+        let columns = fields.iter().map(|field| Packed::of(&field.logical)).collect::<Option<_>>()?;
+        let names = fields.iter().map(|field| field.name.clone()).collect();
+        let (packing, rows) = (packing.clone(), PackedBuilder::new(packing));
+        Some(Packer { columns, names, packing, rows, starts: Vec::new() })
+    }
+
+    /// Rows since the last batch.
+    pub(super) fn row_count(&self) -> usize {
+        self.rows.row_count()
+    }
+
+    /// Bytes since the last batch.
+    pub(super) fn bytes(&self) -> usize {
+        self.rows.bytes()
+    }
+
+    /// The rows since the last batch.
+    pub(super) fn finish(&mut self) -> Result<Batch> {
+        self.rows.finish()
+    }
+
+    /// Packs one tuple. `key` names it where it is faulty.
+    pub(super) fn push(&mut self, fields: Fields<'_>, key: &KeyText) -> Result<(), Malformed> {
+        if self.packing.canonical
+            && let Err((column, unfit)) = self.put_canonical(fields.clone())
+        {
+            return self.fail(column, unfit, key.of(&fields));
+        }
+        if self.packing.tuple {
+            self.rows.tuple.values.extend_from_slice(fields.first(self.columns.len()));
+        }
+        self.rows.end_row().map_err(|_| Malformed("rows of one batch are longer than 2 GiB"))
+    }
+
+    fn put_canonical(&mut self, fields: Fields<'_>) -> Result<(), (usize, Unfit)> {
+        self.starts.clear();
+        let out = &mut self.rows.canonical;
+        let begin = out.values.len() - out.open().len();
+        for (index, (column, field)) in self.columns.iter().zip(fields).enumerate() {
+            self.starts.push(out.values.len() - begin);
+            column.put(field, &mut out.values).map_err(|unfit| (index, unfit))?;
+        }
+        let row = out.open();
+        self.starts.push(row.len());
+        for &index in &self.packing.identity {
+            self.rows.identity.values.extend_from_slice(&row[self.starts[index]..self.starts[index + 1]]);
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, column: usize, unfit: Unfit, key: Option<String>) -> Result<(), Malformed> {
+        match unfit {
+            Unfit::Malformed(why) => Err(Malformed(why)),
+            Unfit::Fault(why) => {
+                let (column, reason) = (self.names[column].clone(), why.to_owned());
+                self.rows.fail_row(Fault { key, column, reason });
+                Ok(())
+            }
+        }
+    }
+}
