@@ -6,6 +6,7 @@
 mod back;
 mod mariadb;
 mod own;
+mod packed;
 mod place;
 mod shape;
 mod sqlite;
@@ -152,6 +153,28 @@ fn what_one_server_says_another_says_after_the_move() {
         assert_eq!(round.source.types(), round.target.types(), "{}", round.create);
         round.lose_one(&sent, &sensei);
     });
+}
+
+/// Types whose values are hashed without being taken apart.
+const PACKED: [&str; 14] = [
+    "boolean", "bytes", "date", "float32", "float64", "int16", "int32", "int64", "interval", "json", "jsonb",
+    "numeric", "text", "uuid",
+];
+
+#[test]
+fn what_is_hashed_as_it_came_has_the_hash_of_its_columns() {
+    let server = postgres::Server::shared();
+    let places = |name: &str| {
+        [Place::postgres(server, &format!("{name}_packed")), Place::postgres(server, &format!("{name}_unused"))]
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let types = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    rounds::<Postgres>("what_is_hashed_as_it_came", Way::Direct, places, |round, _| {
+        types.borrow_mut().append(&mut runtime.block_on(packed::hashes_alike(&round.source.url())));
+    });
+    let types = types.into_inner();
+    let missed: Vec<_> = PACKED.iter().filter(|name| !types.contains(**name)).collect();
+    assert_eq!(missed, Vec::<&&str>::new(), "{types:?}");
 }
 
 /// Moves a round's tables to a file or folder of `system`, and from there to the target. Returns the folder of the way
