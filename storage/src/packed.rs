@@ -19,6 +19,8 @@ const CANONICAL: &str = "\u{1}row-v1";
 const IDENTITY: &str = "\u{1}identity";
 /// Name of the column with each row as its server sent it.
 const TUPLE: &str = "\u{1}tuple";
+/// The columns in their order.
+const COLUMNS: [&str; 3] = [CANONICAL, IDENTITY, TUPLE];
 
 /// The form in which a scan's rows are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl PackedBuilder {
     /// No rows yet.
     pub fn new(packing: &Packing) -> PackedBuilder {
         let wanted = [packing.canonical, !packing.identity.is_empty(), packing.tuple];
-        let fields = [CANONICAL, IDENTITY, TUPLE].into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
+        let fields = COLUMNS.into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
         let fields = fields.map(|(name, _)| ArrowField::new(name, DataType::Binary, false));
         let [canonical, identity, tuple] = [(); 3].map(|()| Bytes::default());
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
@@ -97,7 +99,7 @@ impl PackedBuilder {
 
     /// Bytes of them.
     pub fn bytes(&self) -> usize {
-        self.parts().iter().map(|part| part.values.len()).sum()
+        [&self.canonical, &self.identity, &self.tuple].iter().map(|part| part.values.len()).sum()
     }
 
     /// Ends a good row.
@@ -121,24 +123,18 @@ impl PackedBuilder {
     /// # Errors
     /// `Internal` on a broken invariant of our own.
     pub fn finish(&mut self) -> Result<Batch> {
-        let array = |field: &Arc<ArrowField>| -> Result<ArrayRef> {
-            let part = match field.name().as_str() {
-                CANONICAL => &mut self.canonical,
-                IDENTITY => &mut self.identity,
-                _ => &mut self.tuple,
-            };
-            part.finish().map(|array| Arc::new(array) as ArrayRef)
-        };
-        let arrays = self.schema.fields().iter().map(array).collect::<Result<Vec<_>>>()?;
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        for (name, part) in COLUMNS.into_iter().zip([&mut self.canonical, &mut self.identity, &mut self.tuple]) {
+            let array = part.finish()?;
+            if self.schema.column_with_name(name).is_some() {
+                arrays.push(Arc::new(array));
+            }
+        }
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         let rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options);
         self.rows = 0;
         let faults = std::mem::take(&mut self.faults);
         Ok(Batch { rows: rows.map_err(|error| Error::internal("batch assembly", error))?, faults })
-    }
-
-    fn parts(&self) -> [&Bytes; 3] {
-        [&self.canonical, &self.identity, &self.tuple]
     }
 }
 

@@ -175,3 +175,91 @@ impl Packer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Traits;
+    use crate::packed::{canonical, identity, is_packed, tuples};
+    use crate::postgres::binary::{Tuples, put_header, put_trailer};
+
+    fn field(name: &str, logical: LogicalType) -> Field {
+        let (name, native, traits) = (name.to_owned(), logical.to_string(), Traits::default());
+        Field { name, logical, native, nullable: true, traits }
+    }
+
+    /// A tuple of a number, an instant and a text.
+    fn tuple(number: i32, micros: i64, text: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for field in [&number.to_be_bytes()[..], &micros.to_be_bytes()[..], text] {
+            bytes.extend_from_slice(&(field.len() as u32).to_be_bytes());
+            bytes.extend_from_slice(field);
+        }
+        bytes
+    }
+
+    fn pack(packing: &Packing, rows: &[Vec<u8>]) -> Batch {
+        let fields =
+            [field("id", LogicalType::Int32), field("at", LogicalType::Timestamp), field("says", LogicalType::TEXT)];
+        let key = KeyText(vec![(0, fields[0].clone())]);
+        let mut packer = Packer::new(&fields, packing).expect("fields that can be packed");
+        let mut stream = Vec::new();
+        put_header(&mut stream);
+        for row in rows {
+            stream.extend_from_slice(&3_i16.to_be_bytes());
+            stream.extend_from_slice(row);
+        }
+        put_trailer(&mut stream);
+        Tuples::new(3).feed(&stream, |fields, _| packer.push(fields, &key)).expect("a good stream");
+        let batch = packer.finish().expect("a batch");
+        assert_eq!((packer.row_count(), packer.bytes()), (0, 0));
+        batch
+    }
+
+    #[test]
+    fn a_row_is_what_it_would_be_in_columns_and_faulty_ones_leave_nothing() {
+        let rows = [
+            tuple(7, 0, b"a"),
+            tuple(8, i64::MAX - 1, b"b"),
+            tuple(9, 0, b"\xff"),
+            tuple(10, i64::MAX, "ü".as_bytes()),
+        ];
+        let packing = Packing { canonical: true, identity: vec![2, 0], tuple: true };
+        let Batch { rows: packed, faults } = pack(&packing, &rows);
+        let mut expected = Vec::new();
+        for (number, micros, text) in [(7, 946_684_800_000_000, "a"), (10, i64::MAX, "ü")] {
+            let (mut row, mut key) = (Vec::new(), Vec::new());
+            row_v1::integer(&mut row, number);
+            row_v1::integer(&mut row, micros);
+            row_v1::bytes(&mut row, text.as_bytes());
+            row_v1::bytes(&mut key, text.as_bytes());
+            row_v1::integer(&mut key, number);
+            expected.push((row, key));
+        }
+        assert!(is_packed(&packed));
+        let (found, keys) = (canonical(&packed).expect("canonical bytes"), identity(&packed).expect("identities"));
+        let found: Vec<_> = found.iter().flatten().zip(keys.iter().flatten()).collect();
+        assert_eq!(found, expected.iter().map(|(row, key)| (&row[..], &key[..])).collect::<Vec<_>>());
+        let passed: Vec<_> = tuples(&packed).expect("tuples").iter().flatten().collect();
+        assert_eq!(passed, [&rows[0][..], &rows[3][..]]);
+        let faults: Vec<_> = faults.iter().map(|fault| (fault.key.as_deref(), fault.column.as_str())).collect();
+        assert_eq!(faults, [(Some("id=8"), "at"), (Some("id=9"), "says")]);
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_there() {
+        let Batch { rows, .. } =
+            pack(&Packing { tuple: true, ..Packing::default() }, &[tuple(1, i64::MAX - 1, b"\xff")]);
+        assert_eq!((rows.num_rows(), canonical(&rows).is_none(), identity(&rows).is_none()), (1, true, true));
+        let Batch { rows, .. } = pack(&Packing { canonical: true, ..Packing::default() }, &[tuple(1, 0, b"")]);
+        assert_eq!((rows.num_rows(), tuples(&rows).is_none()), (1, true));
+    }
+
+    #[test]
+    fn what_must_be_taken_apart_is_not_packed() {
+        let packing = Packing { canonical: true, ..Packing::default() };
+        for logical in [LogicalType::Bits { length: None }, LogicalType::Array(Box::new(LogicalType::Int16))] {
+            assert!(Packer::new(&[field("x", logical)], &packing).is_none());
+        }
+    }
+}
