@@ -97,9 +97,9 @@ impl PackedBuilder {
         self.rows + self.faults.len()
     }
 
-    /// Bytes of them.
-    pub fn bytes(&self) -> usize {
-        [&self.canonical, &self.identity, &self.tuple].iter().map(|part| part.values.len()).sum()
+    /// Canonical bytes of them.
+    pub fn canonical_bytes(&self) -> usize {
+        self.canonical.values.len()
     }
 
     /// Ends a good row.

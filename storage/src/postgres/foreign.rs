@@ -21,7 +21,7 @@ pub(crate) fn read(mut input: Input<'_>) {
     for chunk in input.rest().chunks(chunk_bytes) {
         let message = Bytes::copy_from_slice(chunk);
         let fed = tuples.feed::<Malformed>(&message, |fields, length| {
-            let packed = packer.as_mut().map_or(Ok(()), |packer| packer.push(fields.clone(), &key));
+            let packed = packer.as_mut().map_or(Ok(()), |packer| packer.push(fields.clone(), length, &key));
             let decoded = decoder.push(fields, length, Some(&message), &key);
             assert!(packer.is_none() || packed == decoded, "what cannot be decoded cannot be packed");
             decoded

@@ -19,7 +19,12 @@ pub(super) struct Packer {
     rows: PackedBuilder,
     /// Where each column's canonical bytes begin in the row, and where the last one's end.
     starts: Vec<usize>,
+    /// Bytes since the last batch, as they came.
+    bytes: usize,
 }
+
+/// By how much a usual row is longer in canonical form.
+const CANONICAL_GROWTH: usize = 2;
 
 /// How the fields of one column become canonical bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +122,7 @@ impl Packer {
         let columns = fields.iter().map(|field| Packed::of(&field.logical)).collect::<Option<_>>()?;
         let names = fields.iter().map(|field| field.name.clone()).collect();
         let (packing, rows) = (packing.clone(), PackedBuilder::new(packing));
-        Some(Packer { columns, names, packing, rows, starts: Vec::new() })
+        Some(Packer { columns, names, packing, rows, starts: Vec::new(), bytes: 0 })
     }
 
     /// Rows since the last batch.
@@ -125,18 +130,20 @@ impl Packer {
         self.rows.row_count()
     }
 
-    /// Bytes since the last batch.
+    /// Bytes since the last batch, as they came or, where they are many more than that in canonical form, so many more.
     pub(super) fn bytes(&self) -> usize {
-        self.rows.bytes()
+        self.bytes.max(self.rows.canonical_bytes() / CANONICAL_GROWTH)
     }
 
     /// The rows since the last batch.
     pub(super) fn finish(&mut self) -> Result<Batch> {
+        self.bytes = 0;
         self.rows.finish()
     }
 
     /// Packs one tuple. `key` names it where it is faulty.
-    pub(super) fn push(&mut self, fields: Fields<'_>, key: &KeyText) -> Result<(), Malformed> {
+    pub(super) fn push(&mut self, fields: Fields<'_>, length: usize, key: &KeyText) -> Result<(), Malformed> {
+        self.bytes += length;
         if self.packing.canonical
             && let Err((column, unfit)) = self.put_canonical(fields.clone())
         {
@@ -210,7 +217,7 @@ mod tests {
             stream.extend_from_slice(row);
         }
         put_trailer(&mut stream);
-        Tuples::new(3).feed(&stream, |fields, _| packer.push(fields, &key)).expect("a good stream");
+        Tuples::new(3).feed(&stream, |fields, length| packer.push(fields, length, &key)).expect("a good stream");
         let batch = packer.finish().expect("a batch");
         assert_eq!((packer.row_count(), packer.bytes()), (0, 0));
         batch

@@ -291,7 +291,7 @@ impl Rows {
     /// `large`: what the row came in, where that is large; no other may wait for the batch then.
     fn push(&mut self, fields: Fields<'_>, length: usize, large: Option<&Bytes>) -> Result<(), Malformed> {
         match &mut self.packer {
-            Some(packer) if large.is_none() => packer.push(fields, &self.key),
+            Some(packer) if large.is_none() => packer.push(fields, length, &self.key),
             _ => self.decoder.push(fields, length, large, &self.key),
         }
     }

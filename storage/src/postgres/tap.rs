@@ -13,20 +13,13 @@ use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 128 << 10;
-/// Bytes of rows after which a COPY is long enough for its reader to rest.
-const LONG_BYTES: usize = 1 << 20;
-/// For how long the reader of a long COPY lets rows gather when there were few. A server sends 8 KiB at a time, and being
-/// woken for each costs it and us more than what comes with it.
-const REST: Duration = Duration::from_millis(1);
 /// Bytes that may wait for the COPY's reader; one piece may go beyond them, and it has one message at the least.
 const WAITING_BYTES_MAX: usize = 256 << 10;
 /// Type and length of a message.
@@ -129,9 +122,6 @@ pub(super) struct Tapped<S> {
     buffer: BytesMut,
     /// Of them and what follows, bytes that belong to a message without rows.
     passing: usize,
-    /// Bytes of rows since the last message without.
-    rows: usize,
-    rest: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -147,7 +137,7 @@ enum Stage {
 impl<S> Tapped<S> {
     /// A stream of messages.
     pub(super) fn new(stream: S, tap: Tap) -> Tapped<S> {
-        Tapped { stream, tap, stage: Stage::Messages, buffer: BytesMut::new(), passing: 0, rows: 0, rest: None }
+        Tapped { stream, tap, stage: Stage::Messages, buffer: BytesMut::new(), passing: 0 }
     }
 
     /// A stream on which the client first asks for TLS.
@@ -168,15 +158,10 @@ impl<S> Tapped<S> {
             }
             match self.rows_ahead() {
                 0 => match (self.buffer.first(), message_length(&self.buffer)) {
-                    (Some(&kind), Some(length)) if kind != ROWS || length > MESSAGE_BYTES_MAX => {
-                        (self.passing, self.rows) = (length, 0);
-                    }
+                    (Some(&kind), Some(length)) if kind != ROWS || length > MESSAGE_BYTES_MAX => self.passing = length,
                     _ => return false,
                 },
-                count => {
-                    self.rows += count;
-                    self.tap.put(self.buffer.split_to(count).freeze());
-                }
+                count => self.tap.put(self.buffer.split_to(count).freeze()),
             }
         }
     }
@@ -222,15 +207,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tapped<S> {
             if !this.tap.has_room(context) {
                 return Poll::Pending;
             }
-            if let Some(rest) = &mut this.rest {
-                ready!(rest.as_mut().poll(context));
-                this.rest = None;
-            }
             this.reserve();
-            match ready!(pin!(this.stream.read_buf(&mut this.buffer)).poll(context))? {
-                0 => break,
-                few if few < READ_BYTES / 2 && this.rows >= LONG_BYTES => this.rest = Some(Box::pin(sleep(REST))),
-                _ => {}
+            if ready!(pin!(this.stream.read_buf(&mut this.buffer)).poll(context))? == 0 {
+                break;
             }
         }
         Poll::Ready(Ok(()))
