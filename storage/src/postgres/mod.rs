@@ -27,6 +27,7 @@ mod numbering;
 mod numeric;
 mod objects;
 mod pieces;
+mod points;
 mod prepare;
 mod relation;
 mod scan;
