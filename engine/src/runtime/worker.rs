@@ -216,7 +216,7 @@ impl Driver {
         let refused = work.refused.clone();
         self.doors.feed.send(Feed::Open { lease: work.lease, table: work.grant.split.table, refused });
         let (context, feed, reading) = (self.context.clone(), self.doors.feed.clone(), work.clone());
-        let read = async move { lane::read(&context, &reading.grant, reading.lease, &feed).await };
+        let read = async move { lane::read(&context, &reading, &feed).await };
         tasks.spawn(read.instrument(span.clone()));
         let (context, committed, writing) = (self.context.clone(), self.doors.committed.clone(), work.clone());
         let events = self.events.clone();
