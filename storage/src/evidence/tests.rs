@@ -424,7 +424,7 @@ fn cuts_that_do_not_tile_are_a_contradiction() {
         ("cannot have been cut at 40", &[(0, 50, 5), (5, 40, 6)]),
         ("cannot have been cut at 90", &[(0, 50, 5), (5, 80, 6), (5, 90, 7)]),
         ("itself and split 5", &[(0, 50, 5), (0, 20, 5)]),
-        ("fewer splits than the 6 cuts left", &[(0, 50, 5), (0, 20, 6), (1, 50, 7), (2, 50, 8)]),
+        ("fewer splits than the 7 cuts left", &[(0, 50, 5), (0, 20, 6), (1, 50, 7), (2, 50, 8)]),
     ];
     for (expected, cuts) in wrong {
         let claims = cut_shop(cuts);
