@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use sensei_operators::Outcome;
-use sensei_storage::SplitId;
 use sensei_storage::journal::{Checkpoint, Reject};
+use sensei_storage::{Range, SplitId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::enumerator::{Enumerator, Validation, Work};
+use crate::enumerator::{Enumerator, Proposed, Validation, Work};
 use crate::failure::{Failure, Result};
 use crate::rejects::Rejects;
 use crate::runtime::{Event, LaneContext, ReadBack, SplitWork, Workers};
@@ -34,6 +34,8 @@ pub(crate) enum Report {
         /// Rows.
         rows: u64,
     },
+    /// The holder of a split could give up a part of it.
+    Proposed(Proposed),
     /// A split has passed through.
     Ended(Ended),
 }
@@ -71,6 +73,8 @@ impl Ended {
 pub struct Finished {
     /// Its counts, digests and commit.
     pub checkpoint: Checkpoint,
+    /// What was read of the source for that.
+    pub range: Range,
     /// What it rejected.
     pub reject: Option<Reject>,
     /// Whether the target had it before this cell came to it.
@@ -179,7 +183,9 @@ impl Sorting<'_> {
         // Nothing is known to be equal before it is read back.
         let sound = is_over && outcome.difference.is_zero();
         let checkpoint = self.checkpoint(work, outcome)?;
-        let finished = Finished { checkpoint, reject, inherited: work.inherited, sound };
+        let grant = &work.grant;
+        let range = grant.course.read().unwrap_or_else(|| grant.split.range.clone());
+        let finished = Finished { checkpoint, range, reject, inherited: work.inherited, sound };
         Ok(match is_over {
             true => Ended::Finished(Box::new(finished)),
             false => Ended::Written(Box::new(Validation { finished, recheck: work.grant.is_recheck() })),

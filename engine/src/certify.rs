@@ -2,11 +2,11 @@
 
 use sensei_planner::TablePlan;
 use sensei_storage::evidence::{
-    JournalFacts, LossyRule, Perspectives, Predicate, Rejects, RelationFacts, SourceFacts, TableFacts, TargetFacts,
-    Totals,
+    CutFacts, JournalFacts, LossyRule, Perspectives, Predicate, Rejects, RelationFacts, SourceFacts, TableFacts,
+    TargetFacts, Totals,
 };
 use sensei_storage::journal::Checkpoint;
-use sensei_storage::{Digest, OnExisting, System, Verdict, VerifyMode, row_v1};
+use sensei_storage::{Cut, Digest, OnExisting, System, Verdict, VerifyMode, row_v1};
 
 use crate::clock::now_text;
 use crate::copying::{Copied, trusts_checkpoints};
@@ -51,8 +51,19 @@ pub(crate) fn predicate(job: &Job, walked: &Walked) -> Predicate {
         journal: JournalFacts { epochs: job.journal.epochs(), head_sha256: job.journal.head_sha256().to_owned() },
         perspectives,
         referential,
+        cuts: cuts(job),
         tables,
     }
+}
+
+/// How splits were cut, by the names of their tables.
+fn cuts(job: &Job) -> Vec<CutFacts> {
+    let fact = |cut: &Cut| {
+        let table = job.history.splits[cut.split.0 as usize].table as usize;
+        let table = job.plan.tables[table].target.name.clone();
+        CutFacts { table, split: cut.split.0, at: cut.at, rest: cut.rest.0 }
+    };
+    job.history.cuts.iter().map(fact).collect()
 }
 
 fn table_facts(job: &Job, walked: &Walked, index: usize, table: &TablePlan) -> TableFacts {
@@ -76,7 +87,7 @@ fn table_facts(job: &Job, walked: &Walked, index: usize, table: &TablePlan) -> T
         Some(found) => found.standing.rows,
     };
     let splits_agree =
-        !copied.differing.iter().any(|split| job.history.opening.splits[split.0 as usize].table as usize == index);
+        !copied.differing.iter().any(|split| job.history.splits[split.0 as usize].table as usize == index);
     let counts_agree = read == written + rejected && written == verified;
     let verdict = match job.plan.verify {
         VerifyMode::Full if counts_agree && splits_agree && expected == actual => Verdict::Equivalent,
@@ -100,7 +111,7 @@ fn table_facts(job: &Job, walked: &Walked, index: usize, table: &TablePlan) -> T
 }
 
 fn checkpoints<'a>(job: &'a Job, copied: &'a Copied, table: usize) -> impl Iterator<Item = &'a Checkpoint> {
-    let splits = &job.history.opening.splits;
+    let splits = &job.history.splits;
     copied.finished.values().filter(move |checkpoint| splits[checkpoint.split.0 as usize].table as usize == table)
 }
 

@@ -114,7 +114,7 @@ pub(crate) async fn within_splits(job: &Job, copied: &Copied) -> Result<Vec<Diff
     let mut parts = Vec::new();
     let mut rows: BTreeMap<u32, u64> = BTreeMap::new();
     for split in &copied.differing {
-        let split = &job.history.opening.splits[split.0 as usize];
+        let split = &job.history.splits[split.0 as usize];
         let checkpoint = &copied.finished[&split.id];
         parts.push(Part::Source(split.table, split.range.clone()));
         parts.push(Part::Commit(split.table, checkpoint.commit.clone()));

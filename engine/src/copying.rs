@@ -1,5 +1,7 @@
 //! Copies and verifies every split of a job: what is granted, what is reported, checkpoints.
 
+pub(crate) mod cuts;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -20,6 +22,9 @@ use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::runtime::{LaneContext, LargeBudget, ReadBack};
 use crate::worker::Brief;
+
+/// Why a split is done again that was copied as it was before it was cut: what was written beyond the cut is another one's.
+const CUT_SINCE: &str = "it was cut while somebody who had lost it copied all of it";
 
 /// What copying left behind.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +66,7 @@ impl<'a> Copying<'a> {
         let tables = job.plan.tables.len();
         let mut splits_of = vec![0; tables];
         let mut rows_of = vec![0; tables];
-        for split in &job.history.opening.splits {
+        for split in &job.history.splits {
             splits_of[split.table as usize] += 1;
             rows_of[split.table as usize] += split.rows_estimate;
         }
@@ -123,7 +128,7 @@ impl<'a> Copying<'a> {
         }
         self.flush().await?;
         outcome?;
-        if self.copied.finished.len() == self.job.history.opening.splits.len() {
+        if self.copied.finished.len() == self.job.history.splits.len() {
             return Ok(self.copied);
         }
         if interrupted {
@@ -138,7 +143,7 @@ impl<'a> Copying<'a> {
             return;
         }
         for split in self.copied.finished.keys() {
-            self.splits_done[self.job.history.opening.splits[split.0 as usize].table as usize] += 1;
+            self.splits_done[self.job.history.splits[split.0 as usize].table as usize] += 1;
         }
         (0..self.splits_of.len()).for_each(|table| self.tell_loaded(table));
     }
@@ -160,21 +165,27 @@ impl<'a> Copying<'a> {
                 self.rejected_under_way.insert(split, rows);
                 self.check_rejects().await
             }
+            Report::Proposed(proposed) => self.cut(proposed).await,
             Report::Ended(ended) => self.ended(ended).await,
         }
     }
 
     async fn ended(&mut self, ended: Ended) -> Result<()> {
-        self.rejected_under_way.remove(&ended.split());
+        let split = ended.split();
+        self.rejected_under_way.remove(&split);
         match ended {
             Ended::Refused { split, again } => {
                 self.begun.allocation.complete(split, Some(again));
                 Ok(())
             }
+            Ended::Written(validation) if !self.is_as_cut(split, &validation.finished.range) => {
+                self.reopen(split, CUT_SINCE).await
+            }
             Ended::Written(validation) => self.written(validation).await,
+            Ended::Finished(finished) if !self.is_as_cut(split, &finished.range) => self.reopen(split, CUT_SINCE).await,
             // Committed by an earlier run under another snapshot: the source has changed since.
             Ended::Finished(finished) if !finished.sound && finished.inherited => {
-                self.reopen(finished.checkpoint.split).await
+                self.reopen(split, "the source changed since it was committed").await
             }
             Ended::Finished(finished) => self.finished(*finished).await,
         }
@@ -229,7 +240,7 @@ impl<'a> Copying<'a> {
         if !sound {
             self.copied.differing.push(split);
         }
-        let of = self.job.history.opening.splits[split.0 as usize].table;
+        let of = self.job.history.splits[split.0 as usize].table;
         let table = of as usize;
         self.splits_done[table] += 1;
         self.progress.verified(of, self.splits_done[table], self.splits_of[table], sound);
@@ -242,14 +253,13 @@ impl<'a> Copying<'a> {
 
     /// Takes a split's rows out of the target and has it copied anew, once everything to be rechecked was: a key that
     /// moved from one split to another must be gone from the first before it arrives in the second.
-    async fn reopen(&mut self, split: SplitId) -> Result<()> {
+    async fn reopen(&mut self, split: SplitId, why: &str) -> Result<()> {
         self.copied.finished.remove(&split);
         self.copied.rejects.remove(&split);
         self.copied.differing.retain(|differing| *differing != split);
         self.copied.recopied += 1;
         self.reopened.insert(split);
-        let why = "the source changed since it was committed".to_owned();
-        self.pending.push(JournalEvent::SplitReopened { split, why });
+        self.pending.push(JournalEvent::SplitReopened { split, why: why.to_owned() });
         self.flush().await?;
         self.retract(split).await?;
         self.begun.allocation.complete(split, Some(Work::Recopy));
@@ -258,7 +268,7 @@ impl<'a> Copying<'a> {
 
     /// Replaces what a split committed by nothing.
     async fn retract(&self, split: SplitId) -> Result<()> {
-        let table = &self.job.tables[self.job.history.opening.splits[split.0 as usize].table as usize];
+        let table = &self.job.tables[self.job.history.splits[split.0 as usize].table as usize];
         let doing = || format!("taking rows back from table \"{}\"", table.target.name);
         let write = Write {
             job: self.job.name_in_target(),
@@ -345,5 +355,5 @@ fn grants(job: &Job, rejects: &Rejects) -> Vec<Grant> {
         };
         Some(Grant::new(split.clone(), work))
     };
-    job.history.opening.splits.iter().filter_map(grant).collect()
+    job.history.splits.iter().filter_map(grant).collect()
 }

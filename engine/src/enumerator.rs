@@ -2,7 +2,7 @@
 //! traits over the network.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use sensei_operators::Refusals;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::cell::Finished;
+use crate::course::{Course, Proposal};
 use crate::failure::Result;
 
 /// One split to work on.
@@ -24,6 +25,9 @@ pub struct Grant {
     /// Whether somebody had it before and is not heard of any more, so that his session may still hold it.
     #[serde(default)]
     pub taken_over: bool,
+    /// How it is read where it was granted to.
+    #[serde(skip)]
+    pub course: Arc<Course>,
 }
 
 /// What a grant asks for.
@@ -73,7 +77,7 @@ pub struct Isolation {
 impl Grant {
     /// A split that nobody had before.
     pub fn new(split: Split, work: Work) -> Grant {
-        Grant { split, work, taken_over: false }
+        Grant { split, work, taken_over: false, course: Arc::default() }
     }
 
     /// Whether it was finished before and is only looked at again.
@@ -126,10 +130,33 @@ pub trait Enumerator: Send + Sync {
     async fn next(&self) -> Result<Option<Grant>>;
 }
 
+/// A cut that the holder of a split could make.
+#[derive(Clone, Debug)]
+pub struct Proposed {
+    /// The lease under which it has the split.
+    pub lease: u64,
+    /// Where.
+    pub proposal: Proposal,
+}
+
+/// What is said to a proposed cut.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The split is the first of these from now on, and the second is a new one.
+    Make(Box<[Split; 2]>),
+    /// The cut was made before.
+    Made,
+    /// The split stays what it is.
+    Refused,
+}
+
 /// What a job says of the splits it has handed out.
 pub trait Allocation: Send + Sync {
     /// Takes a split as complete, or has it done `again` in this way.
     fn complete(&self, split: SplitId, again: Option<Work>);
+
+    /// Answers a proposed cut, which is in the journal by now if it is made. Nothing is proposed to one process alone.
+    fn answer(&self, _proposed: Proposed, _answer: Answer) {}
 
     /// Grants nothing more.
     fn close(&self);

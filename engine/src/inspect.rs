@@ -40,7 +40,7 @@ impl Disturbance {
 /// # Errors
 /// If a table cannot be counted.
 pub(crate) async fn disturbances(job: &Job, copied: &Copied) -> Result<BTreeMap<u32, Disturbance>> {
-    let splits = &job.history.opening.splits;
+    let splits = &job.history.splits;
     let mut found = BTreeMap::new();
     for (index, table) in job.plan.tables.iter().enumerate() {
         let of_table = |split: &&SplitId| splits[split.0 as usize].table as usize == index;

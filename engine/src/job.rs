@@ -276,7 +276,7 @@ pub(crate) async fn finish_finished(
 async fn finish_target(ends: &Ends, plan: &Plan, job: &str, history: &History) -> Result<()> {
     let mut tables: Vec<_> = plan.tables.iter().map(|table| (table.target.clone(), Vec::new())).collect();
     for (split, checkpoint) in &history.finished {
-        let table = history.opening.splits[split.0 as usize].table as usize;
+        let table = history.splits[split.0 as usize].table as usize;
         tables[table].1.push(checkpoint.commit.clone());
     }
     ends.target.finish(&history.opening.name_in_target(job), &tables).await.doing("completing the target")

@@ -1,6 +1,6 @@
 //! Making it happen: lowers a plan onto timely, owns threads, budgets, retries and clocks; the `sensei` command line.
 //!
-//! In reading order: [`job`] (one run from plan to certificate) with `copying` (grants, outcomes, checkpoints), the
+//! In reading order: [`job`] (one run from plan to certificate) with `copying` (grants, outcomes, checkpoints) and `course` (how a split is read), the
 //! `runtime` below it, `verify` and `compare` (two sides as they stand), `rejects` and `retry` (what was left behind),
 //! `certify` and `report` (what is concluded), `assessment` (what can be known before all that), and the thin command
 //! line.
@@ -17,6 +17,7 @@ mod command;
 mod compare;
 mod context;
 mod copying;
+mod course;
 mod crew;
 mod dialect;
 mod difference;

@@ -55,6 +55,23 @@ pub const LISTED_ROWS_MAX: usize = 1_000;
 /// Splits of one table at the most.
 pub const SPLITS_PER_TABLE_MAX: u32 = 10_000;
 
+/// Encoded bytes of one leg of a split that may be cut while it is read, at the least, about: each is a query of its own, some
+/// milliseconds beside the tens that reading it takes. A guess.
+pub const LEG_BYTES_MIN: u64 = 4 << 20;
+
+/// Legs of one split at the most.
+pub const LEGS_MAX: u64 = 64;
+
+/// Encoded bytes that the holder of a split has not begun, at the least, for half of them to be asked of it: below that a
+/// second writer, its commit and its read-back cost more than they spare. A guess.
+pub const CUT_BYTES_MIN: u64 = 4 * LEG_BYTES_MIN;
+
+/// How long a split is held before half of what is left is asked for, so that one which is nearly done is left alone. A guess.
+pub const CUT_AFTER_MS: i64 = 3_000;
+
+/// Cuts of one job at the most; its certificate names each.
+pub const CUTS_MAX: usize = 1_000;
+
 /// Rows whose hashes one comparison round holds, both sides together.
 pub const ROUND_ROWS_MAX: u64 = 1_000_000;
 
@@ -142,6 +159,7 @@ pub const PACE_SECONDS_MAX: u64 = 3;
 pub const HEADLINES_MAX: usize = 5;
 
 const _: () = assert!(SAMPLE_ROWS_DEFAULT <= SAMPLE_ROWS_MAX, "the default can be asked for");
+const _: () = assert!(CUT_BYTES_MIN >= 2 * LEG_BYTES_MIN, "what is cut off is a leg at the least");
 const _: () = assert!(LANE_BYTES_MIN >= 2 * BATCH_BYTES, "a lane must be able to hold a batch and fill the next");
 const _: () = assert!(REFUSED_LOOKED_FOR_MIN < REFUSED_PER_SPLIT_MAX, "what is looked for can be held");
 const _: () = assert!(FETCH_ROWS_MAX <= ROUND_ROWS_MAX, "a round fetches rows it has hashed");

@@ -40,7 +40,7 @@ impl Reading {
 /// # Errors
 /// `Miscounted`; whatever keeps a table from being counted.
 pub(crate) async fn source(job: &Job, copied: &Copied) -> Result<()> {
-    let splits = &job.history.opening.splits;
+    let splits = &job.history.splits;
     let reading = |(index, table): (usize, &sensei_planner::TablePlan)| {
         let of_table = |split: &&SplitId| splits[split.0 as usize].table as usize == index;
         let checkpoints = copied.finished.keys().filter(of_table).map(|split| &copied.finished[split]);

@@ -155,7 +155,7 @@ async fn give_up(ends: &Ends, state: &State, key: &SigningKey, known: &Known) ->
     let job = history.opening.name_in_target(&known.job);
     ends.target.prepare(&job, &tables, plan.on_existing).await.doing(doing.clone())?;
     ends.target.fence(&job, generation).await.doing(doing.clone())?;
-    for split in &history.opening.splits {
+    for split in &history.splits {
         let table = Arc::new(tables[split.table as usize].clone());
         let write = Write { job: job.clone(), generation, split: split.id, table, replace: true, evict: false };
         if let Begin::Writer(writer) = ends.target.begin(write).await.doing(doing.clone())? {

@@ -14,6 +14,7 @@ mod column;
 mod connect;
 mod connections;
 pub mod csv;
+mod cut;
 pub mod database;
 pub mod decimal;
 mod digest;
@@ -52,6 +53,7 @@ pub use catalog::{
 pub use column::{ColumnBuilder, ListBuilder};
 pub use connect::{look_at_target, open_source, open_target};
 pub use csv::CsvOptions;
+pub use cut::Cut;
 pub use digest::Digest;
 pub use documented::DocumentedType;
 pub use endpoint::{Endpoint, SecretText};

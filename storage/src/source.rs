@@ -68,6 +68,12 @@ pub trait Snapshot: Send + Sync {
     /// Cuts `table` into disjoint pieces that cover it, in storage or key order. At least one piece.
     async fn pieces(&self, table: &Table, sizing: Sizing) -> Result<Vec<Piece>>;
 
+    /// Points that cut `range` into about `count` parts, in order: each is one that [`Range::cut_at`] cuts at what those
+    /// before it left. None where a range is not cut while it is read.
+    async fn points(&self, _table: &str, _range: &Range, _count: u32) -> Result<Vec<i64>> {
+        Ok(Vec::new())
+    }
+
     /// Streams the rows of one range. Waits for a free reader if all are busy.
     async fn scan(&self, scan: Scan) -> Result<Batches>;
 

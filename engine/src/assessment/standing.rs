@@ -34,12 +34,8 @@ pub async fn outlook(ends: &Ends) -> Result<Outlook> {
         Ok(_) => JobState::Resumable,
         Err(_) => JobState::Changed,
     };
-    let standing = JobStanding {
-        job,
-        state,
-        splits_finished: history.finished.len() as u64,
-        splits: history.opening.splits.len() as u64,
-    };
+    let standing =
+        JobStanding { job, state, splits_finished: history.finished.len() as u64, splits: history.splits.len() as u64 };
     Ok(match same {
         Ok(plan) if !finished => Outlook { plan: Ok(plan), job: Some(standing), history: Some(history) },
         _ => Outlook { plan: anew(ends, Some(&history))?, job: Some(standing), history: None },

@@ -77,7 +77,7 @@ impl Status {
             job,
             state,
             splits_finished: history.finished.len(),
-            splits: history.opening.splits.len(),
+            splits: history.splits.len(),
             rows_written: history.finished.values().map(|checkpoint| checkpoint.rows_written).sum(),
             rows_rejected: history.finished.values().map(|checkpoint| checkpoint.rows_rejected).sum(),
             started_at: history.opening.started_at.clone(),

@@ -3,12 +3,16 @@
 //!
 //! **Invariant:** at any time at most one holder has a split, and only under its newest lease can it be reported.
 
+mod cuts;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::record::{Half, LeaseId, Millis, SplitRecord, Standing};
 use super::refusal::Refusal;
 use super::view::Progress;
+use cuts::Ahead;
+pub use cuts::{Answered, CutAnswer, Proposed, Renewal, Renewed};
 
 /// The splits of one job.
 #[derive(Debug, Default)]
@@ -57,6 +61,7 @@ struct Held {
     half: Half,
     worker: String,
     deadline: Millis,
+    ahead: Ahead,
 }
 
 /// One split for somebody to work on.
@@ -95,7 +100,16 @@ impl Splits {
             let state = match record.standing {
                 Standing::Pending { lost } => State::Pending { lost },
                 Standing::Leased { lease, worker, lost } => {
-                    self.hold(lease, Held { split: record.split, half: record.half, worker, deadline });
+                    self.hold(
+                        lease,
+                        Held {
+                            ahead: Ahead::since(deadline),
+                            split: record.split,
+                            half: record.half,
+                            worker,
+                            deadline,
+                        },
+                    );
                     State::Leased { lease, lost }
                 }
                 Standing::Reported { outcome_json, .. } => {
@@ -157,7 +171,7 @@ impl Splits {
         let State::Pending { lost } = entry.state else { return None };
         entry.state = State::Leased { lease, lost };
         let granted = Granted { lease, split, grant_json: entry.grant_json.clone(), taken_over: lost > 0 };
-        self.hold(lease, Held { split, half, worker: worker.to_owned(), deadline });
+        self.hold(lease, Held { ahead: Ahead::since(deadline), split, half, worker: worker.to_owned(), deadline });
         Some(granted)
     }
 
@@ -191,18 +205,6 @@ impl Splits {
     /// Splits of which this half waits or is worked on.
     pub fn open(&self, half: Half) -> usize {
         self.waits(half) + self.leased[half as usize]
-    }
-
-    /// Holds on to a worker's leases until `deadline`; gives back those that are not its own any more.
-    pub fn renew(&mut self, worker: &str, leases: &[LeaseId], deadline: Millis) -> Vec<LeaseId> {
-        let mut lost = Vec::new();
-        for lease in leases {
-            match self.leases.get_mut(lease) {
-                Some(held) if held.worker == worker => held.deadline = deadline,
-                _ => lost.push(*lease),
-            }
-        }
-        lost
     }
 
     /// Takes what came of a split. The same again, because the answer was lost, is nothing new, nor is anything about a split

@@ -87,7 +87,7 @@ async fn table_reads(
     snapshot: &Arc<dyn Snapshot>,
 ) -> Result<(Vec<Read>, u64)> {
     let name = &job.plan.tables[table].target.name;
-    let of_table = |split: &&SplitId| job.history.opening.splits[split.0 as usize].table as usize == table;
+    let of_table = |split: &&SplitId| job.history.splits[split.0 as usize].table as usize == table;
     let commits: Vec<_> =
         copied.finished.keys().filter(of_table).map(|split| copied.finished[split].commit.clone()).collect();
     let written = commits.iter().map(|commit| commit.rows).sum();

@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use sensei_operators::{Committed, Feed, InletSender, Lease, Refusals, Rows, Times};
-use sensei_storage::{
-    Batch, Batches, Begin, Commit, Digest, Error, Form, Scan, Snapshot, Split, Target, Write, Writer,
-};
+use sensei_storage::{Batch, Batches, Begin, Commit, Digest, Error, Form, Scan, Snapshot, Target, Write, Writer};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::enumerator::{Grant, Work};
 use crate::failure::{Doing, Failure, Result};
-use crate::limits::ISOLATIONS_PER_SPLIT_MAX;
+use crate::limits::{ISOLATIONS_PER_SPLIT_MAX, LEG_BYTES_MIN, LEGS_MAX};
 use crate::lower::LoweredTable;
 use crate::runtime::budget::{LaneBudget, LargeBudget};
 use crate::runtime::timed::{Booking, timed};
@@ -144,33 +142,41 @@ pub(super) fn source_form(context: &LaneContext, work: &SplitWork, destination: 
 /// Reads the split from the source and feeds it to the graph; nothing of one that somebody else has read.
 pub(super) async fn read(
     context: &LaneContext,
-    grant: &Grant,
+    work: &SplitWork,
     form: Form,
-    lease: Lease,
     feed: &InletSender<Feed>,
 ) -> Result<()> {
-    if !grant.is_validation() {
-        read_source(context, &grant.split, form, lease, feed).await?;
+    if !work.grant.is_validation() {
+        read_source(context, work, form, feed).await?;
     }
-    feed.send(Feed::Close { lease });
+    feed.send(Feed::Close { lease: work.lease });
     Ok(())
 }
 
-async fn read_source(
-    context: &LaneContext,
-    split: &Split,
-    form: Form,
-    lease: Lease,
-    feed: &InletSender<Feed>,
-) -> Result<()> {
-    let table = &context.tables[split.table as usize];
-    let scan = Scan { form, ..table.source_scan(split.range.clone()) };
+async fn read_source(context: &LaneContext, work: &SplitWork, form: Form, feed: &InletSender<Feed>) -> Result<()> {
+    let SplitWork { grant: Grant { split, course, .. }, lease, .. } = work;
+    let (table, source) = (&context.tables[split.table as usize], context.source()?);
     let doing = || format!("reading table \"{}\"", table.source);
-    let scanning = context.source()?.scan(scan);
-    let batches = timed(&context.times, Booking::SOURCE, scanning).await.doing(doing())?;
+    let points = match legs(work) {
+        0 | 1 => Vec::new(),
+        legs => source.points(&table.source, &split.range, legs).await.doing(doing())?,
+    };
+    course.begin(split.clone(), points);
     let budget = LaneBudget::new(context.memory_bytes, context.workers);
-    let send = |batch, permit| feed.send(Feed::Rows { lease, batch, permit });
-    pump(batches, &budget, &context.times, Booking::SOURCE, send).await.doing(doing())
+    while let Some(leg) = course.next().await {
+        let scanning = source.scan(Scan { form: form.clone(), ..table.source_scan(leg) });
+        let batches = timed(&context.times, Booking::SOURCE, scanning).await.doing(doing())?;
+        let send = |batch, permit| feed.send(Feed::Rows { lease: *lease, batch, permit });
+        pump(batches, &budget, &context.times, Booking::SOURCE, send).await.doing(doing())?;
+    }
+    Ok(())
+}
+
+/// Legs to read a split in. One that is there already is not cut: what was committed is all of it.
+fn legs(work: &SplitWork) -> u32 {
+    let is_divisible = work.grant.course.is_divisible() && !work.inherited;
+    let legs = (work.grant.split.bytes_estimate / LEG_BYTES_MIN).min(LEGS_MAX);
+    if is_divisible { legs as u32 } else { 1 }
 }
 
 /// Writes what the graph orders, and answers its order to commit.

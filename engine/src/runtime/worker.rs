@@ -217,7 +217,7 @@ impl Driver {
         self.doors.feed.send(Feed::Open { lease: work.lease, table: work.grant.split.table, refused });
         let (context, feed, reading) = (self.context.clone(), self.doors.feed.clone(), work.clone());
         let form = lane::source_form(&context, &work, &destination);
-        let read = async move { lane::read(&context, &reading.grant, form, reading.lease, &feed).await };
+        let read = async move { lane::read(&context, &reading, form, &feed).await };
         tasks.spawn(read.instrument(span.clone()));
         let (context, committed, writing) = (self.context.clone(), self.doors.committed.clone(), work.clone());
         let events = self.events.clone();

@@ -1,26 +1,27 @@
 //! A process that walks a job's stages, and has its splits copied by whoever the head gives them to, itself among them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::future::BoxFuture;
+use sensei_operators::Refusals;
 use sensei_planner::PlanFile;
 use sensei_storage::evidence::SigningKey;
 use sensei_storage::{Split, SplitId, VerifyMode};
 use tokio::sync::mpsc;
 
 use super::brief::Brief;
-use super::leases::{Leases, Reported};
+use super::leases::{Leases, Reported, proposal_json};
 use super::link::{Link, Sharing};
 use super::mesh;
 use crate::cell::{Cell, Report};
 use crate::context::{CONNECTIONS_DEFAULT, Ends};
 use crate::crew::{Begun, Crew, Share};
-use crate::enumerator::{Allocation, Grant, Work};
+use crate::enumerator::{Allocation, Answer, Grant, Proposed, Work};
 use crate::failure::{Failure, Result};
 use crate::head::CONNECTIONS_PER_SLOT;
 use crate::job::Undertaking;
-use crate::proto::{Offered, Settled};
+use crate::proto::{self, CutAnswer, Offered, OutcomeList, Settled};
 use crate::references::{Found, Meeting};
 use crate::report::JobReport;
 use crate::runtime::ReadBack;
@@ -87,8 +88,7 @@ impl Crew for Cluster {
         }
         let (settlements, settled) = mpsc::unbounded_channel();
         let (sender, reports) = mpsc::unbounded_channel();
-        let splits = grants.iter().map(|grant| (grant.split.id, grant.split.clone())).collect();
-        let allocation = Arc::new(Settling { splits: Mutex::new(splits), settlements });
+        let allocation = Arc::new(Settling { known: Mutex::new(grants.iter().map(Known::of).collect()), settlements });
         let leases = Leases::new(self.link.clone(), false);
         let cell = Cell { context: Arc::new(context), enumerator: leases.clone(), rejects, tables };
         let (link, budgets, separate) = (self.link.clone(), self.budgets, self.separate);
@@ -137,25 +137,69 @@ fn offered(grant: &Grant) -> Result<Offered> {
 
 /// What becomes of splits, on its way to the head.
 struct Settling {
-    splits: Mutex<HashMap<SplitId, Split>>,
+    known: Mutex<HashMap<SplitId, Known>>,
     settlements: mpsc::UnboundedSender<Settlement>,
+}
+
+/// A split as it is now.
+struct Known {
+    split: Split,
+    /// Rows that the target may have refused of it, should it be committed.
+    refused_then: Refusals,
 }
 
 enum Settlement {
     Split(SplitId, Option<Grant>),
+    Cut(Proposed, Option<Box<[Grant; 2]>>, bool),
     Close,
+}
+
+impl Known {
+    fn of(grant: &Grant) -> (SplitId, Known) {
+        let refused_then = match &grant.work {
+            Work::Copy(refused_then) => refused_then.clone(),
+            Work::Recheck(_) | Work::Recopy | Work::Isolate(_) | Work::Validate(_) => Refusals::default(),
+        };
+        (grant.split.id, Known { split: grant.split.clone(), refused_then })
+    }
+}
+
+impl Settling {
+    fn known(&self) -> MutexGuard<'_, HashMap<SplitId, Known>> {
+        self.known.lock().expect("a panic elsewhere ends the process")
+    }
+
+    /// What is to be done with a part of a split that was cut.
+    fn part(&self, split: Split) -> Grant {
+        let mut known = self.known();
+        let refused_then = known.get(&split.id).map(|known| known.refused_then.clone()).unwrap_or_default();
+        let grant = Grant::new(split, Work::Copy(refused_then));
+        known.extend([Known::of(&grant)]);
+        grant
+    }
+
+    /// Nobody listens any more only when the job has failed already.
+    fn say(&self, settlement: Settlement) {
+        let _ = self.settlements.send(settlement);
+    }
 }
 
 impl Allocation for Settling {
     fn complete(&self, split: SplitId, again: Option<Work>) {
-        let splits = self.splits.lock().expect("a panic elsewhere ends the process");
-        let again = again.and_then(|work| splits.get(&split).map(|split| Grant::new(split.clone(), work)));
-        // Nobody listens any more only when the job has failed already.
-        let _ = self.settlements.send(Settlement::Split(split, again));
+        let split_now = self.known().get(&split).map(|known| known.split.clone());
+        self.say(Settlement::Split(split, split_now.zip(again).map(|(split, work)| Grant::new(split, work))));
+    }
+
+    fn answer(&self, proposed: Proposed, answer: Answer) {
+        self.say(match answer {
+            Answer::Make(parts) => Settlement::Cut(proposed, Some(Box::new(parts.map(|part| self.part(part)))), true),
+            Answer::Made => Settlement::Cut(proposed, None, true),
+            Answer::Refused => Settlement::Cut(proposed, None, false),
+        });
     }
 
     fn close(&self) {
-        let _ = self.settlements.send(Settlement::Close);
+        self.say(Settlement::Close);
     }
 }
 
@@ -166,17 +210,18 @@ async fn settle(link: &Link, mut settlements: mpsc::UnboundedReceiver<Settlement
         if settlements.recv_many(&mut some, SETTLED_AT_ONCE_MAX).await == 0 {
             return std::future::pending().await;
         }
-        let (mut settled, mut is_closed) = (Vec::new(), false);
+        let (mut settled, mut cuts, mut is_closed) = (Vec::new(), Vec::new(), false);
         for settlement in some.drain(..) {
             match settlement {
                 Settlement::Close => is_closed = true,
                 Settlement::Split(split, again) => {
                     settled.push(Settled { split: split.0, again: again.as_ref().map(offered).transpose()? });
                 }
+                Settlement::Cut(proposed, parts, is_made) => cuts.push(cut(&proposed, parts.as_deref(), is_made)?),
             }
         }
-        if !settled.is_empty() {
-            link.settle(settled).await?;
+        if !settled.is_empty() || !cuts.is_empty() {
+            link.settle(settled, cuts).await?;
         }
         if is_closed {
             link.close().await?;
@@ -184,11 +229,22 @@ async fn settle(link: &Link, mut settlements: mpsc::UnboundedReceiver<Settlement
     }
 }
 
-/// Collects what the workers report, for ever. The head gives an outcome until it is settled; here it is taken once.
+fn cut(proposed: &Proposed, parts: Option<&[Grant; 2]>, is_made: bool) -> Result<CutAnswer> {
+    let proposed = proto::Proposed {
+        lease: proposed.lease,
+        split: proposed.proposal.split.0,
+        proposal_json: proposal_json(&proposed.proposal)?,
+    };
+    let offer = |part: usize| parts.map(|parts| offered(&parts[part])).transpose();
+    Ok(CutAnswer { proposed: Some(proposed), is_made, kept: offer(0)?, rest: offer(1)? })
+}
+
+/// Collects what the workers report and propose, for ever. The head gives an outcome until it is settled; here it is taken
+/// once. A proposal is given until it is answered, and answered as often.
 async fn collect(link: &Link, reports: &mpsc::UnboundedSender<Report>) -> Result<()> {
     let mut taken: HashMap<u32, u64> = HashMap::new();
     loop {
-        let outcomes = link.outcomes().await?;
+        let OutcomeList { outcomes, proposed } = link.outcomes().await?;
         let mut is_new = false;
         for outcome in outcomes {
             let Reported { lease, ended } = serde_json::from_slice(&outcome.outcome_json)
@@ -200,6 +256,11 @@ async fn collect(link: &Link, reports: &mpsc::UnboundedSender<Report>) -> Result
                 is_new = true;
                 let _ = reports.send(Report::Ended(ended.into_owned()));
             }
+        }
+        for proto::Proposed { lease, proposal_json, .. } in proposed {
+            let proposal = serde_json::from_slice(&proposal_json)
+                .map_err(|error| Failure::internal("reading a proposed cut", error))?;
+            let _ = reports.send(Report::Proposed(Proposed { lease, proposal }));
         }
         if !is_new {
             // All there is is being settled.

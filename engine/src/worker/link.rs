@@ -11,9 +11,9 @@ use crate::failure::{Failure, Result};
 use crate::head::MESSAGE_BYTES_MAX;
 use crate::proto::tasks_client::TasksClient;
 use crate::proto::{
-    BriefReply, ConcludeRequest, Lease, MeetReply, MeetRequest, MeshId, MeshJoinReply, MeshJoinRequest,
-    MeshReportRequest, MetReply, NextRequest, OfferRequest, Offered, OpenRequest, Outcome, RenewRequest, ReportRequest,
-    SettleRequest, Settled, TaskId,
+    BriefReply, ConcludeRequest, CutAnswer, Lease, MeetReply, MeetRequest, MeshId, MeshJoinReply, MeshJoinRequest,
+    MeshReportRequest, MetReply, NextRequest, OfferRequest, Offered, OpenRequest, OutcomeList, RenewReply,
+    RenewRequest, Renewal, ReportRequest, SettleRequest, Settled, TaskId,
 };
 
 /// How long a call is repeated while the head cannot be reached: with the pause between two renewals, less than leases hold.
@@ -114,16 +114,16 @@ impl Link {
         }
     }
 
-    /// What was reported and is not settled; waits a moment if there is nothing.
-    pub(super) async fn outcomes(&self) -> Result<Vec<Outcome>> {
+    /// What was reported and not settled, and what was proposed and not answered; waits a moment if there is nothing.
+    pub(super) async fn outcomes(&self) -> Result<OutcomeList> {
         let request = self.task.clone();
         let list =
             self.call("asking for outcomes", request, async |mut client, request| client.outcomes(request).await);
-        Ok(list.await?.outcomes)
+        list.await
     }
 
-    pub(super) async fn settle(&self, settled: Vec<Settled>) -> Result<()> {
-        let request = SettleRequest { task: self.task(), settled };
+    pub(super) async fn settle(&self, settled: Vec<Settled>, cuts: Vec<CutAnswer>) -> Result<()> {
+        let request = SettleRequest { task: self.task(), settled, cuts };
         self.call("settling splits", request, async |mut client, request| client.settle(request).await).await.map(drop)
     }
 
@@ -154,11 +154,11 @@ impl Link {
         Ok((reply.leases.into_iter().next(), reply.exhausted))
     }
 
-    /// Holds on to leases; gives back those that are lost.
-    pub(super) async fn renew(&self, leases: Vec<u64>, rows: u64, bytes: u64) -> Result<Vec<u64>> {
-        let request = RenewRequest { task: self.task(), leases, rows, bytes };
+    /// Holds on to leases.
+    pub(super) async fn renew(&self, renewals: Vec<Renewal>, rows: u64, bytes: u64) -> Result<RenewReply> {
+        let request = RenewRequest { task: self.task(), renewals, rows, bytes };
         let reply = self.call("renewing leases", request, async |mut client, request| client.renew(request).await);
-        Ok(reply.await?.lost)
+        reply.await
     }
 
     pub(super) async fn report(&self, lease: u64, split: u32, outcome_json: Vec<u8>) -> Result<()> {

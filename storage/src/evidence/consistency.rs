@@ -1,7 +1,10 @@
 //! Recounts what a statement claims. Signatures say who claims it; this says whether it can be true.
 
+use std::collections::BTreeMap;
+
 use super::statement::{
-    PREDICATE_TYPE, Perspectives, RelationFacts, STATEMENT_TYPE, Statement, TableFacts, Totals, subjects,
+    CutFacts, PREDICATE_TYPE, Perspectives, Predicate, RelationFacts, STATEMENT_TYPE, Statement, TableFacts, Totals,
+    subjects,
 };
 use crate::digest::Digest;
 use crate::verdict::{Verdict, VerifyMode};
@@ -29,6 +32,9 @@ pub fn contradictions(statement: &Statement) -> Vec<String> {
             demand(false, &section, what);
         }
     }
+    for what in cut_contradictions(predicate) {
+        demand(false, "cuts", &what);
+    }
     demand(Totals::of(&predicate.tables) == Some(predicate.totals), "totals", "not the sums over the tables");
     for relation in &predicate.referential {
         for what in relation_contradictions(relation, predicate.mode) {
@@ -47,6 +53,38 @@ pub fn contradictions(statement: &Statement) -> Vec<String> {
     demand(predicate.verdict == overall, "verdict", "does not follow from the perspectives");
     demand(predicate.rejects.count == predicate.totals.rows_rejected, "rejects", "not the count in the totals");
     found
+}
+
+/// What speaks against the cuts: a part that was cut at its edge or beyond, a number used twice, more parts of a table
+/// than it has splits.
+fn cut_contradictions(predicate: &Predicate) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut parts: BTreeMap<u32, Part<'_>> = BTreeMap::new();
+    for CutFacts { table, split, at, rest } in &predicate.cuts {
+        let whole = parts.get(split).copied().unwrap_or(Part { table, after: None, before: None });
+        let inside = whole.after.is_none_or(|after| after < *at) && whole.before.is_none_or(|before| *at < before);
+        if whole.table != table || !inside || split == rest || parts.contains_key(rest) {
+            found.push(format!("split {split} cannot have been cut at {at} into itself and split {rest}"));
+            continue;
+        }
+        parts.insert(*split, Part { before: Some(*at), ..whole });
+        parts.insert(*rest, Part { after: Some(*at), ..whole });
+    }
+    let splits: BTreeMap<&str, u64> =
+        predicate.tables.iter().map(|table| (table.target.as_str(), table.splits)).collect();
+    let mut parts_of: BTreeMap<&str, u64> = BTreeMap::new();
+    parts.values().for_each(|part| *parts_of.entry(part.table).or_default() += 1);
+    let too_many = parts_of.into_iter().filter(|(table, parts)| splits.get(table).is_none_or(|splits| splits < parts));
+    found.extend(too_many.map(|(table, parts)| format!("table {table} has fewer splits than the {parts} cuts left")));
+    found
+}
+
+/// What came of a cut: the points it lies between, as far as they are known.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    table: &'a str,
+    after: Option<i64>,
+    before: Option<i64>,
 }
 
 fn table_contradictions(table: &TableFacts, mode: VerifyMode) -> Vec<&'static str> {

@@ -21,8 +21,8 @@ pub(crate) use dsse::Envelope;
 pub use dsse::pae;
 pub use key::{KeyOrigin, PublicKey, SigningKey};
 pub use statement::{
-    JournalFacts, LossyRule, Outcome, PREDICATE_TYPE, Perspectives, Predicate, Rejects, RelationFacts, SourceFacts,
-    Statement, Subject, TableFacts, TargetFacts, Totals,
+    CutFacts, JournalFacts, LossyRule, Outcome, PREDICATE_TYPE, Perspectives, Predicate, Rejects, RelationFacts,
+    SourceFacts, Statement, Subject, TableFacts, TargetFacts, Totals,
 };
 pub use structural::{StructuralCounts, StructuralDifference, StructuralFacts};
 

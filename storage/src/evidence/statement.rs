@@ -77,6 +77,9 @@ pub struct Predicate {
     pub tables: Vec<TableFacts>,
     /// Sums over the tables.
     pub totals: Totals,
+    /// Splits that were cut in two while they were copied, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<CutFacts>,
     /// One entry per relation that was checked in the target.
     pub referential: Vec<RelationFacts>,
     /// Rules that gave up information, as the plan declared them.
@@ -147,6 +150,20 @@ pub struct TableFacts {
     pub verdict: Verdict,
     /// Splits the table was copied in.
     pub splits: u64,
+}
+
+/// What is claimed of one cut of a split: it kept what lies before a point, and the rest became another split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CutFacts {
+    /// Name of the table in the target.
+    pub table: String,
+    /// Number of the split.
+    pub split: u32,
+    /// Heap block, or value of the integer key, that the rest begins with.
+    pub at: i64,
+    /// Number of the split that the rest became.
+    pub rest: u32,
 }
 
 /// Sums over all tables.

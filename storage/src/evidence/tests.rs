@@ -106,6 +106,7 @@ fn predicate(tables: Vec<TableFacts>) -> Predicate {
         perspectives,
         referential,
         tables,
+        cuts: vec![],
     }
 }
 
@@ -388,6 +389,47 @@ fn a_signed_contradiction_is_not_valid() {
         },
         "tables/customers: not different, though the counts differ",
     );
+}
+
+/// A shop whose table of orders, of five splits, was cut.
+fn cut_shop(cuts: &[(u32, i64, u32)]) -> Predicate {
+    let cut =
+        |(split, at, rest): &(u32, i64, u32)| CutFacts { table: "orders".into(), split: *split, at: *at, rest: *rest };
+    let mut tables = shop().tables;
+    tables[1].splits = 5;
+    Predicate { cuts: cuts.iter().map(cut).collect(), ..predicate(tables) }
+}
+
+#[test]
+fn cuts_that_tile_are_certified_and_cannot_be_taken_out() {
+    let cuts = [(0, 50, 5), (0, 20, 6), (5, 80, 7), (5, 70, 8)];
+    let file = issue(cut_shop(&cuts), &key()).unwrap();
+    let report = verify(&file, Some(&key().public()));
+    assert!(report.trusted, "{report:?}");
+    assert_eq!(report.statement.unwrap().predicate.cuts.len(), 4);
+    let mut statement = statement_of(&file);
+    statement["predicate"].as_object_mut().unwrap().remove("cuts");
+    let report = verify(&with_payload(&file, &serde_json::to_vec(&statement).unwrap()), Some(&key().public()));
+    assert!(report.altered.iter().any(|part| part.section == "cuts" && part.how == How::Removed), "{report:?}");
+    // Certificates from before there were cuts have no such section.
+    assert!(statement_of(&issue(shop(), &key()).unwrap())["predicate"].get("cuts").is_none());
+}
+
+#[test]
+fn cuts_that_do_not_tile_are_a_contradiction() {
+    let wrong = [
+        ("into itself", &[(0, 50, 0)][..]),
+        ("cannot have been cut at 50", &[(0, 50, 5), (0, 50, 6)]),
+        ("cannot have been cut at 60", &[(0, 50, 5), (0, 60, 6)]),
+        ("cannot have been cut at 40", &[(0, 50, 5), (5, 40, 6)]),
+        ("cannot have been cut at 90", &[(0, 50, 5), (5, 80, 6), (5, 90, 7)]),
+        ("itself and split 5", &[(0, 50, 5), (0, 20, 5)]),
+        ("fewer splits than the 7 cuts left", &[(0, 50, 5), (0, 20, 6), (1, 50, 7), (2, 50, 8)]),
+    ];
+    for (expected, cuts) in wrong {
+        let claims = cut_shop(cuts);
+        contradicts(|p| *p = claims, expected);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cut::Cut;
 use crate::digest::Digest;
 use crate::split::{Split, SplitId};
 use crate::target::Commit;
@@ -89,6 +90,8 @@ pub enum Event {
         /// Why, for people.
         why: String,
     },
+    /// A split that is not finished was cut in two. Written before anybody copies either part as such.
+    SplitCut(Cut),
     /// Rows of a split did not fit. Written before or with the split's checkpoint; of several for one split the last
     /// counts.
     Rejected(Reject),

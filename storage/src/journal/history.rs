@@ -5,14 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Checkpoint, Event, Generation, Interruption, Opening, Reject, TableVerdict};
-use crate::split::SplitId;
+use crate::cut::Cut;
+use crate::split::{Split, SplitId};
 use crate::verdict::Verdict;
 
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// What it started from.
+    /// What it started from, but for the splits.
     pub opening: Opening,
+    /// Every split as it is now, in the order of their numbers: those it started from, and what was cut off them.
+    pub splits: Vec<Split>,
+    /// How splits were cut, in order.
+    pub cuts: Vec<Cut>,
     /// Finished splits.
     pub finished: BTreeMap<SplitId, Checkpoint>,
     /// Times a finished split was opened again, over the whole job.
@@ -50,9 +55,12 @@ pub struct Finish {
 
 impl History {
     /// The history of a job that has just begun.
-    pub(super) fn new(opening: Opening) -> History {
+    pub(super) fn new(mut opening: Opening) -> History {
         History {
+            // Not kept twice: they may be a million.
+            splits: std::mem::take(&mut opening.splits),
             opening,
+            cuts: Vec::new(),
             finished: BTreeMap::new(),
             reopened: 0,
             stages: BTreeSet::new(),
@@ -103,6 +111,7 @@ impl History {
                 self.rejects.remove(&split);
                 self.reopened += u64::from(self.finished.remove(&split).is_some());
             }
+            Event::SplitCut(cut) => self.cut(cut)?,
             Event::Rejected(reject) => {
                 self.check_split(reject.split)?;
                 self.rejects.insert(reject.split, reject);
@@ -119,6 +128,26 @@ impl History {
         Ok(())
     }
 
+    /// Cuts a split in two.
+    ///
+    /// # Errors
+    /// Why it cannot be cut so; nothing changes then.
+    pub fn cut(&mut self, cut: Cut) -> Result<(), String> {
+        self.check_split(cut.split)?;
+        if self.finished.contains_key(&cut.split) {
+            return Err(format!("split {} is finished and not to be cut", cut.split.0));
+        }
+        if cut.rest.0 as usize != self.splits.len() {
+            return Err(format!("split {} is not the next", cut.rest.0));
+        }
+        let whole = &mut self.splits[cut.split.0 as usize];
+        let (kept, rest) = cut.of(whole).ok_or_else(|| format!("split {} has no place {}", cut.split.0, cut.at))?;
+        *whole = kept;
+        self.splits.push(rest);
+        self.cuts.push(cut);
+        Ok(())
+    }
+
     fn open_generation(&mut self, generation: Generation) -> Result<(), String> {
         if self.generations.last().is_some_and(|last| last.generation >= generation.generation) {
             return Err(format!("generation {} comes too late", generation.generation));
@@ -129,7 +158,7 @@ impl History {
     }
 
     fn check_split(&self, split: SplitId) -> Result<(), String> {
-        match self.opening.splits.get(split.0 as usize) {
+        match self.splits.get(split.0 as usize) {
             Some(_) => Ok(()),
             None => Err(format!("there is no split {}", split.0)),
         }

@@ -7,6 +7,7 @@ use object_store::memory::InMemory;
 use object_store::{ObjectStoreExt as _, PutPayload};
 
 use super::*;
+use crate::cut::Cut;
 use crate::digest::Digest;
 use crate::evidence::{self, JournalFacts};
 use crate::split::{Range, Split, SplitId};
@@ -96,7 +97,9 @@ async fn what_was_appended_is_read_again() {
         journal.append(vec![Event::Interrupted(Interruption { at: "t".into(), why: "ctrl-c".into() })]).await.unwrap();
 
         let (reopened, history) = open(store.clone()).await.unwrap();
-        assert_eq!(history.opening, opening());
+        let started_from = opening();
+        assert_eq!(history.splits, started_from.splits);
+        assert_eq!(history.opening, Opening { splits: Vec::new(), ..started_from });
         assert_eq!(history.finished.keys().copied().collect::<Vec<_>>(), [SplitId(0)]);
         assert_eq!(history.reopened, 1);
         assert_eq!(history.stages, BTreeSet::from(["prepare".to_owned()]));
@@ -217,6 +220,7 @@ fn certificate_of(journal: &Journal) -> Bytes {
         totals: evidence::Totals::of(&tables).unwrap(),
         perspectives: evidence::Perspectives::of(&tables, &[], None),
         tables,
+        cuts: vec![],
         lossy_rules: vec![],
         not_carried: vec![],
         rejects: evidence::Rejects::default(),
@@ -345,6 +349,60 @@ async fn blobs_are_named_by_their_content() {
     store.put(&Path::from(path.clone()), PutPayload::from_static(b"other")).await.unwrap();
     for error in [journal.get_blob(&sha256).await.unwrap_err(), journal.put_blob(bytes).await.unwrap_err()] {
         assert!(matches!(&error, Error::Altered { what, .. } if *what == path), "{error}");
+    }
+}
+
+/// A journal over splits of heap blocks.
+async fn of_blocks(store: Arc<dyn ObjectStore>) -> Journal {
+    let blocks = |(id, start, end)| Split {
+        id: SplitId(id),
+        table: 0,
+        range: Range::Blocks { start, end },
+        rows_estimate: 100,
+        bytes_estimate: 900,
+    };
+    let splits = [(0, 0, Some(10)), (1, 10, None)].into_iter().map(blocks).collect();
+    let opening = Opening { splits, ..opening() };
+    let mut journal = Journal::create(store, prefix(), JOB, &key(), opening).await.unwrap().0;
+    journal.begin_generation().await.unwrap();
+    journal.append(vec![opened(1)]).await.unwrap();
+    journal
+}
+
+fn cut(split: u32, at: i64, rest: u32) -> Event {
+    Event::SplitCut(Cut { split: SplitId(split), at, rest: SplitId(rest), rows_estimate: 40, bytes_estimate: 400 })
+}
+
+#[tokio::test]
+async fn cuts_are_part_of_what_a_job_consists_of() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let mut journal = of_blocks(store.clone()).await;
+    journal.append(vec![cut(1, 30, 2)]).await.unwrap();
+    journal.append(vec![done(1, 1), cut(2, 40, 3)]).await.unwrap();
+    let (_, history) = open(store).await.unwrap();
+    let ranges = [(0, Some(10)), (10, Some(30)), (30, Some(40)), (40, None)];
+    let expected: Vec<Range> = ranges.into_iter().map(|(start, end)| Range::Blocks { start, end }).collect();
+    assert_eq!(history.splits.iter().map(|split| split.range.clone()).collect::<Vec<_>>(), expected);
+    assert_eq!(history.splits.iter().map(|split| split.id.0).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    assert_eq!(history.splits.iter().map(|split| split.bytes_estimate).sum::<u64>(), 1800);
+    assert_eq!((history.cuts.len(), history.finished.len()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_cut_that_cannot_have_been_is_refused() {
+    let wrong = [
+        ("unknown", vec![cut(7, 5, 2)]),
+        ("outside", vec![cut(0, 10, 2)]),
+        ("at its begin", vec![cut(1, 10, 2)]),
+        ("a number that is taken", vec![cut(0, 5, 1)]),
+        ("a number that leaves a gap", vec![cut(0, 5, 3)]),
+        ("cut off before", vec![cut(0, 5, 2), cut(0, 7, 3)]),
+        ("finished", vec![done(0, 1), cut(0, 5, 2)]),
+    ];
+    for (why, events) in wrong {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        of_blocks(store.clone()).await.append(events).await.unwrap();
+        assert!(matches!(open(store).await, Err(Error::Corrupt { .. })), "{why}");
     }
 }
 

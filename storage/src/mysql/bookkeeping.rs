@@ -99,6 +99,9 @@ pub(super) async fn fence(session: &mut Session, job: &str, generation: u64) -> 
     create(session).await?;
     for _ in 0..FENCE_ATTEMPTS_MAX {
         end_older(session, job, generation).await?;
+        if standing(session, job).await? == Some(generation) {
+            return unlock(session).await;
+        }
         match advance(session, job, generation).await {
             Ok(reached) if reached > generation => {
                 return Err(Error::Fenced { job: job.to_owned(), mine: generation });
@@ -131,12 +134,17 @@ async fn advance(session: &mut Session, job: &str, generation: u64) -> Result<u6
     Ok(row.and_then(|row| row.number(0)).unwrap_or(generation))
 }
 
+/// The generation that the fence is at; `None` without a fence. Waits for nobody: the fence's own writers hold it for as long
+/// as a split takes.
+async fn standing(session: &mut Session, job: &str) -> Result<Option<u64>> {
+    let sql = format!("SELECT generation FROM sensei.fence WHERE job = {}", literal(job));
+    Ok(session.first(OBJECT, &sql).await?.and_then(|row| row.number(0)))
+}
+
 /// Ends the sessions of the generation that holds the fence, if it is an older one: also those that read back, since one
 /// that is suspended would keep tables from being changed for ever. Generations before that one were ended when it came.
 async fn end_older(session: &mut Session, job: &str, mine: u64) -> Result<()> {
-    let sql = format!("SELECT generation FROM sensei.fence WHERE job = {}", literal(job));
-    let holder = session.first(OBJECT, &sql).await?.and_then(|row| row.number(0));
-    let Some(older) = holder.filter(|holder| *holder < mine) else { return Ok(()) };
+    let Some(older) = standing(session, job).await?.filter(|holder| *holder < mine) else { return Ok(()) };
     let own = session.id();
     let sessions = session.select(OBJECT, "SHOW PROCESSLIST").await?;
     let ids = sessions.iter().filter_map(|row| u32::try_from(row.number(0)?).ok()).filter(|id| *id != own);

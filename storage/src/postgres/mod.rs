@@ -29,6 +29,7 @@ mod numeric;
 mod objects;
 mod pack;
 mod pieces;
+mod points;
 mod prepare;
 mod relation;
 mod scan;

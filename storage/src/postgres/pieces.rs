@@ -41,8 +41,10 @@ const HEAP_ONLY: &str = "\
     SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off";
 const AS_BEFORE: &str = "ROLLBACK TO SAVEPOINT counting; RELEASE SAVEPOINT counting";
 
-struct Size {
-    blocks: u64,
+/// How large a table is.
+pub(super) struct Size {
+    /// Blocks of its heap, or of those of its partitions.
+    pub blocks: u64,
     bytes: u64,
     rows: f64,
 }
@@ -110,7 +112,7 @@ pub(super) async fn count(session: &Session, relation: &Relation) -> Result<u64>
     Ok(rows.get::<_, i64>(0).unsigned_abs())
 }
 
-async fn measure(session: &Session, relation: &Relation) -> Result<Size> {
+pub(super) async fn measure(session: &Session, relation: &Relation) -> Result<Size> {
     let parts = session.query(SHAPE, &[&relation.oid]).await;
     let parts = parts.map_err(|error| session.failure(&relation.label(), error))?;
     let mut size = Size { blocks: 0, bytes: 0, rows: 0.0 };

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use super::connection::{Pool, Session, Tag};
 use super::longest;
 use super::pieces;
+use super::points;
 use super::relation::Relation;
 use super::scan::{After, Query};
 use super::sql::{condition, literal};
@@ -118,6 +119,16 @@ impl Snapshot for PostgresSnapshot {
         let pieces = pieces::cut(&session, &relation, table, sizing).await?;
         session.park(self.readers_idle.tag);
         Ok(pieces)
+    }
+
+    async fn points(&self, table: &str, range: &Range, count: u32) -> Result<Vec<i64>> {
+        let turn = self.readers.acquire().await.map_err(|error| Error::internal("snapshot readers", error))?;
+        let session = self.reader().await?;
+        let relation = self.relation(&session, table).await?;
+        let points = points::points(&session, &relation, range, count).await?;
+        session.park(self.readers_idle.tag);
+        drop(turn);
+        Ok(points)
     }
 
     async fn count(&self, table: &str) -> Result<Option<u64>> {

@@ -116,6 +116,8 @@ pub(super) fn check(book: &dyn Book) -> Ledger {
         let taken_back = usize::from(before.standing == "leased" && entry.lost > before.lost);
         ledger.lost += taken_back;
         match entry.standing.as_str() {
+            // It was cut, and is still its holder's.
+            "leased" if before == entry => {}
             "leased" => {
                 ledger.granted += 1;
                 if !given.insert(entry.lease) {
@@ -141,7 +143,7 @@ pub(super) fn check(book: &dyn Book) -> Ledger {
     ledger
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Entry {
     standing: String,
     lease: u64,
@@ -183,6 +185,11 @@ mod tests {
         let done = "standing = 'reported', lease = NULL, lost = NULL";
         let ledger = told(&[GIVEN, "standing = 'pending', lease = NULL, worker = NULL, lost = 1", GIVEN_AGAIN, done]);
         assert_eq!(ledger, Ledger { granted: 2, lost: 1, reported: 1 });
+    }
+
+    #[test]
+    fn a_split_that_is_cut_stays_its_holders() {
+        assert_eq!(told(&[GIVEN, GIVEN]), Ledger { granted: 1, lost: 0, reported: 0 });
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! The network between a worker and the head: it can be cut, or carry nothing without saying so.
+//! A network between two processes: it can be cut, carry nothing without saying so, or carry little.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// Bytes passed on at once at the most.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -16,6 +17,8 @@ pub enum Network {
     Whole,
     /// It carries nothing, and says nothing: what is sent waits.
     Silent,
+    /// Each connection carries so many bytes a second at the most, either way.
+    Slow(u32),
     /// Connections break, and none can be made.
     Cut,
 }
@@ -97,19 +100,24 @@ impl Shared {
         self.state.lock().expect("no holder of this lock can panic")
     }
 
-    /// Waits while the network is silent; whether it carries anything after that.
-    fn carries(&self) -> bool {
+    /// Waits while the network is silent; whether it carries `count` bytes after that, for as long as it takes.
+    fn carries(&self, count: usize) -> bool {
         let mut state = self.lock();
         while state.network == Network::Silent {
             state = self.changed.wait(state).expect("no holder of this lock can panic");
         }
-        state.network == Network::Whole
+        let network = state.network;
+        drop(state);
+        if let Network::Slow(rate) = network {
+            std::thread::sleep(Duration::from_secs_f64(count as f64 / f64::from(rate)));
+        }
+        network != Network::Cut
     }
 
     /// Returning cuts the connection.
     #[expect(clippy::disallowed_methods, reason = "the harness has no runtime to spawn on")]
     fn serve(self: Arc<Shared>, client: TcpStream) {
-        if !self.carries() {
+        if !self.carries(0) {
             return;
         }
         let Ok(server) = TcpStream::connect(("127.0.0.1", self.server)) else { return };
@@ -127,7 +135,7 @@ impl Shared {
         let mut chunk = vec![0; CHUNK_BYTES];
         while let Ok(count) = from.read(&mut chunk)
             && count > 0
-            && self.carries()
+            && self.carries(count)
             && to.write_all(&chunk[..count]).is_ok()
         {}
         let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));

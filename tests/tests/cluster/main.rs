@@ -2,7 +2,7 @@
 //!
 //! In reading order: `ground` is a job from PostgreSQL to PostgreSQL and its check by SQL, `basics` what people do with
 //! jobs and workers, `validators` who only read, `mesh` references that several workers check together, `lost` what one
-//! loss each brings about, `cut` what a pulled cable does, `faults` is what may befall a cluster at a random moment, `chaos`
+//! loss each brings about, `cut` what a pulled cable does, `halved` what becomes of stragglers, `faults` is what may befall a cluster at a random moment, `chaos`
 //! rounds of many. `SENSEI_SEED` repeats the choices of a run.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
@@ -13,6 +13,7 @@ mod chaos;
 mod cut;
 mod faults;
 mod ground;
+mod halved;
 mod lost;
 mod mesh;
 mod validators;

@@ -156,7 +156,7 @@ fn grpc_refuses_in_words() {
 #[test]
 fn a_worker_of_another_version_is_refused_in_words() {
     /// What head and workers of this version speak.
-    const PROTOCOL: u64 = 2;
+    const PROTOCOL: u64 = 3;
     let sensei = folder();
     let head = Head::start(&sensei);
     let beat = |version: &str, protocol: u64, name: &str| {

@@ -1,8 +1,9 @@
 //! What the head knows, in memory, and what it decides. Every call comes in with the time, changes this state, and leaves
 //! [`Change`]s behind; the caller stores them before anybody hears of the outcome. In reading order: [`jobs`] (what people
 //! ask), [`pool`] (what workers say), [`schedule`] (who does what), [`databases`] (what they leave), [`tasks`] (what the
-//! processes of a job say), [`mesh`] (processes that work on one thing together).
+//! processes of a job say), [`cuts`] (what becomes of stragglers), [`mesh`] (processes that work on one thing together).
 
+mod cuts;
 mod databases;
 mod jobs;
 mod mesh;
@@ -18,7 +19,7 @@ pub use jobs::{PLAN_BYTES_MAX, Submission};
 pub use mesh::{Gathered, MESH_BRIEF_BYTES_MAX, Met};
 pub use pool::{Beat, ChildState, Ending, Order, WishForTask};
 pub use schedule::{CONNECTIONS_PER_SLOT, Role, Task};
-pub use tasks::{Granting, Settled, TaskName, offered};
+pub use tasks::{Granting, Outcomes, Settled, TaskName, offered};
 
 use super::record::{AuditRecord, Change, EventRecord, JobRecord, JobState, LeaseId, Millis, Standing};
 use super::refusal::Refusal;
@@ -26,6 +27,7 @@ use super::splits::Splits;
 use super::store::Loaded;
 use super::view::Counters;
 use crate::cluster::caller::Caller;
+use cuts::Idle;
 use databases::Tries;
 use mesh::Mesh;
 use pool::Worker;
@@ -66,13 +68,14 @@ pub struct Core {
 struct Job {
     record: JobRecord,
     splits: Splits,
+    idle: Idle,
     /// Source and target, as its plan has them.
     ends: [EndOutline; 2],
 }
 
 impl Job {
     fn new(record: JobRecord, splits: Splits) -> Job {
-        let mut job = Job { record, splits, ends: Default::default() };
+        let mut job = Job { record, splits, idle: Idle::default(), ends: Default::default() };
         if !job.record.state.has_ended() {
             job.find_ends();
         }

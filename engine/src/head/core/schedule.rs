@@ -223,8 +223,10 @@ impl Core {
             let record = &job.record;
             let is_wanted = record.state == JobState::Running && record.wish == Wish::Run && record.is_shared();
             let slots = self.slots_of(&record.id, half);
-            let open = job.splits.open(half) as u32;
-            let is_needed = is_wanted && job.splits.waits(half) > 0 && open > slots;
+            // The rest of a straggler is nobody's yet, and becomes a split once somebody asks for one.
+            let divisible = if half == Half::Copy { job.divisible() } else { 0 };
+            let open = (job.splits.open(half) + divisible) as u32;
+            let is_needed = is_wanted && job.splits.waits(half) + divisible > 0 && open > slots;
             let room = if is_needed { self.room(&record.id, half) } else { 0 };
             let (worker, free) = if room > 0 { self.helper(&record.id, half)? } else { return None };
             Some((open / slots.max(1), record.id.clone(), worker, free.min(room)))

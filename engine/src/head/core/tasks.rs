@@ -4,7 +4,7 @@ use super::schedule::Task;
 use super::{Core, Job, LEASE_MS, unknown};
 use crate::head::record::{Change, Half, JobState, LeaseId, Opened, SplitRecord, Standing};
 use crate::head::refusal::Refusal;
-use crate::head::splits::Granted;
+use crate::head::splits::{Granted, Proposed};
 
 /// Splits of one job at the most.
 const SPLITS_MAX: u64 = 4_000_000;
@@ -52,12 +52,21 @@ pub struct Granting {
     pub exhausted: bool,
 }
 
+/// What a conductor has to decide on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// Splits that were reported, with what came of them.
+    pub reported: Vec<(u32, Vec<u8>)>,
+    /// Cuts that were proposed.
+    pub proposed: Vec<Proposed>,
+}
+
 impl Core {
     /// The job a process speaks for.
     ///
     /// # Errors
     /// `Lost` where the job has gone on without it.
-    fn own_job(&mut self, task: &TaskName) -> Result<&mut Job, Refusal> {
+    pub(super) fn own_job(&mut self, task: &TaskName) -> Result<&mut Job, Refusal> {
         let is_known = self.tasks.iter().any(|known| is_own(known, task));
         let job = self.jobs.get_mut(&task.job).ok_or_else(|| unknown(&task.job))?;
         if job.record.state != JobState::Running || job.record.attempt != task.attempt {
@@ -145,7 +154,7 @@ impl Core {
     /// # Errors
     /// `Lost` where the job has gone on without it.
     pub fn next(&mut self, task: &TaskName, count: u32) -> Result<Granting, Refusal> {
-        let deadline = self.now + LEASE_MS;
+        let (now, deadline) = (self.now, self.now + LEASE_MS);
         let mut lease = self.last_lease;
         let half = self.half_of(task);
         let job = self.own_job(task)?;
@@ -160,6 +169,9 @@ impl Core {
                 granting.granted.push(granted);
             }
         }
+        if half == Some(Half::Copy) && complete && !closed {
+            job.idle.note(&task.worker, !granting.granted.is_empty(), now);
+        }
         // A conductor that was told to end waits for what others have open.
         let conducts = job.record.conductor.as_deref() == Some(&task.worker);
         let is_over = if conducts { job.splits.is_quiet() } else { true };
@@ -169,24 +181,6 @@ impl Core {
         self.counters.grants += standings.len() as u64;
         self.moved(&task.job, standings);
         Ok(granting)
-    }
-
-    /// Holds on to leases; gives back those that are lost.
-    ///
-    /// # Errors
-    /// `Lost` where the job has gone on without the process.
-    pub fn renew(
-        &mut self,
-        task: &TaskName,
-        leases: &[LeaseId],
-        rows: u64,
-        bytes: u64,
-    ) -> Result<Vec<LeaseId>, Refusal> {
-        let deadline = self.now + LEASE_MS;
-        let lost = self.own_job(task)?.splits.renew(&task.worker, leases, deadline);
-        self.counters.rows += rows;
-        self.counters.bytes += bytes;
-        Ok(lost)
     }
 
     /// Takes what came of a split.
@@ -205,12 +199,14 @@ impl Core {
         Ok(())
     }
 
-    /// What was reported and is not settled.
+    /// What was reported and is not settled, and cuts that were proposed and not answered.
     ///
     /// # Errors
     /// `Lost` where the job has gone on without the conductor.
-    pub fn outcomes(&mut self, task: &TaskName) -> Result<Vec<(u32, Vec<u8>)>, Refusal> {
-        Ok(self.conducted_job(task)?.splits.outcomes(OUTCOMES_MAX, OUTCOME_BYTES_MAX))
+    pub fn outcomes(&mut self, task: &TaskName) -> Result<Outcomes, Refusal> {
+        let splits = &self.conducted_job(task)?.splits;
+        let reported = splits.outcomes(OUTCOMES_MAX, OUTCOME_BYTES_MAX);
+        Ok(Outcomes { reported, proposed: splits.proposals() })
     }
 
     /// What becomes of splits that were reported.

@@ -16,7 +16,7 @@ fn a_job_goes_from_submission_to_its_verdict() {
     assert!(take(&mut core, &task).is_none());
     core.report(&task, one.lease, one.split, b"1".to_vec()).unwrap();
     core.report(&task, two.lease, two.split, b"2".to_vec()).unwrap();
-    assert_eq!(core.outcomes(&task).unwrap().len(), 2);
+    assert_eq!(core.outcomes(&task).unwrap().reported.len(), 2);
     for _ in 0..2 {
         // The second time because the answer was lost.
         core.settle(&task, vec![Settled::Done(0), Settled::Again(offered(1, 100, false, Half::Copy, vec![9]))])

@@ -1,5 +1,6 @@
 //! Tests of what the head decides: a job's life, its workers' deaths, and a random walk of all of it over a real store.
 
+mod cuts;
 mod databases;
 mod halves;
 mod life;

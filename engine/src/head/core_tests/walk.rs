@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use super::*;
+use crate::head::splits::Renewal;
 use crate::head::store::{Leadership, Store};
 use crate::head::view::JobStateView;
 
 /// A small generator, so that a failing walk can be walked again.
-struct Dice(u64);
+pub(super) struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
@@ -102,14 +103,15 @@ impl World {
                 }
             }
             2 => {
-                let mine: Vec<LeaseId> =
-                    self.leases.values().filter(|(holder, _)| holder == worker).map(|(_, lease)| *lease).collect();
-                for lost in self.core.renew(&task, &mine, 0, 0).unwrap_or_default() {
+                let mine = self.leases.values().filter(|(holder, _)| holder == worker);
+                let mine: Vec<Renewal> =
+                    mine.map(|(_, lease)| Renewal { lease: *lease, ..Renewal::default() }).collect();
+                for lost in self.core.renew(&task, &mine, 0, 0).unwrap_or_default().lost {
                     self.leases.retain(|_, (_, lease)| *lease != lost);
                 }
             }
             _ if conducts => {
-                for (split, _) in self.core.outcomes(&task).unwrap_or_default() {
+                for (split, _) in self.core.outcomes(&task).unwrap_or_default().reported {
                     self.core.settle(&task, vec![Settled::Done(split)]).expect("reported");
                     assert!(self.settled.insert(split), "settled twice");
                 }

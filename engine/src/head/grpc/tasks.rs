@@ -7,9 +7,10 @@ use tonic::{Request, Response, Status};
 use super::{invalid, must_be_own, status, worker};
 use crate::cluster::caller::{Caller, Class};
 use crate::head::Head;
-use crate::head::core::{Core, Settled, TaskName, offered};
+use crate::head::core::{Core, Outcomes, Settled, TaskName, offered};
 use crate::head::record::{Half, Opened, SplitRecord};
 use crate::head::refusal::Refusal;
+use crate::head::splits::{Answered, CutAnswer, Proposed, Renewal, Renewed};
 use crate::proto;
 
 /// How long a call that finds nothing waits for something before it says so.
@@ -88,9 +89,15 @@ impl proto::tasks_server::Tasks for Service {
     async fn outcomes(&self, request: Request<proto::TaskId>) -> Answer<proto::OutcomeList> {
         let caller = hand(&request)?;
         let task = name(&caller, Some(request.into_inner()))?;
-        let outcomes = self.wait(move |core| core.outcomes(&task), |found| !found.is_empty()).await?;
-        let outcomes = outcomes.into_iter().map(|(split, outcome_json)| proto::Outcome { split, outcome_json });
-        Ok(Response::new(proto::OutcomeList { outcomes: outcomes.collect() }))
+        let is_something = |found: &Outcomes| !found.reported.is_empty() || !found.proposed.is_empty();
+        let Outcomes { reported, proposed } = self.wait(move |core| core.outcomes(&task), is_something).await?;
+        let outcomes = reported.into_iter().map(|(split, outcome_json)| proto::Outcome { split, outcome_json });
+        let proposed = proposed.into_iter().map(|Proposed { lease, split, proposal_json }| proto::Proposed {
+            lease,
+            split,
+            proposal_json,
+        });
+        Ok(Response::new(proto::OutcomeList { outcomes: outcomes.collect(), proposed: proposed.collect() }))
     }
 
     async fn settle(&self, request: Request<proto::SettleRequest>) -> Answer<proto::Empty> {
@@ -99,6 +106,7 @@ impl proto::tasks_server::Tasks for Service {
                 None => Settled::Done(settled.split),
                 Some(again) => Settled::Again(SplitRecord { split: settled.split, ..split(again) }),
             };
+            core.cut(&task, request.cuts.into_iter().filter_map(cut_answer).collect())?;
             core.settle(&task, request.settled.into_iter().map(settled).collect())
         };
         self.call(request, |request| request.task.take(), settle).await.map(done)
@@ -137,10 +145,12 @@ impl proto::tasks_server::Tasks for Service {
 
     async fn renew(&self, request: Request<proto::RenewRequest>) -> Answer<proto::RenewReply> {
         let renew = |core: &mut Core, task, request: proto::RenewRequest| {
-            core.renew(&task, &request.leases, request.rows, request.bytes)
+            let renewals: Vec<Renewal> = request.renewals.into_iter().map(renewal).collect();
+            core.renew(&task, &renewals, request.rows, request.bytes)
         };
-        let lost = self.call(request, |request| request.task.take(), renew).await?;
-        Ok(Response::new(proto::RenewReply { lost }))
+        let Renewed { lost, asked, answered } = self.call(request, |request| request.task.take(), renew).await?;
+        let answered = answered.into_iter().map(|Answered { lease, is_made }| proto::CutAnswered { lease, is_made });
+        Ok(Response::new(proto::RenewReply { lost, asked, answered: answered.collect() }))
     }
 
     async fn report(&self, request: Request<proto::ReportRequest>) -> Answer<proto::Empty> {
@@ -190,6 +200,19 @@ fn name(caller: &Caller, task: Option<proto::TaskId>) -> Result<TaskName, Status
 fn split(split: proto::Offered) -> SplitRecord {
     let half = if split.validation { Half::Validate } else { Half::Copy };
     offered(split.split, split.bytes, split.recheck, half, split.grant_json)
+}
+
+fn renewal(renewal: proto::Renewal) -> Renewal {
+    let proto::Renewal { lease, bytes_ahead, proposal_json } = renewal;
+    Renewal { lease, bytes_ahead, proposal_json }
+}
+
+/// `None` if it does not say what was proposed.
+fn cut_answer(answer: proto::CutAnswer) -> Option<CutAnswer> {
+    let proto::CutAnswer { proposed, is_made, kept, rest } = answer;
+    let proto::Proposed { lease, split: of, proposal_json } = proposed?;
+    let parts = kept.zip(rest).map(|(kept, rest)| Box::new([split(kept), split(rest)]));
+    Some(CutAnswer { proposed: Proposed { lease, split: of, proposal_json }, is_made, parts })
 }
 
 fn done((): ()) -> Response<proto::Empty> {

@@ -20,7 +20,7 @@ use sensei_operators::{Mesh, Seat};
 use sensei_planner::PlanFile;
 use tokio::net::TcpListener;
 
-use super::leases::keep_renewing;
+use super::leases::{RENEW_EVERY, keep_renewing};
 use super::link::Link;
 use crate::cluster::identity::Identity;
 use crate::cluster::mutual::MutualTls;
@@ -147,7 +147,7 @@ impl Member {
     /// `Superseded` if the mesh is over, or it could not be said in time: the head has given it up, or will.
     async fn hold(&self) -> Result<()> {
         let late = "this process could not say in time that it is there";
-        keep_renewing(late, || self.join()).await
+        keep_renewing(late, || RENEW_EVERY, || self.join()).await
     }
 }
 

@@ -93,3 +93,63 @@ async fn tables_without_a_key_and_partitioned_ones_are_covered() {
     assert_eq!(check(&db, "loose").await, [Range::Whole]);
     assert_eq!(check(&db, "tiny").await, [Range::Whole]);
 }
+
+/// Cuts a range of `table` at every point that is proposed for it, and reads the legs; how many there are.
+async fn legs(db: &Database, table: &str, range: Range) -> usize {
+    let snapshot = db.postgres.snapshot(2).await.expect("a snapshot");
+    let points = snapshot.points(table, &range, 8).await.expect("points");
+    let (mut rest, mut legs) = (range.clone(), Vec::new());
+    for point in &points {
+        let (leg, left) = rest.cut_at(*point).unwrap_or_else(|| panic!("{rest:?} cannot be cut at {point}"));
+        legs.push(leg);
+        rest = left;
+    }
+    legs.push(rest);
+    let table = db.table(table).await;
+    let whole = row_count(&read(snapshot.as_ref(), scan(&table, range)).await);
+    let mut rows = Vec::new();
+    for leg in &legs {
+        rows.push(row_count(&read(snapshot.as_ref(), scan(&table, leg.clone())).await));
+    }
+    assert_eq!(rows.iter().sum::<usize>(), whole, "{legs:?}");
+    assert!(rows.iter().filter(|rows| **rows > 0).count() > legs.len() / 2, "{rows:?} of {legs:?}");
+    legs.len()
+}
+
+#[tokio::test]
+async fn what_is_read_can_be_cut_by_blocks_and_by_integers() {
+    let db = Database::new(
+        "CREATE TABLE heap (id int, x text);
+         INSERT INTO heap SELECT g, repeat('x', 50) FROM generate_series(1, 10000) g;
+         CREATE TABLE numbers (n bigint PRIMARY KEY);
+         INSERT INTO numbers SELECT g * 7 - 30000 FROM generate_series(1, 10000) g;
+         CREATE TABLE words (w text PRIMARY KEY);
+         INSERT INTO words SELECT g::text FROM generate_series(1, 10000) g;
+         CREATE TABLE pair (a int, b int, PRIMARY KEY (a, b));
+         INSERT INTO pair SELECT g, g FROM generate_series(1, 10000) g;
+         CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY HASH (id);
+         CREATE TABLE parts_0 PARTITION OF parts FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+         CREATE TABLE empty (id int PRIMARY KEY);",
+    )
+    .await;
+    let keys = |column: &str, lower: Option<i64>, upper: Option<i64>| Range::Keys {
+        columns: column.split(' ').map(str::to_owned).collect(),
+        lower: lower.map(|key| vec![key.to_string()]),
+        upper: upper.map(|key| vec![key.to_string()]),
+    };
+    let blocks = |start, end| Range::Blocks { start, end };
+    for range in [Range::Whole, blocks(0, None), blocks(10, None), blocks(10, Some(60))] {
+        assert_eq!(legs(&db, "heap", range).await, 8);
+    }
+    for (lower, upper) in [(None, None), (None, Some(-100)), (Some(0), None), (Some(-777), Some(12345))] {
+        assert_eq!(legs(&db, "numbers", keys("n", lower, upper)).await, 8);
+    }
+    // Numbers in a text's order, several columns, blocks of several partitions: left whole.
+    let whole = [("words", keys("w", Some(2), Some(3))), ("pair", keys("a b", None, None)), ("parts", Range::Whole)];
+    for (table, range) in whole {
+        assert_eq!(db.postgres.snapshot(1).await.unwrap().points(table, &range, 8).await.unwrap(), [0; 0], "{table}");
+    }
+    for range in [Range::Whole, keys("id", None, None)] {
+        assert_eq!(db.postgres.snapshot(1).await.unwrap().points("empty", &range, 8).await.unwrap(), [0; 0]);
+    }
+}

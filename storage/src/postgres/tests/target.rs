@@ -144,6 +144,7 @@ async fn older_generations_are_fenced_and_their_writers_ended() {
     let mut newer = write(&target, 0, false);
     newer.generation = 2;
     let Begin::Writer(writer) = db.postgres.begin(newer).await.expect("a writer") else { panic!("not committed") };
+    db.postgres.fence("job", 2).await.expect("others of its generation join while it writes");
     fill(writer, &batches[..1]).await.expect("a commit");
     assert_eq!(db.number("SELECT count(*) FROM dst").await as usize, batches[0].num_rows());
 }

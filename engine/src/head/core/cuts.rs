@@ -1,0 +1,88 @@
+//! Cutting stragglers: a job's last splits may keep one worker busy while all others have nothing to do.
+
+use std::collections::BTreeMap;
+
+use super::tasks::TaskName;
+use super::{Core, Job, LEASE_MS};
+use crate::head::record::{Change, Half, Millis, Wish};
+use crate::head::refusal::Refusal;
+use crate::head::splits::{CutAnswer, Renewal, Renewed};
+
+/// For how long a worker that asked for a split in vain counts as one that has nothing to do: it asks again after a second.
+const IDLE_MS: Millis = 2_500;
+
+/// Workers that asked for splits to copy in vain, and when they did last.
+#[derive(Debug, Default)]
+pub(super) struct Idle(BTreeMap<String, Millis>);
+
+impl Idle {
+    /// Takes note of whether a worker that asked was given something.
+    pub(super) fn note(&mut self, worker: &str, was_given: bool, now: Millis) {
+        self.0.retain(|_, at| now - *at <= IDLE_MS);
+        match was_given {
+            true => drop(self.0.remove(worker)),
+            false => drop(self.0.insert(worker.to_owned(), now)),
+        }
+    }
+
+    fn workers(&self, now: Millis) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(_, at)| now - **at <= IDLE_MS).map(|(worker, _)| worker.as_str())
+    }
+}
+
+impl Job {
+    /// Splits of which a part could be given to others: stragglers, where nothing waits to be copied.
+    pub(super) fn divisible(&self) -> usize {
+        let record = &self.record;
+        let is_wanted = record.wish == Wish::Run && record.is_shared();
+        if is_wanted && self.splits.waits(Half::Copy) == 0 { self.splits.stragglers().len() } else { 0 }
+    }
+}
+
+impl Core {
+    /// Holds on to leases; says which are lost, which splits are to be cut, and what became of cuts that were proposed.
+    ///
+    /// # Errors
+    /// `Lost` where the job has gone on without the process.
+    pub fn renew(&mut self, task: &TaskName, renewals: &[Renewal], rows: u64, bytes: u64) -> Result<Renewed, Refusal> {
+        let (now, deadline) = (self.now, self.now + LEASE_MS);
+        let job = self.own_job(task)?;
+        let has_work = job.splits.waits(Half::Copy) > 0 || job.record.wish != Wish::Run || !job.record.is_shared();
+        let idle = if has_work { 0 } else { job.idle.workers(now).count() };
+        let renewed = job.splits.renew(&task.worker, renewals, idle, deadline);
+        self.counters.rows += rows;
+        self.counters.bytes += bytes;
+        Ok(renewed)
+    }
+
+    /// What the conductor says to cuts that were proposed.
+    ///
+    /// # Errors
+    /// `Lost` where the job has gone on without the conductor.
+    pub fn cut(&mut self, task: &TaskName, answers: Vec<CutAnswer>) -> Result<(), Refusal> {
+        for answer in answers {
+            let now = self.now;
+            let job = self.conducted_job(task)?;
+            let why = answer.parts.as_ref().map(|parts| {
+                let [kept, rest] = parts.as_ref();
+                let holder = job.splits.holder(answer.proposed.lease).unwrap_or("nobody");
+                let idle: Vec<&str> = job.idle.workers(now).collect();
+                let idle = if idle.is_empty() { "nobody".to_owned() } else { idle.join(", ") };
+                format!(
+                    "split {} is halved: worker {holder} still had much of it to read while {idle} waited for work; \
+                     about {} MiB of it are split {}",
+                    kept.split,
+                    rest.bytes >> 20,
+                    rest.split
+                )
+            });
+            let splits = job.splits.cut(answer);
+            if let Some(why) = why.filter(|_| !splits.is_empty()) {
+                self.changes.push(Change::Splits { job: task.job.clone(), splits });
+                self.event(Some(&task.job), "halved", why);
+                self.schedule();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,186 @@
+//! Which splits their holders are asked to cut, and what becomes of that. The head asks, the holder proposes where, the job's
+//! conductor makes the cut or refuses it, and the holder hears so with the renewal of its lease.
+//!
+//! **Invariant:** a split is what its conductor last said it is: whoever has it as it was before loses it, but for the one who
+//! proposed the cut and waits for the answer.
+
+use std::cmp::Reverse;
+
+use super::{Splits, State};
+use crate::head::record::{Half, LeaseId, Millis, SplitRecord, Standing};
+use crate::limits::{CUT_AFTER_MS, CUT_BYTES_MIN};
+
+/// What the holder of a split says of what lies ahead of it, and was told.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    /// The deadline when it was granted, or cut: the newest one is later by as long as it has been held.
+    since: Millis,
+    /// Bytes that it has not begun and could give up.
+    bytes: u64,
+    /// A cut that it proposed.
+    proposal_json: Option<Vec<u8>>,
+    /// What became of one that it proposed.
+    answer: Option<(Vec<u8>, bool)>,
+}
+
+/// What a holder says of one lease.
+#[derive(Clone, Debug, Default)]
+pub struct Renewal {
+    /// The lease.
+    pub lease: LeaseId,
+    /// Bytes of the split that it has not begun and could give up.
+    pub bytes_ahead: u64,
+    /// A cut that it proposes, as the engine's own record; empty for none.
+    pub proposal_json: Vec<u8>,
+}
+
+/// What a holder is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renewed {
+    /// Leases that are not its own any more.
+    pub lost: Vec<LeaseId>,
+    /// Leases of splits of which it is to give up half of what it has not begun.
+    pub asked: Vec<LeaseId>,
+    /// What became of what it proposes.
+    pub answered: Vec<Answered>,
+}
+
+/// What became of a proposed cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The lease of the split.
+    pub lease: LeaseId,
+    /// Whether it was cut.
+    pub is_made: bool,
+}
+
+/// A proposed cut, for the conductor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposed {
+    /// The lease under which it was proposed.
+    pub lease: LeaseId,
+    /// The split.
+    pub split: u32,
+    /// The proposal.
+    pub proposal_json: Vec<u8>,
+}
+
+/// What the conductor says to a proposal.
+#[derive(Clone, Debug)]
+pub struct CutAnswer {
+    /// The proposal.
+    pub proposed: Proposed,
+    /// Whether the split is cut as proposed.
+    pub is_made: bool,
+    /// What it keeps and the split that the rest became; `None` where that was said before.
+    pub parts: Option<Box<[SplitRecord; 2]>>,
+}
+
+impl Ahead {
+    pub(super) fn since(deadline: Millis) -> Ahead {
+        Ahead { since: deadline, bytes: 0, proposal_json: None, answer: None }
+    }
+
+    /// Takes what the holder says; what became of its proposal, if that is known.
+    fn hear(&mut self, renewal: &Renewal) -> Option<bool> {
+        self.bytes = renewal.bytes_ahead;
+        self.answer.take_if(|(proposal, _)| *proposal != renewal.proposal_json);
+        let is_open = !renewal.proposal_json.is_empty() && self.answer.is_none();
+        self.proposal_json = is_open.then(|| renewal.proposal_json.clone());
+        self.answer.as_ref().map(|(_, is_made)| *is_made)
+    }
+}
+
+impl Splits {
+    /// Holds on to a worker's leases until `deadline`, and asks it to give up half of those splits of its own that are among
+    /// the `idle` largest of stragglers: one for each worker that has nothing to do.
+    pub fn renew(&mut self, worker: &str, renewals: &[Renewal], idle: usize, deadline: Millis) -> Renewed {
+        let mut renewed = Renewed::default();
+        for renewal in renewals {
+            let lease = renewal.lease;
+            match self.leases.get_mut(&lease) {
+                Some(held) if held.worker == worker => {
+                    held.deadline = deadline;
+                    let answered = held.ahead.hear(renewal).map(|is_made| Answered { lease, is_made });
+                    renewed.answered.extend(answered);
+                }
+                _ => renewed.lost.push(lease),
+            }
+        }
+        let mut stragglers = self.stragglers();
+        stragglers.truncate(idle);
+        let is_own =
+            |lease: &LeaseId| renewals.iter().any(|renewal| renewal.lease == *lease) && !renewed.lost.contains(lease);
+        let asked = stragglers.into_iter().filter(is_own).collect();
+        Renewed { asked, ..renewed }
+    }
+
+    /// Leases of splits that have been held for long and of which much is left, the largest rest first.
+    pub fn stragglers(&self) -> Vec<LeaseId> {
+        let held = self.leases.iter().filter(|(_, held)| {
+            let is_long = held.deadline - held.ahead.since >= CUT_AFTER_MS;
+            held.half == Half::Copy && is_long && held.ahead.bytes >= CUT_BYTES_MIN
+        });
+        let mut held: Vec<_> = held.map(|(lease, held)| (Reverse(held.ahead.bytes), *lease)).collect();
+        held.sort_unstable();
+        held.into_iter().map(|(_, lease)| lease).collect()
+    }
+
+    /// Cuts that were proposed and not answered.
+    pub fn proposals(&self) -> Vec<Proposed> {
+        let proposed = |(lease, held): (&LeaseId, &super::Held)| {
+            let proposal_json = held.ahead.proposal_json.clone()?;
+            Some(Proposed { lease: *lease, split: held.split, proposal_json })
+        };
+        self.leases.iter().filter_map(proposed).collect()
+    }
+
+    /// Who has a lease.
+    pub fn holder(&self, lease: LeaseId) -> Option<&str> {
+        self.leases.get(&lease).map(|held| held.worker.as_str())
+    }
+
+    /// Takes what the conductor says to a proposal; the splits that it changed, for the store. The same again, because the
+    /// answer was lost, changes nothing.
+    pub fn cut(&mut self, answer: CutAnswer) -> Vec<SplitRecord> {
+        let CutAnswer { proposed: Proposed { lease, split, proposal_json }, is_made, parts } = answer;
+        let mut changed = Vec::new();
+        if let Some([kept, rest]) = parts.map(|parts| *parts) {
+            changed.extend(self.keep(lease, kept));
+            if !self.knows(rest.split) {
+                self.put(vec![rest.clone()], 0);
+                changed.push(rest);
+            }
+        }
+        if let Some(held) = self.leases.get_mut(&lease).filter(|held| held.split == split) {
+            held.ahead.proposal_json = None;
+            held.ahead.answer = Some((proposal_json, is_made));
+        }
+        changed
+    }
+
+    /// Has a split be what was kept of it. One that was done meanwhile, by somebody who had all of it, is left: its conductor
+    /// knows what it was, and has it done again.
+    fn keep(&mut self, lease: LeaseId, kept: SplitRecord) -> Option<SplitRecord> {
+        let entry = self.splits.get(&kept.split)?;
+        if entry.half != Half::Copy || entry.grant_json == kept.grant_json {
+            return None;
+        }
+        let standing = match entry.state {
+            State::Reported { .. } => return None,
+            State::Pending { lost } => Standing::Pending { lost },
+            State::Leased { lease: held, lost } if held == lease => {
+                Standing::Leased { lease, worker: self.holder(lease)?.to_owned(), lost }
+            }
+            State::Leased { lost, .. } => Standing::Pending { lost: lost + 1 },
+        };
+        let deadline = self.leases.get(&lease).map_or(0, |held| held.deadline);
+        let kept = SplitRecord { standing, ..kept };
+        self.put(vec![kept.clone()], deadline);
+        Some(kept)
+    }
+}
+
+#[cfg(test)]
+#[path = "cuts_tests.rs"]
+mod tests;
