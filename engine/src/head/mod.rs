@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod core;
+mod dense;
 mod grpc;
 mod http;
 mod keeper;
