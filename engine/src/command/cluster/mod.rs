@@ -4,6 +4,7 @@ mod access;
 mod certs;
 mod head;
 mod job;
+mod pools;
 mod show;
 mod up;
 mod worker;

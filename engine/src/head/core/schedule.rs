@@ -3,8 +3,9 @@
 use super::pool::{Ending, Worker};
 use super::{Core, Job};
 use crate::cluster::caller::Class;
+use crate::head::classes::{conducts, may_do};
 use crate::head::record::{Change, Half, JobState, Millis, Wish};
-use crate::head::scale::{Demand, JobDemand};
+use crate::head::scale::{JobLoad, Load};
 
 /// Connections to each end that one slot uses: a split is copied while the one before is read back.
 pub const CONNECTIONS_PER_SLOT: u32 = 2;
@@ -321,23 +322,23 @@ impl Core {
     }
 
     /// What there is to do, for the autoscaler; what workers move is for it to measure.
-    pub fn demand(&self) -> Demand {
+    pub fn load(&self) -> Load {
         let is_queued = |job: &&Job| job.record.state == JobState::Queued && job.record.wish == Wish::Run;
         let running = self.jobs.values().filter(|job| job.record.state == JobState::Running);
-        let demand = |job: &Job| {
+        let load = |job: &Job| {
             let (opened, progress) = (job.record.opened.as_ref(), job.splits.progress());
-            JobDemand {
+            JobLoad {
                 id: job.record.id.clone(),
                 bytes_left: progress.bytes - progress.bytes_done,
                 splits_left: progress.splits - progress.splits_done,
+                splits_unread: job.splits.open(Half::Validate) as u64,
                 shared: opened.is_some_and(|opened| opened.shared),
+                separate: job.record.is_separate(),
                 source_connections: opened.map_or(0, |opened| opened.source_connections),
                 target_connections: opened.map_or(0, |opened| opened.target_connections),
-                connections_per_worker: CONNECTIONS_PER_SLOT,
-                bytes_per_s_per_worker: None,
             }
         };
-        Demand { jobs_queued: self.jobs.values().filter(is_queued).count() as u32, jobs: running.map(demand).collect() }
+        Load { jobs_queued: self.jobs.values().filter(is_queued).count() as u32, jobs: running.map(load).collect() }
     }
 
     /// A process ended, and its worker says how.
@@ -486,20 +487,6 @@ impl Core {
             serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
         let text = if why.is_empty() { String::new() } else { format!(": {why}") };
         self.event(Some(id), "ended", format!("attempt {attempt} ended, the job is {word}{text}"));
-    }
-}
-
-/// Who conducts reads catalogs and writes the target.
-fn conducts(classes: &[Class]) -> bool {
-    classes.contains(&Class::Scout) && classes.contains(&Class::Mover)
-}
-
-/// Who reads back for others must not be able to write; who copies where nobody does that reads back itself.
-pub(super) fn may_do(half: Half, separate: bool, classes: &[Class]) -> bool {
-    let (moves, validates) = (classes.contains(&Class::Mover), classes.contains(&Class::Validator));
-    match half {
-        Half::Copy => moves && (separate || validates),
-        Half::Validate => validates && !moves,
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::provider::{Instance, InstanceState, Provider, ProviderError, ProviderKind, Result};
 
 /// Children at a time, whatever is asked for: each is a process with its own threads.
-const CHILDREN_MAX: usize = 256;
+pub const CHILDREN_MAX: usize = 256;
 
 /// How often [`Local::shutdown`] looks whether all have left.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
