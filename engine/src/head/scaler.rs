@@ -17,9 +17,6 @@ use super::view::{ScaledPoolView, WorkerView};
 use crate::clock::now_ms;
 use crate::cluster::caller::{Class, words};
 
-/// How often a head that does not lead yet is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
 /// A pool that is kept as large as there is work for it.
 pub struct ScaledPool {
     /// The classes of its workers. No two pools have the same.
@@ -35,9 +32,7 @@ pub async fn autoscale(head: Head, pools: Vec<ScaledPool>) {
     let mut scalers: Vec<Scaler> = pools.into_iter().map(|pool| Scaler::new(head.clone(), pool)).collect();
     let mut tick = tokio::time::interval(Duration::from_millis(DECIDE_EVERY_MS.cast_unsigned()));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while head.stored().is_err() {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    head.until_it_leads().await;
     loop {
         tick.tick().await;
         // A head that does not lead leaves the pools to the one that does.
@@ -123,7 +118,7 @@ impl Scaler {
         }
         let launched = self.pool.provider.launch(decision.launch).await?;
         let now = now_ms();
-        launched.iter().for_each(|id| drop(self.seen.insert(id.clone(), (now, None))));
+        self.seen.extend(launched.iter().map(|id| (id.clone(), (now, None))));
         Ok(launched)
     }
 

@@ -51,6 +51,11 @@ pub async fn up(args: UpArgs) -> Result<Exit> {
     let serving = serve(options, stop, move |head, port| drop(started.try_send((head, port))));
     let workers = async {
         let Some((head, port)) = starts.recv().await else { return Ok(()) };
+        // Not announced before it can be asked.
+        tokio::select! {
+            () = head.until_it_leads() => {}
+            () = interrupt::requested() => return Ok(drop(left)),
+        }
         let url = format!("http://{port}");
         let _announced = LocalCluster { head: url.clone(), token_file: token_file.clone() }.announce()?;
         say(format_args!("the cluster is up at {url}, with {}; Ctrl-C ends it", said(&pools)));
