@@ -17,6 +17,8 @@ const COPIER_REST_MS: Millis = 10_000;
 const BACKOFF_MS: Millis = 500;
 /// The longest it waits.
 const BACKOFF_MS_MAX: Millis = 60_000;
+/// Why a job stands as a person wanted it to.
+pub(super) const BY_A_PERSON: &str = "a person asked for it";
 /// What a process that was asked to stop, and can go on, exits with.
 const INTERRUPTED: u32 = 6;
 /// What a process exits with that could not reach a database or the state.
@@ -63,6 +65,16 @@ impl Role {
             Role::Copy => "copy",
             Role::Validate => "validate",
             Role::Meet { .. } => "meet",
+        }
+    }
+
+    /// What a process of it is called.
+    fn noun(self) -> &'static str {
+        match self {
+            Role::Conduct => "conductor",
+            Role::Copy => "copier",
+            Role::Validate => "validator",
+            Role::Meet { .. } => "member",
         }
     }
 
@@ -169,6 +181,7 @@ impl Core {
         {
             why.clone_into(&mut job.record.why);
             self.store(id);
+            self.event(Some(id), "waits", why);
         }
     }
 
@@ -207,11 +220,8 @@ impl Core {
         for (role, half) in [(Role::Copy, Half::Copy), (Role::Validate, Half::Validate)] {
             while let Some((_, job, worker, slots)) = self.neediest(half) {
                 let Some(attempt) = self.jobs.get(&job).map(|job| job.record.attempt) else { return };
-                let (kind, does) = match half {
-                    Half::Copy => ("copier", "helps"),
-                    Half::Validate => ("validator", "reads back"),
-                };
-                self.event(Some(&job), kind, format!("worker {worker} {does} with {slots} slots"));
+                let does = if role == Role::Copy { "helps" } else { "reads back" };
+                self.event(Some(&job), role.noun(), format!("worker {worker} {does} with {slots} slots"));
                 self.tasks.push(Task { job, attempt, role, slots, worker, since: self.now });
             }
         }
@@ -302,6 +312,9 @@ impl Core {
                 why.clone_into(&mut job.record.why);
             }
             self.store(&id);
+            if !why.is_empty() {
+                self.event(Some(&id), "waits", why);
+            }
         }
     }
 
@@ -350,7 +363,7 @@ impl Core {
                     let (worker, code) = (&task.worker, ending.exit_code);
                     let text =
                         format!("a process that helps on worker {worker} ended with exit code {code}: {}", ending.said);
-                    self.event(Some(&task.job), "copier", text);
+                    self.event(Some(&task.job), task.role.noun(), text);
                     if is_of_database(&ending.said) {
                         self.note_failed(&task.job);
                     }
@@ -416,10 +429,10 @@ impl Core {
         let wish = job.record.wish;
         match (exit_code, wish) {
             (INTERRUPTED, Wish::Run) => self.end_attempt(id, JobState::Queued, "it goes on elsewhere".to_owned()),
-            (INTERRUPTED, Wish::Pause) => self.end_attempt(id, JobState::Paused, "paused by a person".to_owned()),
-            (INTERRUPTED, Wish::Stop) => self.end_attempt(id, JobState::Stopped, "stopped by a person".to_owned()),
+            (INTERRUPTED, Wish::Pause) => self.end_attempt(id, JobState::Paused, BY_A_PERSON.to_owned()),
+            (INTERRUPTED, Wish::Stop) => self.end_attempt(id, JobState::Stopped, BY_A_PERSON.to_owned()),
             (UNAVAILABLE, Wish::Run) if is_denied(&message) => {
-                let why = format!("paused, resume it when the credentials are renewed: {message}");
+                let why = format!("a login was refused; resume it when the credentials are renewed: {message}");
                 self.end_attempt(id, JobState::Paused, why);
             }
             (UNAVAILABLE, _) if is_of_database(&message) => {
@@ -457,10 +470,10 @@ impl Core {
         };
         let why = match state {
             JobState::Paused if failures >= FAILURES_MAX => {
-                format!("paused after {failures} failures in a row, resume it when this is mended: {why}")
+                format!("it failed {failures} times in a row; resume it when this is mended: {why}")
             }
             JobState::Paused if let Some(away) = away => {
-                format!("paused since {away}, resume it when this is mended: {why}")
+                format!("{away}; resume it when this is mended: {why}")
             }
             _ => why,
         };
