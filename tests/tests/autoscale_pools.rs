@@ -105,10 +105,10 @@ fn conductors_may_have_a_pool_of_their_own() {
 #[test]
 fn a_pool_that_nothing_is_for_stays_at_its_least() {
     over_seeds("idle", &[ALL, VALIDATOR, MOVER], |scenario, runs| {
-        for pool in 1..3 {
-            let least = scenario.pools[pool].1.workers_min;
-            assert!(runs[pool].points.iter().all(|point| point.target == least && point.retired == 0));
-            assert!(runs[pool].points.iter().all(|point| point.busy == 0 && point.present() <= least));
+        for ((_, settings), run) in scenario.pools.iter().zip(runs).skip(1) {
+            let least = settings.workers_min;
+            assert!(run.points.iter().all(|point| point.target == least && point.retired == 0));
+            assert!(run.points.iter().all(|point| point.busy == 0 && point.present() <= least));
         }
     });
 }

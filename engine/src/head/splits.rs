@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::dense::Dense;
-use super::record::{Half, LeaseId, Millis, SplitRecord, Standing};
+use super::record::{Half, LeaseId, Millis, SplitRecord, Standing, Tally};
 use super::refusal::Refusal;
 use super::view::Progress;
 
@@ -86,6 +86,18 @@ impl Entry {
 }
 
 impl Splits {
+    /// No splits, after those that are forgotten.
+    pub fn after(past: Tally) -> Splits {
+        let Tally { splits: offered, splits_done: done, bytes, bytes_done } = past;
+        Splits { done, bytes, bytes_done, offered, ..Splits::default() }
+    }
+
+    /// All splits, also those that are forgotten, in numbers.
+    pub fn tally(&self) -> Tally {
+        let Splits { done: splits_done, bytes, bytes_done, offered: splits, .. } = *self;
+        Tally { splits, splits_done, bytes, bytes_done }
+    }
+
     /// Adds splits, or what is to be done again with some, as their records say. Leases among them hold until `deadline`.
     pub fn put(&mut self, records: Vec<SplitRecord>, deadline: Millis) {
         for record in records {
@@ -310,8 +322,7 @@ impl Splits {
 
     /// Forgets all splits; how far they were stays.
     pub fn clear(&mut self) {
-        let Splits { done, bytes, bytes_done, offered, .. } = *self;
-        *self = Splits { done, bytes, bytes_done, offered, ..Splits::default() };
+        *self = Splits::after(self.tally());
     }
 
     /// Has every lease hold for longer.

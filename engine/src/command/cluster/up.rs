@@ -54,7 +54,10 @@ pub async fn up(args: UpArgs) -> Result<Exit> {
         // Not announced before it can be asked.
         tokio::select! {
             () = head.until_it_leads() => {}
-            () = interrupt::requested() => return Ok(drop(left)),
+            () = interrupt::requested() => {
+                drop(left);
+                return Ok(());
+            }
         }
         let url = format!("http://{port}");
         let _announced = LocalCluster { head: url.clone(), token_file: token_file.clone() }.announce()?;

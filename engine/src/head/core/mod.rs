@@ -91,9 +91,9 @@ impl Core {
     /// What was stored, taken up under `term`. Leases hold as if they had been renewed now: their holders may not have heard
     /// that the head was gone.
     pub fn recover(loaded: Loaded, term: u64, now: Millis) -> Core {
-        let Loaded { jobs, mut splits, last_event } = loaded;
+        let Loaded { jobs, mut splits, tallies, last_event } = loaded;
         let take_up = |record: JobRecord| {
-            let mut taken = Splits::default();
+            let mut taken = Splits::after(tallies.get(&record.id).copied().unwrap_or_default());
             taken.put(splits.remove(&record.id).unwrap_or_default(), now + LEASE_MS);
             (record.id.clone(), Job::new(record, taken))
         };

@@ -4,7 +4,7 @@ use super::pool::{Ending, Worker};
 use super::{Core, Job};
 use crate::cluster::caller::Class;
 use crate::head::classes::{conducts, may_do};
-use crate::head::record::{Change, Half, JobState, Millis, Wish};
+use crate::head::record::{Change, Half, JobState, Millis, Tally, Wish};
 use crate::head::scale::{JobLoad, Load};
 
 /// Connections to each end that one slot uses: a split is copied while the one before is read back.
@@ -197,7 +197,7 @@ impl Core {
         record.why.clear();
         let attempt = record.attempt;
         job.splits = Default::default();
-        self.changes.push(Change::Cleared { job: id.to_owned() });
+        self.changes.push(Change::Cleared { job: id.to_owned(), tally: Tally::default() });
         self.store(id);
         self.event(Some(id), "begun", format!("attempt {attempt} begins on worker {worker} with {slots} slots"));
         let (job, role) = (id.to_owned(), Role::Conduct);
@@ -470,7 +470,7 @@ impl Core {
         };
         let why = match state {
             JobState::Paused if failures >= FAILURES_MAX => {
-                format!("it failed {failures} times in a row; resume it when this is mended: {why}")
+                format!("{failures} failures in a row; resume it when this is mended: {why}")
             }
             JobState::Paused if let Some(away) = away => {
                 format!("{away}; resume it when this is mended: {why}")
@@ -484,6 +484,7 @@ impl Core {
         let now = self.now;
         let Ok(job) = self.job_mut(id) else { return };
         job.splits.clear();
+        let tally = job.splits.tally();
         let record = &mut job.record;
         (record.state, record.conductor, record.opened) = (state, None, None);
         record.why = why.clone();
@@ -494,7 +495,7 @@ impl Core {
         let attempt = record.attempt;
         self.tasks.retain(|task| task.job != id);
         self.meshes.remove(id);
-        self.changes.push(Change::Cleared { job: id.to_owned() });
+        self.changes.push(Change::Cleared { job: id.to_owned(), tally });
         self.store(id);
         let word =
             serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
