@@ -201,7 +201,8 @@ pub struct UpArgs {
     /// Workers at the most; one for each processor if not given
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256), conflicts_with = "pool")]
     pub max: Option<u32>,
-    /// Workers of these classes, scaled by themselves: classes=validator,min=0,max=4,slots=1,idle=60; several times for several
+    /// Workers of these classes, scaled by themselves: classes=validator,min=0,max=4,slots=1,idle=60,variables=FILE; several
+    /// times for several
     #[arg(long, value_name = "POOL")]
     pub pool: Vec<PoolArg>,
     /// Threads for splits of each worker

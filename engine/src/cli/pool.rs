@@ -1,5 +1,6 @@
 //! `--pool`: workers of some classes that are scaled by themselves.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::cluster::caller::Class;
@@ -20,6 +21,8 @@ pub struct PoolArg {
     pub idle_s: Option<u32>,
     /// The Deployment whose replicas they are.
     pub deployment: Option<String>,
+    /// A file with variables for its workers.
+    pub variables: Option<PathBuf>,
 }
 
 impl FromStr for PoolArg {
@@ -39,6 +42,7 @@ impl FromStr for PoolArg {
                 "max" => pool.max = Some(number(key, value, 1)?),
                 "slots" => pool.slots = Some(number(key, value, 1)?),
                 "idle" => pool.idle_s = Some(number(key, value, 0)?),
+                "variables" => pool.variables = Some(value.trim().into()),
                 "deployment" => pool.deployment = Some(value.trim().to_owned()),
                 _ => return Err(format!("\"{key}\" is no key of a pool; {KEYS}")),
             }
@@ -53,8 +57,7 @@ impl FromStr for PoolArg {
     }
 }
 
-const KEYS: &str =
-    "write classes=scout,mover,validator or fewer, and any of min=, max=, slots=, idle=SECONDS, deployment=";
+const KEYS: &str = "write classes=scout,mover,validator or fewer, and any of min=, max=, slots=, idle=SECONDS, variables=FILE, deployment=NAME";
 
 /// Slots of a worker at the most.
 const SLOTS_MAX: u32 = 256;
@@ -73,7 +76,8 @@ mod tests {
 
     #[test]
     fn a_pool_is_classes_and_bounds_in_any_order() {
-        let pool: PoolArg = "min=1,classes=mover,scout,max=4,idle=5,slots=2,deployment=movers".parse().expect("a pool");
+        let pool: PoolArg =
+            "min=1,classes=mover,scout,max=4,idle=5,slots=2,deployment=movers,variables=a/b".parse().expect("a pool");
         let wanted = PoolArg {
             classes: vec![Class::Scout, Class::Mover],
             min: 1,
@@ -81,6 +85,7 @@ mod tests {
             slots: Some(2),
             idle_s: Some(5),
             deployment: Some("movers".to_owned()),
+            variables: Some("a/b".into()),
         };
         assert_eq!(pool, wanted);
         let least: PoolArg = "classes=validator".parse().expect("a pool");

@@ -1,5 +1,7 @@
 //! Pools by class that the head scales: those who write and those who read back come when there is work for them, and go.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use sensei_tests::{Deadline, Sensei};
@@ -25,12 +27,27 @@ fn sizes(sensei: &Sensei) -> Vec<usize> {
     pool["scaled"].as_array().map_or_else(Vec::new, |scaled| scaled.iter().map(size).collect())
 }
 
+/// Has a plan name its target by a variable; that for who writes, and that for who may only read.
+fn apart(servers: &Servers, name: &str, sensei: &Sensei) -> [String; 2] {
+    let text = std::fs::read_to_string(sensei.path("plan.yaml")).expect("it was just written");
+    let writing = servers.target.url(name);
+    sensei.write("plan.yaml", text.replace(&writing, &format!("${{env:TARGET_{name}}}")));
+    let reading = servers.reader(name);
+    [writing, reading].map(|url| format!("TARGET_{name}={url}\n"))
+}
+
 #[test]
 fn pools_of_movers_and_of_validators_grow_and_shrink_by_themselves() {
     let servers = Servers::start(30_000);
     let (sensei, other) = (servers.plan("one", 30, ""), servers.plan("two", 30, ""));
-    let movers = "classes=scout,mover,max=3,slots=1,idle=5";
-    let validators = "classes=validator,max=2,slots=2,idle=5";
+    let accounts = [("one", &sensei), ("two", &other)].map(|(name, sensei)| apart(&servers, name, sensei));
+    for (file, account) in [("movers", 0), ("validators", 1)] {
+        let lines = accounts.iter().map(|lines| lines[account].as_str()).collect::<String>();
+        let path = sensei.write(file, lines);
+        std::fs::set_permissions(path, Permissions::from_mode(0o600)).expect("our own file");
+    }
+    let movers = "classes=scout,mover,max=3,slots=1,idle=5,variables=movers";
+    let validators = "classes=validator,max=2,slots=2,idle=5,variables=validators";
     let up = sensei.spawn(&["up", "--port", "0", "--pool", movers, "--pool", validators]);
     let is_up = Deadline::after(JOB_MAX).wait_for(|| up.stderr().contains("the cluster is up").then_some(()));
     assert!(is_up.is_some(), "{}", up.stderr());
@@ -71,6 +88,8 @@ fn pools_that_could_begin_no_job_are_refused() {
     let sensei = Sensei::new();
     let told = sensei.run(&["up", "--port", "0", "--pool", "classes=mover", "--pool", "classes=validator"]).expect(2);
     assert!(told.stderr.contains("no pool is both scout and mover"), "{}", told.stderr);
+    let told = sensei.run(&["up", "--port", "0", "--pool", "classes=scout,mover,deployment=movers"]).expect(2);
+    assert!(told.stderr.contains("has deployment="), "{}", told.stderr);
     let told = sensei.run(&["up", "--port", "0", "--pool", "classes=scout,mover,max=300"]).expect(2);
     assert!(told.stderr.contains("300 workers together"), "{}", told.stderr);
     sensei.run(&["up", "--port", "0", "--min", "1", "--pool", "classes=scout,mover"]).expect(2);

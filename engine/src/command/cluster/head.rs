@@ -80,6 +80,9 @@ fn deployments(place: &str, pools: &[Pool]) -> Result<Vec<(String, String)>> {
     let (namespace, common) = place_of.split_once('/').map_or((place_of, None), |(of, name)| (of, Some(name)));
     let mut named: Vec<(String, String)> = Vec::new();
     for pool in pools {
+        if pool.variables.is_some() {
+            return Err(wrong(format!("pool {} has variables=, which its Deployment has from Secrets", pool.name())));
+        }
         let deployment = match (pool.deployment.as_deref(), common) {
             (Some(_), Some(common)) => return Err(wrong(format!("deployment \"{common}\" is beside those of pools"))),
             (own, common) => own.or(common).filter(|name| !name.is_empty()),
@@ -131,6 +134,7 @@ mod tests {
         let told = |place: &str, pools: &[&str]| named(place, pools).expect_err("refused");
         assert!(told("shop/workers", &[]).contains("cannot be scaled"));
         assert!(told("kubernetes:shop", &[]).contains("has no Deployment"));
+        assert!(told("kubernetes:shop/one", &["classes=mover,variables=x"]).contains("from Secrets"));
         assert!(told("kubernetes:shop/", &[]).contains("has no Deployment"));
         assert!(told("kubernetes:shop/workers", &two).contains("beside those of pools"));
         assert!(told("kubernetes:shop/workers", &["classes=mover", "classes=validator"]).contains("of two pools"));

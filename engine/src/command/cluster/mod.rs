@@ -7,6 +7,7 @@ mod job;
 mod pools;
 mod show;
 mod up;
+mod variables;
 mod worker;
 
 pub use access::{audit, token};

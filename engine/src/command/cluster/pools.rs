@@ -1,5 +1,7 @@
 //! Pools of workers, as the command line asks for them.
 
+use std::path::PathBuf;
+
 use crate::cli::PoolArg;
 use crate::cluster::caller::{Class, words};
 use crate::failure::{Failure, Result};
@@ -10,6 +12,7 @@ pub(super) struct Pool {
     pub classes: Vec<Class>,
     pub settings: Settings,
     pub deployment: Option<String>,
+    pub variables: Option<PathBuf>,
 }
 
 impl Pool {
@@ -26,7 +29,8 @@ impl Pool {
             idle_timeout_ms: arg.idle_s.map_or(default.idle_timeout_ms, |seconds| i64::from(seconds) * 1_000),
             ..default.clone()
         };
-        Pool { classes: arg.classes.clone(), settings, deployment: arg.deployment.clone() }
+        let (deployment, variables) = (arg.deployment.clone(), arg.variables.clone());
+        Pool { classes: arg.classes.clone(), settings, deployment, variables }
     }
 }
 
@@ -37,7 +41,7 @@ impl Pool {
 pub(super) fn wanted(named: &[PoolArg], default: Settings) -> Result<Vec<Pool>> {
     if named.is_empty() {
         let classes = vec![Class::Scout, Class::Mover, Class::Validator];
-        return Ok(vec![Pool { classes, settings: default, deployment: None }]);
+        return Ok(vec![Pool { classes, settings: default, deployment: None, variables: None }]);
     }
     let pools: Vec<Pool> = named.iter().map(|arg| Pool::new(arg, &default)).collect();
     for (index, pool) in pools.iter().enumerate() {

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::head::{admin_token, holder};
 use super::pools::{self, Pool};
+use super::variables;
 use crate::cli::UpArgs;
 use crate::cluster::caller::words;
 use crate::cluster::connect::LocalCluster;
@@ -87,6 +88,9 @@ async fn run_workers(
     for pool in pools {
         let prefix = format!("local-{holder}-{}", words(&pool.classes).join("-"));
         let mut local = LocalSettings::this_binary(url, &prefix, logs.clone(), GRACE).map_err(unstartable)?;
+        if let Some(file) = &pool.variables {
+            local.variables = variables::read(file)?;
+        }
         let mut argument = |name: &str, value: String| local.arguments.extend([name.to_owned(), value]);
         argument("--classes", pool.name());
         argument("--slots", pool.settings.slots_per_worker.to_string());
@@ -114,6 +118,10 @@ fn pools(args: &UpArgs) -> Result<Vec<Pool>> {
     let workers_max = args.max.unwrap_or_else(processors).max(args.min);
     let default = Settings { workers_min: args.min, workers_max, slots_per_worker: args.slots, ..Settings::default() };
     let pools = pools::wanted(&args.pool, default)?;
+    if let Some(pool) = pools.iter().find(|pool| pool.deployment.is_some()) {
+        let what = format!("pool {} has deployment=, and `sensei up` starts processes", pool.name());
+        return Err(Failure::usage(what, "Leave it out, or scale a Deployment with `sensei head --scale`."));
+    }
     if !pools.iter().any(|pool| conducts(&pool.classes)) {
         return Err(Failure::usage(
             "no pool is both scout and mover, so that no job could begin",
