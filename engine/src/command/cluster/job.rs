@@ -161,7 +161,7 @@ fn not_taken(status: Status) -> Failure {
     match status.code() {
         tonic::Code::AlreadyExists => Failure::usage(
             format!("the head says: {}", status.message()),
-            "Give a plan that differs an --id of its own; or end the job that is there, see `sensei job status`.",
+            "Give another plan an --id of its own; where a job is at work on the same name and state, wait for its end or stop it.",
         ),
         _ => refused(status),
     }
