@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks for a stop at a checkpoint, the second ends the process at once, which is safe too.
+//! Ctrl-C and SIGTERM: the first asks for an end in order, the second ends the process at once, which is safe too.
 
 use std::process;
 
@@ -9,11 +9,11 @@ use crate::failure::{Exit, Failure, Result};
 
 static STOP: std::sync::OnceLock<watch::Receiver<bool>> = std::sync::OnceLock::new();
 
-/// Begins to listen. Call once, inside the runtime.
+/// Begins to listen; the first request is answered with `said`. Call once, inside the runtime.
 ///
 /// # Errors
 /// If the signals cannot be caught.
-pub fn listen() -> Result<()> {
+pub fn listen(said: &'static str) -> Result<()> {
     let fail = |error| Failure::internal("listening for signals", error);
     let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
@@ -25,7 +25,9 @@ pub fn listen() -> Result<()> {
             if stop.send_replace(true) {
                 process::exit(Exit::Interrupted as i32);
             }
-            tracing::warn!("stopping at the next checkpoint; once more ends at once, which is safe too");
+            if !said.is_empty() {
+                tracing::warn!("{said}; once more ends at once, which is safe too");
+            }
         }
     });
     Ok(())

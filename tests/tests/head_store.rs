@@ -114,8 +114,8 @@ async fn postgresql_keeps_what_is_committed() {
     let reported = Standing::Reported { outcome_json: vec![0, 1], worker: "w2".to_owned() };
     let mut changes: Vec<Change> = (0..1_500).map(|number| standing("a", number, leased(number.into()))).collect();
     changes.extend([standing("a", 7, reported.clone()), job("a", 2), event(1), audit(2), event(2)]);
-    changes.push(Change::Settled { job: "a".to_owned(), splits: (1_000..2_000).collect() });
-    changes.push(Change::Cleared { job: "b".to_owned() });
+    changes.push(Change::Settled { job: "a".to_owned(), splits: (1_000..2_000).collect(), tally: Tally::default() });
+    changes.push(Change::Cleared { job: "b".to_owned(), tally: Tally::default() });
     store.commit(term, changes).await.unwrap();
 
     let loaded = Store::open(&url).await.unwrap().load().await.unwrap();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::KeyArgs;
+use super::{KeyArgs, PoolArg};
 use crate::cluster::caller::{Class, Role};
 
 /// How to reach the head.
@@ -58,15 +58,19 @@ pub struct HeadServeArgs {
     /// Allow plain text on an address that is not loopback
     #[arg(long)]
     pub insecure: bool,
-    /// Workers to have as many of as there is work for: kubernetes:NAMESPACE/DEPLOYMENT
+    /// Workers to have as many of as there is work for: kubernetes:NAMESPACE/DEPLOYMENT; kubernetes:NAMESPACE with --pool
     #[arg(long, value_name = "PLACE")]
     pub scale: Option<String>,
     /// Workers that stay even if there is nothing to do
-    #[arg(long, default_value_t = 1, requires = "scale")]
+    #[arg(long, default_value_t = 1, requires = "scale", conflicts_with = "pool")]
     pub min: u32,
     /// Workers at the most
-    #[arg(long, default_value_t = 8, requires = "scale")]
+    #[arg(long, default_value_t = 8, requires = "scale", conflicts_with = "pool")]
     pub max: u32,
+    /// Workers of these classes, scaled by themselves: classes=validator,deployment=NAME,min=0,max=8,slots=2,idle=60; several
+    /// times for several
+    #[arg(long, value_name = "POOL", requires = "scale")]
+    pub pool: Vec<PoolArg>,
     /// Slots that each of these workers has
     #[arg(long, default_value_t = 2, requires = "scale")]
     pub slots_per_worker: u32,
@@ -192,11 +196,15 @@ pub struct UpArgs {
     #[arg(long, value_name = "FOLDER", default_value = "./sensei-cluster")]
     pub folder: PathBuf,
     /// Workers that stay even if there is nothing to do
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=256))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=256), conflicts_with = "pool")]
     pub min: u32,
     /// Workers at the most; one for each processor if not given
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256), conflicts_with = "pool")]
     pub max: Option<u32>,
+    /// Workers of these classes, scaled by themselves: classes=validator,min=0,max=4,slots=1,idle=60,variables=FILE; several
+    /// times for several
+    #[arg(long, value_name = "POOL")]
+    pub pool: Vec<PoolArg>,
     /// Threads for splits of each worker
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub slots: u32,

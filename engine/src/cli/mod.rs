@@ -1,6 +1,7 @@
 //! The command line: what can be said, with examples.
 
 mod cluster;
+mod pool;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,8 @@ pub use cluster::{
     AuditArgs, CertificateKind, CertsCommand, CertsIssueArgs, HeadArgs, HeadServeArgs, JobArgs, JobCommand, LogsArgs,
     SubmitArgs, TaskArgs, TaskRoleName, TokenCommand, UpArgs, WorkerArgs,
 };
+
+pub use pool::PoolArg;
 
 use crate::limits::{SAMPLE_ROWS_DEFAULT, SAMPLE_ROWS_MAX};
 use crate::trace::VARIABLE;
@@ -108,7 +111,7 @@ pub enum Command {
     Status(StatusArgs),
     /// Run a cluster on this machine: a head, and as many workers as there is work for
     #[command(
-        after_help = "Examples:\n  sensei up\n  sensei up --min 1 --max 8 &\n  sensei job submit examples/quickstart/plan.yaml --wait"
+        after_help = "Examples:\n  sensei up\n  sensei up --min 1 --max 8 &\n  sensei up --pool classes=scout,mover,max=4 --pool classes=validator,max=2\n  sensei job submit examples/quickstart/plan.yaml --wait"
     )]
     Up(UpArgs),
     /// Run the head of a cluster: it takes jobs and gives them to workers

@@ -68,6 +68,11 @@ impl Class {
     }
 }
 
+/// Classes as they are written.
+pub fn words(classes: &[Class]) -> Vec<String> {
+    classes.iter().map(|class| class.word().to_owned()).collect()
+}
+
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

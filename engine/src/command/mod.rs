@@ -45,7 +45,7 @@ pub fn main() -> Exit {
     drop(entered);
     log_to_stderr(&cli, traces.as_ref());
     let outcome = runtime.block_on(async {
-        interrupt::listen()?;
+        interrupt::listen(when_interrupted(&cli.command))?;
         dispatch(cli).await
     });
     if let Some(traces) = traces {
@@ -54,6 +54,16 @@ pub fn main() -> Exit {
     // Threads that wait for a database must not hold up the end.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|failure| fail(&failure, output))
+}
+
+/// What is told to a person who asks to stop; nothing where the command says it better.
+fn when_interrupted(command: &Command) -> &'static str {
+    match command {
+        Command::Job(_) => "",
+        Command::Up(_) | Command::Head(_) => "ending in order; jobs go on when it is started again",
+        Command::Worker(_) => "finishing or handing back what is open, then leaving",
+        _ => "stopping at the next checkpoint",
+    }
 }
 
 async fn dispatch(cli: Cli) -> Result<Exit> {

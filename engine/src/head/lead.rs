@@ -14,6 +14,8 @@ use crate::failure::{Doing, Result};
 const PATIENCE_MS: u64 = 6_000;
 /// How often one that waits asks whether it may.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+/// How often a head is looked at that does not lead yet.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Head {
     /// Leads whenever nobody else does, for ever. `holder` names this process, `address` is where clients reach it.
@@ -54,6 +56,13 @@ impl Head {
         self.0.standing.send_replace(Standing::Leading { term });
         tracing::info!(term, "this head leads");
         keeper.run().await
+    }
+
+    /// Resolves once this head leads.
+    pub async fn until_it_leads(&self) {
+        while self.stored().is_err() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Gives the leadership up, so that another head need not wait.

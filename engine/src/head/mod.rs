@@ -7,7 +7,9 @@
 //! **Invariant:** nothing is answered before it is stored, and only the head that leads stores anything.
 
 pub mod api;
+pub(crate) mod classes;
 pub mod core;
+mod dense;
 mod grpc;
 mod http;
 mod keeper;
@@ -41,7 +43,7 @@ use crate::random;
 pub use self::core::{CONNECTIONS_PER_SLOT, LEASE_MS, MESH_BRIEF_BYTES_MAX, PLAN_BYTES_MAX, Role as TaskRole};
 pub(crate) use grpc::{MESSAGE_BYTES_MAX, PROTOCOL};
 pub(crate) use http::document as openapi;
-pub use scaler::autoscale;
+pub use scaler::{ScaledPool, autoscale};
 pub use serve::{HeadOptions, serve};
 
 /// The head, for whoever serves its clients and workers.

@@ -171,6 +171,19 @@ pub enum Standing {
     },
 }
 
+/// Splits in numbers: what is known of those that are forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many.
+    pub splits: u64,
+    /// Of these, splits that are done.
+    pub splits_done: u64,
+    /// Bytes of all, estimated.
+    pub bytes: u64,
+    /// Bytes of those that are done, estimated.
+    pub bytes_done: u64,
+}
+
 /// One thing that becomes true. A list of them is stored whole or not at all.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
@@ -198,11 +211,15 @@ pub enum Change {
         job: String,
         /// The splits.
         splits: Vec<u32>,
+        /// What they add to what is known of splits that are forgotten.
+        tally: Tally,
     },
     /// All splits of a job are forgotten.
     Cleared {
         /// The job.
         job: String,
+        /// What stays known of them, and of those before.
+        tally: Tally,
     },
     /// A job is forgotten, with its splits and events.
     Forgotten {

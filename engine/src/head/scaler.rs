@@ -1,46 +1,52 @@
-//! Keeps as many workers as there is work for: looks, decides, launches and retires, every few seconds.
+//! Keeps as many workers as there is work for: looks, decides, launches and retires, every few seconds, each pool by itself.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::time::MissedTickBehavior;
 
 use super::Head;
 use super::core::{CONNECTIONS_PER_SLOT, Core};
 use super::scale::{
     Carried, DECIDE_EVERY_MS, Decision, Demand, Instance, InstanceState, Provider, ProviderError, Rate, Settings,
-    Snapshot, Worker, WorkerState, decide,
+    Snapshot, Worker, WorkerState, decide, divide,
 };
-use super::view::WorkerView;
+use super::view::{ScaledPoolView, WorkerView};
 use crate::clock::now_ms;
+use crate::cluster::caller::{Class, words};
 
-/// Has as many workers for a head as there is work for, for ever. What goes wrong once is tried again.
-pub async fn autoscale(head: Head, provider: &dyn Provider, settings: Settings) {
-    let mut scaler =
-        Scaler { head, settings, carried: Carried::default(), seen: HashMap::new(), rates: BTreeMap::new() };
-    let mut tick = tokio::time::interval(Duration::from_millis(DECIDE_EVERY_MS.cast_unsigned()));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while head_waits(&scaler.head) {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    loop {
-        tick.tick().await;
-        if let Err(error) = scaler.round(provider).await {
-            tracing::warn!("the pool is left as it is: {error}");
-        }
-    }
+/// A pool that is kept as large as there is work for it.
+pub struct ScaledPool {
+    /// The classes of its workers. No two pools have the same.
+    pub classes: Vec<Class>,
+    /// How large it may be, and how it grows and shrinks.
+    pub settings: Settings,
+    /// Where its workers come from.
+    pub provider: Arc<dyn Provider>,
 }
 
-/// How often a head that does not lead yet is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-fn head_waits(head: &Head) -> bool {
-    head.stored().is_err()
+/// Has as many workers for a head as there is work for, for ever. What goes wrong once is tried again.
+pub async fn autoscale(head: Head, pools: Vec<ScaledPool>) {
+    let mut scalers: Vec<Scaler> = pools.into_iter().map(|pool| Scaler::new(head.clone(), pool)).collect();
+    let mut tick = tokio::time::interval(Duration::from_millis(DECIDE_EVERY_MS.cast_unsigned()));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    head.until_it_leads().await;
+    loop {
+        tick.tick().await;
+        // A head that does not lead leaves the pools to the one that does.
+        let Ok((load, views)) = head.call(|core| Ok((core.load(), core.pool().workers))).await else { continue };
+        let classes: Vec<&[Class]> = scalers.iter().map(|scaler| &*scaler.pool.classes).collect();
+        let demands = divide(&classes, &load);
+        // At once, so that a provider that does not answer holds up its own pool only.
+        join_all(scalers.iter_mut().zip(demands).map(|(scaler, demand)| scaler.round(demand, &views))).await;
+    }
 }
 
 struct Scaler {
     head: Head,
-    settings: Settings,
+    pool: ScaledPool,
     carried: Carried,
     /// When each worker was launched, and since when it has had nothing to do.
     seen: HashMap<String, (i64, Option<i64>)>,
@@ -49,49 +55,71 @@ struct Scaler {
 }
 
 impl Scaler {
-    async fn round(&mut self, provider: &dyn Provider) -> std::result::Result<(), ProviderError> {
-        // A head that does not lead leaves the pool to the one that does.
-        let Ok((demand, views)) = self.head.call(|core| Ok((core.demand(), core.pool().workers))).await else {
-            return Ok(());
-        };
-        let now = now_ms();
-        let instances = provider.list().await?;
-        let workers = instances.iter().map(|instance| self.worker(instance, &views, now)).collect();
-        self.seen.retain(|id, _| instances.iter().any(|instance| instance.id == *id));
-        let demand = self.demand(demand, &views, now);
-        let decision = decide(&self.settings, &Snapshot { now, demand, workers, carried: self.carried });
-        self.carry_out(provider, decision).await
+    fn new(head: Head, pool: ScaledPool) -> Scaler {
+        Scaler { head, pool, carried: Carried::default(), seen: HashMap::new(), rates: BTreeMap::new() }
     }
 
-    async fn carry_out(
-        &mut self,
-        provider: &dyn Provider,
-        decision: Decision,
-    ) -> std::result::Result<(), ProviderError> {
+    fn name(&self) -> String {
+        words(&self.pool.classes).join(",")
+    }
+
+    async fn round(&mut self, demand: Demand, views: &[WorkerView]) {
+        if let Err(error) = self.try_round(demand, views).await {
+            tracing::warn!("pool {} is left as it is: {error}; {}", self.name(), error.hint);
+        }
+    }
+
+    async fn try_round(&mut self, demand: Demand, views: &[WorkerView]) -> std::result::Result<(), ProviderError> {
+        let now = now_ms();
+        let instances = self.pool.provider.list().await?;
+        let workers = instances.iter().map(|instance| self.worker(instance, views, now)).collect();
+        self.seen.retain(|id, _| instances.iter().any(|instance| instance.id == *id));
+        let demand = self.measured(demand, views, now);
+        let decision = decide(&self.pool.settings, &Snapshot { now, demand, workers, carried: self.carried });
         self.carried = decision.carried;
-        let target = decision.target;
-        let changes = decision.launch > 0 || !decision.retire.is_empty() || !decision.abandon.is_empty();
-        let (launch, retire, why) = (decision.launch, decision.retire.len(), decision.why);
+        let launched = self.carry_out(&decision).await;
+        let known = instances.into_iter().map(|instance| instance.id);
+        self.note(decision, known.chain(launched.iter().flatten().cloned()).collect()).await;
+        launched.map(drop)
+    }
+
+    /// Has the head know what was decided, for people.
+    async fn note(&self, decision: Decision, workers: Vec<String>) {
+        let (name, settings) = (self.name(), &self.pool.settings);
+        let (launch, retire) = (decision.launch, decision.retire.len());
+        let changes = launch > 0 || retire > 0 || !decision.abandon.is_empty();
+        let view = ScaledPoolView {
+            classes: words(&self.pool.classes),
+            workers_min: settings.workers_min,
+            workers_max: settings.workers_max,
+            workers_wanted: decision.target,
+            why: decision.why,
+            workers,
+        };
         let noted = self.head.call(move |core: &mut Core| {
-            core.note_wanted(target);
             if changes {
-                core.note_scaling(launch, retire, &why);
+                core.note_scaling(&name, launch, retire, &view.why);
             }
+            core.note_pool(view);
             Ok(())
         });
         // Only a note.
         let _ = noted.await;
-        let leave: Vec<String> = decision.retire.into_iter().chain(decision.abandon).collect();
+    }
+
+    /// Names of those that were launched, as far as they have any by now.
+    async fn carry_out(&mut self, decision: &Decision) -> std::result::Result<Vec<String>, ProviderError> {
+        let leave = [&*decision.retire, &*decision.abandon].concat();
         if !leave.is_empty() {
-            provider.retire(&leave).await?;
+            self.pool.provider.retire(&leave).await?;
         }
-        if launch > 0 {
-            let now = now_ms();
-            for id in provider.launch(launch).await? {
-                self.seen.insert(id, (now, None));
-            }
+        if decision.launch == 0 {
+            return Ok(Vec::new());
         }
-        Ok(())
+        let launched = self.pool.provider.launch(decision.launch).await?;
+        let now = now_ms();
+        self.seen.extend(launched.iter().map(|id| (id.clone(), (now, None))));
+        Ok(launched)
     }
 
     fn worker(&mut self, instance: &Instance, views: &[WorkerView], now: i64) -> Worker {
@@ -119,17 +147,19 @@ impl Scaler {
         }
     }
 
-    /// Adds to each job's demand what its workers were measured to move.
-    fn demand(&mut self, mut demand: Demand, views: &[WorkerView], now: i64) -> Demand {
+    /// Adds to each job's demand what workers like these were measured to move, whoever started them.
+    fn measured(&mut self, mut demand: Demand, views: &[WorkerView], now: i64) -> Demand {
+        let writes = self.pool.classes.contains(&Class::Mover);
         self.rates.retain(|id, _| demand.jobs.iter().any(|job| job.id == *id));
         for job in &mut demand.jobs {
-            let workers = views.iter().filter(|view| view.jobs.contains(&job.id)).count() as u32;
+            let works = |view: &&WorkerView| view.jobs.contains(&job.id) && view.is(Class::Mover) == writes;
+            let workers = views.iter().filter(works).count() as u32;
             let (rate, left) = self.rates.entry(job.id.clone()).or_insert((Rate::default(), job.bytes_left));
             rate.moved(left.saturating_sub(job.bytes_left));
             rate.tick(now, workers);
             *left = job.bytes_left;
             job.bytes_per_s_per_worker = rate.bytes_per_s_per_worker();
-            job.connections_per_worker = self.settings.slots_per_worker * CONNECTIONS_PER_SLOT;
+            job.connections_per_worker = self.pool.settings.slots_per_worker * CONNECTIONS_PER_SLOT;
         }
         demand
     }

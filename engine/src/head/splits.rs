@@ -6,9 +6,11 @@
 mod cuts;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::record::{Half, LeaseId, Millis, SplitRecord, Standing};
+use super::dense::Dense;
+use super::record::{Half, LeaseId, Millis, SplitRecord, Standing, Tally};
 use super::refusal::Refusal;
 use super::view::Progress;
 use cuts::Ahead;
@@ -17,12 +19,14 @@ pub use cuts::{Answered, CutAnswer, Proposed, Renewal, Renewed};
 /// The splits of one job.
 #[derive(Debug, Default)]
 pub struct Splits {
-    splits: HashMap<u32, Entry>,
+    splits: Dense<Entry>,
     /// What waits to be copied, in the order it is granted in.
     pending: BTreeSet<Turn>,
     /// What waits to be read back, likewise.
     unread: BTreeSet<Turn>,
     leases: BTreeMap<LeaseId, Held>,
+    /// Names of those who hold leases, or did.
+    workers: BTreeSet<Arc<str>>,
     /// How many of the leases are for each [`Half`].
     leased: [usize; 2],
     reported: BTreeSet<u32>,
@@ -42,24 +46,24 @@ struct Entry {
     bytes: u64,
     recheck: bool,
     half: Half,
-    grant_json: Vec<u8>,
+    grant_json: Box<[u8]>,
     state: State,
-    /// The lease under which it was reported before this was to be done with it.
-    before: Option<LeaseId>,
+    /// The lease under which it was last reported, also before this was to be done with it.
+    heard: Option<LeaseId>,
 }
 
 #[derive(Debug)]
 enum State {
     Pending { lost: u32 },
     Leased { lease: LeaseId, lost: u32 },
-    Reported { outcome_json: Vec<u8>, lease: Option<LeaseId> },
+    Reported { outcome_json: Box<[u8]> },
 }
 
 #[derive(Debug)]
 struct Held {
     split: u32,
     half: Half,
-    worker: String,
+    worker: Arc<str>,
     deadline: Millis,
     ahead: Ahead,
 }
@@ -87,38 +91,38 @@ impl Entry {
 }
 
 impl Splits {
+    /// No splits, after those that are forgotten.
+    pub fn after(past: Tally) -> Splits {
+        let Tally { splits: offered, splits_done: done, bytes, bytes_done } = past;
+        Splits { done, bytes, bytes_done, offered, ..Splits::default() }
+    }
+
+    /// All splits, also those that are forgotten, in numbers.
+    pub fn tally(&self) -> Tally {
+        let Splits { done: splits_done, bytes, bytes_done, offered: splits, .. } = *self;
+        Tally { splits, splits_done, bytes, bytes_done }
+    }
+
     /// Adds splits, or what is to be done again with some, as their records say. Leases among them hold until `deadline`.
     pub fn put(&mut self, records: Vec<SplitRecord>, deadline: Millis) {
         for record in records {
-            let before = self.forget(record.split).and_then(|entry| match entry.state {
-                State::Reported { lease, .. } => lease,
-                State::Pending { .. } | State::Leased { .. } => None,
-            });
+            let heard = self.forget(record.split).and_then(|entry| entry.heard);
             self.offered += 1;
             self.bytes += record.bytes;
             self.rechecks += usize::from(record.recheck);
             let state = match record.standing {
                 Standing::Pending { lost } => State::Pending { lost },
                 Standing::Leased { lease, worker, lost } => {
-                    self.hold(
-                        lease,
-                        Held {
-                            ahead: Ahead::since(deadline),
-                            split: record.split,
-                            half: record.half,
-                            worker,
-                            deadline,
-                        },
-                    );
+                    self.hold(&worker, lease, record.split, record.half, deadline);
                     State::Leased { lease, lost }
                 }
                 Standing::Reported { outcome_json, .. } => {
                     self.reported.insert(record.split);
-                    State::Reported { outcome_json, lease: None }
+                    State::Reported { outcome_json: outcome_json.into() }
                 }
             };
             let SplitRecord { split, bytes, recheck, half, grant_json, .. } = record;
-            let entry = Entry { bytes, recheck, half, grant_json, state, before };
+            let entry = Entry { bytes, recheck, half, grant_json: grant_json.into(), state, heard };
             if matches!(entry.state, State::Pending { .. }) {
                 self.waiting(half).insert(entry.turn(split));
             }
@@ -133,9 +137,21 @@ impl Splits {
         }
     }
 
-    fn hold(&mut self, lease: LeaseId, held: Held) {
-        self.leased[held.half as usize] += 1;
-        self.leases.insert(lease, held);
+    fn hold(&mut self, worker: &str, lease: LeaseId, split: u32, half: Half, deadline: Millis) {
+        let worker = self.name(worker);
+        self.leased[half as usize] += 1;
+        let ahead = Ahead::since(deadline);
+        self.leases.insert(lease, Held { split, half, worker, deadline, ahead });
+    }
+
+    /// A worker's name, once for all of its leases.
+    fn name(&mut self, worker: &str) -> Arc<str> {
+        if let Some(known) = self.workers.get(worker) {
+            return known.clone();
+        }
+        let name: Arc<str> = worker.into();
+        self.workers.insert(name.clone());
+        name
     }
 
     fn let_go(&mut self, lease: LeaseId) {
@@ -146,7 +162,7 @@ impl Splits {
 
     /// Takes a split out, and whatever is known of it.
     fn forget(&mut self, split: u32) -> Option<Entry> {
-        let entry = self.splits.remove(&split)?;
+        let entry = self.splits.remove(split)?;
         self.waiting(entry.half).remove(&entry.turn(split));
         self.reported.remove(&split);
         if let State::Leased { lease, .. } = entry.state {
@@ -167,17 +183,17 @@ impl Splits {
             return None;
         }
         self.waiting(half).remove(&turn);
-        let entry = self.splits.get_mut(&split)?;
+        let entry = self.splits.get_mut(split)?;
         let State::Pending { lost } = entry.state else { return None };
         entry.state = State::Leased { lease, lost };
-        let granted = Granted { lease, split, grant_json: entry.grant_json.clone(), taken_over: lost > 0 };
-        self.hold(lease, Held { ahead: Ahead::since(deadline), split, half, worker: worker.to_owned(), deadline });
+        let granted = Granted { lease, split, grant_json: entry.grant_json.to_vec(), taken_over: lost > 0 };
+        self.hold(worker, lease, split, half, deadline);
         Some(granted)
     }
 
     /// How a split that was granted stands, for the store.
     pub fn leased(&self, granted: &Granted, worker: &str) -> Moved {
-        let lost = match self.splits.get(&granted.split).map(|entry| &entry.state) {
+        let lost = match self.splits.get(granted.split).map(|entry| &entry.state) {
             Some(State::Leased { lost, .. }) => *lost,
             _ => 0,
         };
@@ -219,22 +235,24 @@ impl Splits {
         split: u32,
         outcome_json: Vec<u8>,
     ) -> Result<Option<Moved>, Refusal> {
-        match self.splits.get(&split) {
+        match self.splits.get(split) {
             None => return Ok(None),
-            Some(Entry { state: State::Reported { outcome_json: known, .. }, .. }) if *known == outcome_json => {
+            Some(Entry { state: State::Reported { outcome_json: known }, .. }) if **known == *outcome_json => {
                 return Ok(None);
             }
+            Some(Entry { state: State::Reported { .. }, .. }) => {}
             // It was heard, and there is more to be done with the split since.
-            Some(Entry { before: Some(before), .. }) if *before == lease => return Ok(None),
+            Some(entry) if entry.heard == Some(lease) => return Ok(None),
             Some(_) => {}
         }
-        let is_theirs = |held: &Held| held.split == split && held.worker == worker;
+        let is_theirs = |held: &Held| held.split == split && *held.worker == *worker;
         if !self.leases.get(&lease).is_some_and(is_theirs) {
             return Err(Refusal::Lost { what: format!("lease {lease} of split {split}") });
         }
         self.let_go(lease);
-        let entry = self.splits.get_mut(&split).ok_or_else(|| Refusal::Lost { what: format!("split {split}") })?;
-        entry.state = State::Reported { outcome_json: outcome_json.clone(), lease: Some(lease) };
+        let entry = self.splits.get_mut(split).ok_or_else(|| Refusal::Lost { what: format!("split {split}") })?;
+        entry.state = State::Reported { outcome_json: outcome_json.as_slice().into() };
+        entry.heard = Some(lease);
         self.reported.insert(split);
         Ok(Some((split, Standing::Reported { outcome_json, worker: worker.to_owned() })))
     }
@@ -242,8 +260,8 @@ impl Splits {
     /// What was reported and is not settled: at most `count` splits, and whatever number of them has `bytes`.
     pub fn outcomes(&self, count: usize, bytes: usize) -> Vec<(u32, Vec<u8>)> {
         let mut room = bytes;
-        let outcome = |split: &u32| match self.splits.get(split).map(|entry| &entry.state) {
-            Some(State::Reported { outcome_json, .. }) => Some((*split, outcome_json.clone())),
+        let outcome = |split: &u32| match self.splits.get(*split).map(|entry| &entry.state) {
+            Some(State::Reported { outcome_json }) => Some((*split, outcome_json.to_vec())),
             _ => None,
         };
         let mut outcomes: Vec<(u32, Vec<u8>)> = Vec::new();
@@ -273,7 +291,7 @@ impl Splits {
     /// # Errors
     /// `Conflict` if somebody works on it, or will.
     pub fn must_be_reported(&self, split: u32) -> Result<(), Refusal> {
-        match self.splits.get(&split).map(|entry| &entry.state) {
+        match self.splits.get(split).map(|entry| &entry.state) {
             Some(State::Pending { .. } | State::Leased { .. }) => {
                 Err(Refusal::Conflict { what: format!("split {split}"), why: "it was not reported".to_owned() })
             }
@@ -284,22 +302,21 @@ impl Splits {
     /// Whether a split is to be done just as `record` says already: the answer to who asked for that was lost. The same commit is
     /// read back once only, so that one which was read back meanwhile is not to be done again either.
     pub fn is_again(&self, record: &SplitRecord) -> bool {
-        let entry = self.splits.get(&record.split);
+        let entry = self.splits.get(record.split);
         entry.is_some_and(|entry| {
             let is_open = !matches!(entry.state, State::Reported { .. }) || record.half == Half::Validate;
-            is_open && entry.half == record.half && entry.grant_json == record.grant_json
+            is_open && entry.half == record.half && *entry.grant_json == *record.grant_json
         })
     }
 
     /// Whether it is there.
     pub fn knows(&self, split: u32) -> bool {
-        self.splits.contains_key(&split)
+        self.splits.get(split).is_some()
     }
 
     /// Forgets all splits; how far they were stays.
     pub fn clear(&mut self) {
-        let Splits { done, bytes, bytes_done, offered, .. } = *self;
-        *self = Splits { done, bytes, bytes_done, offered, ..Splits::default() };
+        *self = Splits::after(self.tally());
     }
 
     /// Has every lease hold for longer.
@@ -314,7 +331,7 @@ impl Splits {
 
     /// Takes back what `worker` holds: it is gone, or said that it will not finish it.
     pub fn release(&mut self, worker: &str) -> Vec<Moved> {
-        self.take_back(|held| held.worker == worker)
+        self.take_back(|held| *held.worker == *worker)
     }
 
     fn take_back(&mut self, is_lost: impl Fn(&Held) -> bool) -> Vec<Moved> {
@@ -325,7 +342,7 @@ impl Splits {
 
     fn give_up(&mut self, lease: LeaseId, split: u32) -> Option<Moved> {
         self.let_go(lease);
-        let entry = self.splits.get_mut(&split)?;
+        let entry = self.splits.get_mut(split)?;
         let State::Leased { lost, .. } = entry.state else { return None };
         let lost = lost + 1;
         entry.state = State::Pending { lost };

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::record::Millis;
-use crate::cluster::caller::Role;
+use crate::cluster::caller::{Class, Role};
 
 /// A job, for clients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -108,6 +108,25 @@ pub struct PoolView {
     pub jobs_queued: u32,
     /// Jobs that a worker conducts.
     pub jobs_running: u32,
+    /// Pools that the autoscaler keeps; none if it is off.
+    pub scaled: Vec<ScaledPoolView>,
+}
+
+/// A pool of workers that is as large as there is work for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ScaledPoolView {
+    /// The classes of its workers, by which it is known.
+    pub classes: Vec<String>,
+    /// Workers that stay even if there is nothing to do.
+    pub workers_min: u32,
+    /// Workers at the most.
+    pub workers_max: u32,
+    /// Workers that there should be.
+    pub workers_wanted: u32,
+    /// Why so many, for people.
+    pub why: String,
+    /// Names of its workers, also of those that start or leave.
+    pub workers: Vec<String>,
 }
 
 /// One worker.
@@ -133,6 +152,13 @@ pub struct WorkerView {
     pub last_beat_at_ms: Millis,
     /// Jobs it works for.
     pub jobs: Vec<String>,
+}
+
+impl WorkerView {
+    /// Whether it is of this class.
+    pub fn is(&self, class: Class) -> bool {
+        self.classes.iter().any(|word| word == class.word())
+    }
 }
 
 /// What a client asks of a job.

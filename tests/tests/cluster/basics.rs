@@ -87,7 +87,7 @@ fn a_job_is_paused_resumed_stopped_and_retried() {
     cluster.await_job("held", JOB_MAX, |job| done(job) > 0);
     cluster.ask(&["job", "pause", "held"]);
     let paused = cluster.await_job("held", JOB_MAX, |job| job["state"] == "paused");
-    assert_eq!(paused["why"], "paused by a person");
+    assert_eq!(paused["why"], "a person asked for it");
     cluster.ask(&["job", "resume", "held"]);
     cluster.await_job("held", JOB_MAX, |job| job["state"] == "running");
     cluster.ask(&["job", "stop", "held"]);
@@ -100,15 +100,41 @@ fn a_job_is_paused_resumed_stopped_and_retried() {
 }
 
 #[test]
+fn who_waits_is_told_why_the_job_waits_and_how_to_go_on_without() {
+    let cluster = cluster(shop(), 0);
+    let url = cluster.url();
+    let waiting = cluster.sensei.spawn(&["job", "submit", "plan.yaml", "--id", "slow", "--wait", "--head", &url]);
+    let told =
+        Deadline::after(JOB_MAX).wait_for(|| waiting.stderr().contains("waits for a worker: none").then_some(()));
+    assert!(told.is_some(), "{}", waiting.stderr());
+    waiting.interrupt();
+    let ended = waiting.wait().expect(6).hides("checkpoint");
+    assert!(
+        ended.stderr.contains("job slow goes on") && ended.stderr.contains("sensei job stop slow"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(cluster.job("slow")["state"], "queued");
+}
+
+#[test]
 fn the_same_id_is_the_same_job_and_another_plan_is_refused() {
     let cluster = cluster(shop(), 1);
     let first = cluster.submit("twice");
     assert_eq!(cluster.submit("twice")["submitted_at_ms"], first["submitted_at_ms"]);
     let job = cluster.await_job("twice", JOB_MAX, has_ended);
     assert_eq!(job["state"], "done", "{job:#}");
+    let again = cluster.command(&["job", "submit", "plan.yaml", "--id", "twice", "--wait"]).expect(0);
+    assert!(
+        again.stderr.contains("nothing new was done: job twice of this plan has been done since"),
+        "{}",
+        again.stderr
+    );
     let other = "version: 1\nname: other\nsource: { url: \"sqlite:shop.db\" }\ntarget: { url: \"sqlite:other.db\" }\n";
     cluster.sensei.write("plan.yaml", other);
     cluster.refuses(&["job", "submit", "plan.yaml", "--id", "twice"], "another plan");
+    let refused = cluster.command(&["job", "submit", "plan.yaml", "--id", "twice"]).expect(2).json();
+    assert!(refused["error"]["hint"].as_str().is_some_and(|hint| hint.contains("an --id of its own")), "{refused:#}");
     cluster.refuses(&["job", "status", "nobody"], "nobody");
 }
 

@@ -76,6 +76,17 @@ impl Servers {
         sensei
     }
 
+    /// A new account that may only read the target's database `name`; its URL.
+    pub fn reader(&self, name: &str) -> String {
+        let role = format!("{name}_reader");
+        let grants = format!(
+            "CREATE ROLE {role} LOGIN; GRANT pg_read_all_data TO {role};
+             ALTER ROLE {role} SET default_transaction_read_only = on"
+        );
+        self.target.psql(name, &grants);
+        self.target.tcp_url(&role, name)
+    }
+
     /// Insists that both sides hold the same rows, each as often.
     #[track_caller]
     pub fn check_rows(&self, name: &str) {

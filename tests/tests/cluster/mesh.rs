@@ -121,7 +121,7 @@ fn a_member_that_is_killed_costs_a_generation_and_nothing_else() {
     let job = cluster.await_job("killed_member", JOB_MAX, has_ended);
     shop.check(&job);
     let logs = cluster.logs("killed_member");
-    assert!(logs.contains("2 workers that met part: the process on worker"), "{logs}");
+    assert!(logs.contains("the check by 2 workers together broke off: the process on worker"), "{logs}");
     assert!(logs.contains("references were checked by 2 workers together"), "{logs}");
     assert_eq!(job["attempt"], 1, "the conductor never noticed more than that: {logs}");
 }
@@ -139,7 +139,7 @@ fn a_worker_that_is_killed_is_not_asked_again() {
     let job = cluster.await_job("killed_worker", JOB_MAX, has_ended);
     shop.check(&job);
     let logs = cluster.logs("killed_worker");
-    assert!(logs.contains("3 workers that met part"), "{logs}");
+    assert!(logs.contains("the check by 3 workers together broke off"), "{logs}");
     assert!(logs.contains("references were checked by 2 workers together"), "{logs}");
     assert_eq!(job["attempt"], 1, "{logs}");
 }
@@ -154,7 +154,10 @@ fn a_member_that_hangs_holds_nobody_up_for_long() {
     let job = cluster.await_job("hung_member", JOB_MAX, has_ended);
     shop.check(&job);
     let logs = cluster.logs("hung_member");
-    assert!(logs.contains("3 workers that met part: the process on worker w3 was not heard of"), "{logs}");
+    assert!(
+        logs.contains("the check by 3 workers together broke off: the process on worker w3 was not heard of"),
+        "{logs}"
+    );
     assert!(logs.contains("references were checked by 2 workers together"), "{logs}");
     // The worker ends what hangs: it is no member any more.
     assert!(cluster.workers().iter().all(|worker| worker.members().is_empty()), "{logs}");

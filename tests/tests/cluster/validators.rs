@@ -22,13 +22,7 @@ fn plan(servers: &Servers, name: &str, splits: usize, more: &str) -> (Sensei, St
     let text = std::fs::read_to_string(sensei.path("plan.yaml")).expect("it was just written");
     let writing = servers.target.url(name);
     sensei.write("plan.yaml", text.replace(&writing, &format!("${{env:{TARGET}}}")));
-    let role = format!("{name}_reader");
-    let grants = format!(
-        "CREATE ROLE {role} LOGIN; GRANT pg_read_all_data TO {role};
-         ALTER ROLE {role} SET default_transaction_read_only = on"
-    );
-    servers.target.psql(name, &grants);
-    let reading = servers.target.tcp_url(&role, name);
+    let reading = servers.reader(name);
     (sensei.env(TARGET, writing), reading)
 }
 

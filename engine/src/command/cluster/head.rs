@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::pools::{self, Pool};
 use crate::cli::HeadServeArgs;
 use crate::cluster::identity::{ClientCertificates, Identity, Own};
 use crate::cluster::peer;
 use crate::cluster::private;
 use crate::cluster::token::Token;
 use crate::failure::{Exit, Failure, Result};
-use crate::head::scale::{Kubernetes, KubernetesSettings, Settings};
-use crate::head::{HeadOptions, autoscale, serve};
+use crate::head::scale::{Kubernetes, KubernetesSettings, ProviderError, Settings};
+use crate::head::{HeadOptions, ScaledPool, autoscale, serve};
 use crate::interrupt;
 use crate::random;
 use crate::say::say;
@@ -38,38 +39,61 @@ pub async fn head(args: HeadServeArgs) -> Result<Exit> {
         admin: args.admin_token_file.as_deref().map(admin_token).transpose()?.map(|token| token.hash()),
         holder: holder()?,
     };
+    let settings = Settings {
+        workers_min: args.min,
+        workers_max: args.max.max(args.min),
+        slots_per_worker: args.slots_per_worker,
+        ..Settings::default()
+    };
+    let pools = pools::wanted(&args.pool, settings)?;
     let (started, mut starts) = mpsc::channel(1);
     let serving = serve(options, interrupt::requested(), move |head, port| {
         say(format_args!("the head listens on {scheme}://{port}"));
         drop(started.try_send(head));
     });
     let scaling = async {
-        if let (Some(deployment), Some(head)) = (&args.scale, starts.recv().await) {
-            let settings = Settings {
-                workers_min: args.min,
-                workers_max: args.max.max(args.min),
-                slots_per_worker: args.slots_per_worker,
-                ..Settings::default()
-            };
-            autoscale(head, &kubernetes(deployment).await?, settings).await;
+        if let (Some(place), Some(head)) = (&args.scale, starts.recv().await) {
+            autoscale(head, scaled(place, &pools).await?).await;
         }
         Ok(())
     };
     tokio::try_join!(serving, scaling).map(|((), ())| Exit::Done)
 }
 
-/// `kubernetes:NAMESPACE/DEPLOYMENT`.
-async fn kubernetes(place: &str) -> Result<Kubernetes> {
-    let named = place.strip_prefix("kubernetes:").and_then(|rest| rest.split_once('/'));
-    let (namespace, deployment) = named.ok_or_else(|| {
-        Failure::usage(
-            format!("\"{place}\" is nothing that can be scaled"),
-            "Write --scale kubernetes:NAMESPACE/DEPLOYMENT.",
-        )
-    })?;
-    let (namespace, deployment) = (namespace.to_owned(), deployment.to_owned());
-    let settings = KubernetesSettings { deployment, namespace, request_timeout: KUBERNETES_ANSWER_MAX };
-    Kubernetes::connect(settings).await.map_err(|error| Failure::usage(error.to_string(), error.hint))
+/// The pools, each with its Deployment of `kubernetes:NAMESPACE`; one alone may have it as `kubernetes:NAMESPACE/DEPLOYMENT`.
+async fn scaled(place: &str, pools: &[Pool]) -> Result<Vec<ScaledPool>> {
+    let mut scaled: Vec<ScaledPool> = Vec::new();
+    for (pool, (namespace, deployment)) in pools.iter().zip(deployments(place, pools)?) {
+        let settings = KubernetesSettings { deployment, namespace, request_timeout: KUBERNETES_ANSWER_MAX };
+        let unusable = |error: ProviderError| Failure::usage(error.to_string(), error.hint);
+        let provider = Arc::new(Kubernetes::connect(settings).await.map_err(unusable)?);
+        scaled.push(ScaledPool { classes: pool.classes.clone(), settings: pool.settings.clone(), provider });
+    }
+    Ok(scaled)
+}
+
+/// Namespace and Deployment of each pool.
+fn deployments(place: &str, pools: &[Pool]) -> Result<Vec<(String, String)>> {
+    const WRITE: &str = "Write --scale kubernetes:NAMESPACE/DEPLOYMENT; or --scale kubernetes:NAMESPACE, and deployment= in every --pool.";
+    let wrong = |what: String| Failure::usage(what, WRITE);
+    let place_of = place.strip_prefix("kubernetes:").ok_or_else(|| wrong(format!("\"{place}\" cannot be scaled")))?;
+    let (namespace, common) = place_of.split_once('/').map_or((place_of, None), |(of, name)| (of, Some(name)));
+    let mut named: Vec<(String, String)> = Vec::new();
+    for pool in pools {
+        if pool.variables.is_some() {
+            return Err(wrong(format!("pool {} has variables=, which its Deployment has from Secrets", pool.name())));
+        }
+        let deployment = match (pool.deployment.as_deref(), common) {
+            (Some(_), Some(common)) => return Err(wrong(format!("deployment \"{common}\" is beside those of pools"))),
+            (own, common) => own.or(common).filter(|name| !name.is_empty()),
+        };
+        let deployment = deployment.ok_or_else(|| wrong(format!("pool {} has no Deployment", pool.name())))?;
+        if named.iter().any(|(_, other)| other == deployment) {
+            return Err(wrong(format!("deployment \"{deployment}\" is that of two pools")));
+        }
+        named.push((namespace.to_owned(), deployment.to_owned()));
+    }
+    Ok(named)
 }
 
 /// The token in a file, which is made if it is not there.
@@ -85,4 +109,34 @@ pub(super) fn admin_token(file: &Path) -> Result<Token> {
 /// A name that no other process has.
 pub(super) fn holder() -> Result<String> {
     Ok(format!("{}-{}", std::process::id(), &hex::encode(random::key()?)[..8]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(place: &str, pools: &[&str]) -> std::result::Result<Vec<(String, String)>, String> {
+        let pools: Vec<_> = pools.iter().map(|pool| pool.parse().expect("a pool")).collect();
+        let pools = pools::wanted(&pools, Settings::default()).expect("pools");
+        deployments(place, &pools).map_err(|failure| failure.to_string())
+    }
+
+    fn place(deployment: &str) -> (String, String) {
+        ("shop".to_owned(), deployment.to_owned())
+    }
+
+    #[test]
+    fn every_pool_has_a_deployment_of_its_own() {
+        assert_eq!(named("kubernetes:shop/workers", &[]), Ok(vec![place("workers")]));
+        let two = ["classes=scout,mover,deployment=movers", "classes=validator,deployment=readers"];
+        assert_eq!(named("kubernetes:shop", &two), Ok(vec![place("movers"), place("readers")]));
+        assert_eq!(named("kubernetes:shop/one", &["classes=mover"]), Ok(vec![place("one")]));
+        let told = |place: &str, pools: &[&str]| named(place, pools).expect_err("refused");
+        assert!(told("shop/workers", &[]).contains("cannot be scaled"));
+        assert!(told("kubernetes:shop", &[]).contains("has no Deployment"));
+        assert!(told("kubernetes:shop/one", &["classes=mover,variables=x"]).contains("from Secrets"));
+        assert!(told("kubernetes:shop/", &[]).contains("has no Deployment"));
+        assert!(told("kubernetes:shop/workers", &two).contains("beside those of pools"));
+        assert!(told("kubernetes:shop/workers", &["classes=mover", "classes=validator"]).contains("of two pools"));
+    }
 }

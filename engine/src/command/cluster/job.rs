@@ -23,6 +23,15 @@ const AGAIN_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 const AWAY_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 
 pub async fn job(command: JobCommand, output: Output) -> Result<Exit> {
+    // Whoever waits for a job is told how to look at it before that ends.
+    let says_how_to_go_on = matches!(&command, JobCommand::Submit(args) if args.wait);
+    tokio::select! {
+        answered = answer(command, output) => answered,
+        () = interrupt::requested(), if !says_how_to_go_on => Ok(Exit::Interrupted),
+    }
+}
+
+async fn answer(command: JobCommand, output: Output) -> Result<Exit> {
     match command {
         JobCommand::Submit(args) => submit(args, output).await,
         JobCommand::List(args) => list(&args, output).await,
@@ -42,8 +51,11 @@ type Client = JobsClient<HeadChannel>;
 type Answer<T> = std::result::Result<tonic::Response<T>, Status>;
 
 async fn ask<T, F: Future<Output = Answer<T>>>(heads: &Heads, f: impl Fn(Client) -> F) -> Result<T> {
-    let client = |channel| JobsClient::new(channel).max_decoding_message_size(crate::head::MESSAGE_BYTES_MAX);
     heads.call(|channel| f(client(channel))).await.map(tonic::Response::into_inner).map_err(refused)
+}
+
+fn client(channel: HeadChannel) -> Client {
+    JobsClient::new(channel).max_decoding_message_size(crate::head::MESSAGE_BYTES_MAX)
 }
 
 /// What the head says, as this program says it.
@@ -100,7 +112,14 @@ async fn submit(args: SubmitArgs, output: Output) -> Result<Exit> {
     let heads = way(&args.head)?.heads;
     let plan = read_plan(&args.plan)?;
     let request = proto::SubmitRequest { plan, id: args.id.unwrap_or_default() };
-    let job = ask(&heads, async |mut client| client.submit(request.clone()).await).await?;
+    let submitted = heads.call(|channel| {
+        let request = request.clone();
+        async move { client(channel).submit(request).await }
+    });
+    let job = submitted.await.map_err(not_taken)?.into_inner();
+    if job.ended_at_ms > 0 {
+        return conclude_again(&job, args.wait, output);
+    }
     if !args.wait {
         return tell(&job, output);
     }
@@ -118,12 +137,34 @@ async fn submit(args: SubmitArgs, output: Output) -> Result<Exit> {
     };
     tokio::select! {
         followed = follow => followed?,
-        () = interrupt::requested() => return Err(Failure::usage(
-            format!("job {} goes on; only the waiting was ended", job.id),
-            format!("Look at it with `sensei job status {}`, end it with `sensei job stop {}`.", job.id, job.id),
-        )),
+        () = interrupt::requested() => {
+            let id = &job.id;
+            say(format_args!("the waiting has ended, job {id} goes on: look at it with `sensei job status {id}`, wait on with"));
+            say(format_args!("`sensei job logs {id} --follow`, end it with `sensei job stop {id}`"));
+            return Ok(Exit::Interrupted);
+        }
     }
     conclude(&ask(&heads, async |mut client| client.get(proto::JobId { id: job.id.clone() }).await).await?, output)
+}
+
+/// Says that a job which was submitted had ended before, so that nothing came of that.
+fn conclude_again(job: &proto::Job, waits: bool, output: Output) -> Result<Exit> {
+    let (id, state, ended) = (&job.id, &job.state, clock::text_of(job.ended_at_ms));
+    let again =
+        if state == "done" { "give another --id to copy once more" } else { "`sensei job retry` goes on with it" };
+    say(format_args!("nothing new was done: job {id} of this plan has been {state} since {ended}; {again}"));
+    if waits { conclude(job, output) } else { tell(job, output) }
+}
+
+/// Why a job was not taken on.
+fn not_taken(status: Status) -> Failure {
+    match status.code() {
+        tonic::Code::AlreadyExists => Failure::usage(
+            format!("the head says: {}", status.message()),
+            "Give another plan an --id of its own; where a job is at work on the same name and state, wait for its end or stop it.",
+        ),
+        _ => refused(status),
+    }
 }
 
 /// Says how a job ended, as `sensei run` would have.

@@ -4,8 +4,10 @@ mod access;
 mod certs;
 mod head;
 mod job;
+mod pools;
 mod show;
 mod up;
+mod variables;
 mod worker;
 
 pub use access::{audit, token};

@@ -120,6 +120,7 @@ pub async fn pool(args: &HeadArgs, output: Output) -> Result<Exit> {
         "slots_wanted": pool.slots_wanted,
         "jobs_queued": pool.jobs_queued,
         "jobs_running": pool.jobs_running,
+        "scaled": pool.scaled.iter().map(scaled).collect::<Vec<Value>>(),
     });
     present(&object, || pool_text(&pool), output)?;
     Ok(Exit::Done)
@@ -140,22 +141,53 @@ fn worker(worker: &proto::Worker) -> Value {
     })
 }
 
+fn scaled(pool: &proto::ScaledPool) -> Value {
+    json!({
+        "classes": pool.classes,
+        "workers_min": pool.workers_min,
+        "workers_max": pool.workers_max,
+        "workers_wanted": pool.workers_wanted,
+        "why": pool.why,
+        "workers": pool.workers,
+    })
+}
+
+/// Pools that are scaled come first, each with its workers.
 fn pool_text(pool: &proto::PoolStatus) -> String {
     let mut text = format!(
         "{} jobs running, {} waiting; {} of {} slots busy, {} more wanted\n",
         pool.jobs_running, pool.jobs_queued, pool.slots_busy, pool.slots, pool.slots_wanted
     );
-    for worker in &pool.workers {
-        let classes = worker.classes.join(",");
+    let of = |scaled: &proto::ScaledPool, worker: &proto::Worker| scaled.workers.contains(&worker.id);
+    for scaled in &pool.scaled {
         let _ = writeln!(
             text,
-            "  {:40} {:9} {}/{} slots  {classes}  {}",
-            worker.id,
-            worker.state,
-            worker.slots_busy,
-            worker.slots,
-            worker.jobs.join(" ")
+            "pool {}: {} of {} to {} workers; {}",
+            scaled.classes.join(","),
+            scaled.workers.len(),
+            scaled.workers_min,
+            scaled.workers_max,
+            scaled.why
         );
+        pool.workers.iter().filter(|worker| of(scaled, worker)).for_each(|worker| text.push_str(&worker_line(worker)));
     }
+    let mut others =
+        pool.workers.iter().filter(|worker| !pool.scaled.iter().any(|scaled| of(scaled, worker))).peekable();
+    if !pool.scaled.is_empty() && others.peek().is_some() {
+        text.push_str("workers of no pool that is scaled:\n");
+    }
+    others.for_each(|worker| text.push_str(&worker_line(worker)));
     text
+}
+
+fn worker_line(worker: &proto::Worker) -> String {
+    format!(
+        "  {:40} {:9} {}/{} slots  {}  {}\n",
+        worker.id,
+        worker.state,
+        worker.slots_busy,
+        worker.slots,
+        worker.classes.join(","),
+        worker.jobs.join(" ")
+    )
 }

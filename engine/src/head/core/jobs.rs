@@ -3,6 +3,7 @@
 use sensei_planner::Outline;
 use sensei_storage::evidence::sha256_hex;
 
+use super::schedule::BY_A_PERSON;
 use super::{Core, Job};
 use crate::head::record::{Change, JobRecord, JobState, Wish};
 use crate::head::refusal::Refusal;
@@ -147,7 +148,7 @@ impl Core {
             (Verb::Pause, JobState::Running) if record.wish != Wish::Stop => record.wish = Wish::Pause,
             (Verb::Pause, JobState::Queued) => {
                 (record.wish, record.state) = (Wish::Pause, JobState::Paused);
-                record.why = "paused by a person".to_owned();
+                record.why = BY_A_PERSON.to_owned();
             }
             (Verb::Pause, JobState::Paused) => {}
             (Verb::Pause, JobState::Running) => return refused("it is being stopped"),
@@ -161,7 +162,7 @@ impl Core {
             (Verb::Stop, JobState::Running) => record.wish = Wish::Stop,
             (Verb::Stop, JobState::Queued | JobState::Paused) => {
                 (record.wish, record.state) = (Wish::Stop, JobState::Stopped);
-                record.why = "stopped by a person".to_owned();
+                record.why = BY_A_PERSON.to_owned();
                 record.ended_at = Some(now);
             }
             (Verb::Stop, JobState::Stopped) => {}

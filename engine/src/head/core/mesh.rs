@@ -267,7 +267,7 @@ impl Core {
         mesh.lost = Some(why.clone());
         mesh.brief_json.clear();
         let role = Role::Meet { generation: mesh.generation };
-        let text = format!("{} workers that met part: {why}", mesh.members.len());
+        let text = format!("the check by {} workers together broke off: {why}", mesh.members.len());
         self.tasks.retain(|task| task.job != job || task.role != role);
         self.event(Some(job), "mesh", text);
     }

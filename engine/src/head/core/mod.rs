@@ -25,7 +25,7 @@ use super::record::{AuditRecord, Change, EventRecord, JobRecord, JobState, Lease
 use super::refusal::Refusal;
 use super::splits::Splits;
 use super::store::Loaded;
-use super::view::Counters;
+use super::view::{Counters, ScaledPoolView};
 use crate::cluster::caller::Caller;
 use cuts::Idle;
 use databases::Tries;
@@ -61,6 +61,8 @@ pub struct Core {
     last_event: u64,
     last_lease: LeaseId,
     counters: Counters,
+    /// Pools that the autoscaler keeps, as it last said.
+    scaled: Vec<ScaledPoolView>,
 }
 
 /// A job with its splits.
@@ -92,9 +94,9 @@ impl Core {
     /// What was stored, taken up under `term`. Leases hold as if they had been renewed now: their holders may not have heard
     /// that the head was gone.
     pub fn recover(loaded: Loaded, term: u64, now: Millis) -> Core {
-        let Loaded { jobs, mut splits, last_event } = loaded;
+        let Loaded { jobs, mut splits, tallies, last_event } = loaded;
         let take_up = |record: JobRecord| {
-            let mut taken = Splits::default();
+            let mut taken = Splits::after(tallies.get(&record.id).copied().unwrap_or_default());
             taken.put(splits.remove(&record.id).unwrap_or_default(), now + LEASE_MS);
             (record.id.clone(), Job::new(record, taken))
         };
@@ -111,6 +113,7 @@ impl Core {
             last_event,
             last_lease: term << LEASE_BITS,
             counters: Counters::default(),
+            scaled: Vec::new(),
         };
         core.expect_conductors();
         core.event(None, "head", format!("the head leads under term {term}"));
@@ -153,19 +156,24 @@ impl Core {
         (self.counters.store_commits, self.counters.store_commit_seconds) = (commits, seconds);
     }
 
-    /// Takes note of how many workers the autoscaler wants.
-    pub fn note_wanted(&mut self, workers: u32) {
-        self.counters.workers_wanted = Some(workers);
+    /// Takes note of a pool as the autoscaler has it now.
+    pub fn note_pool(&mut self, pool: ScaledPoolView) {
+        match self.scaled.iter_mut().find(|known| known.classes == pool.classes) {
+            Some(known) => *known = pool,
+            None => self.scaled.push(pool),
+        }
     }
 
-    /// Takes note of what the autoscaler does.
-    pub fn note_scaling(&mut self, launch: u32, retire: usize, why: &str) {
-        self.event(None, "scaling", format!("{launch} workers are launched, {retire} retired: {why}"));
+    /// Takes note of what the autoscaler does to a pool.
+    pub fn note_scaling(&mut self, pool: &str, launch: u32, retire: usize, why: &str) {
+        self.event(None, "scaling", format!("pool {pool}: {launch} launched, {retire} retired; {why}"));
     }
 
     /// Counters for `/metrics`.
     pub fn counters(&self) -> Counters {
         let mut counters = self.counters.clone();
+        let wanted = self.scaled.iter().map(|pool| pool.workers_wanted);
+        counters.workers_wanted = (!self.scaled.is_empty()).then(|| wanted.sum());
         for job in self.jobs.values() {
             *counters.jobs.entry(job.state()).or_default() += 1;
             if job.record.state == JobState::Running {

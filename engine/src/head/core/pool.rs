@@ -1,8 +1,9 @@
 //! What workers say of themselves, and what the head makes of it.
 
-use super::schedule::{Role, Task, may_do};
+use super::schedule::{Role, Task};
 use super::{Core, LEASE_MS};
-use crate::cluster::caller::Class;
+use crate::cluster::caller::{Class, words};
+use crate::head::classes::may_do;
 use crate::head::record::{JobState, Millis, Wish};
 use crate::head::refusal::Refusal;
 use crate::head::view::{PoolView, WorkerView};
@@ -291,7 +292,7 @@ impl Core {
             WorkerView {
                 id: id.clone(),
                 state: worker.state(self.now).to_owned(),
-                classes: worker.classes.iter().map(|class| class.word().to_owned()).collect(),
+                classes: words(&worker.classes),
                 zone: worker.zone.clone(),
                 version: worker.version.clone(),
                 slots: worker.slots,
@@ -310,6 +311,7 @@ impl Core {
             jobs_queued: in_state(JobState::Queued),
             jobs_running: in_state(JobState::Running),
             workers,
+            scaled: self.scaled.clone(),
         }
     }
 }

@@ -3,8 +3,9 @@
 use super::pool::{Ending, Worker};
 use super::{Core, Job};
 use crate::cluster::caller::Class;
-use crate::head::record::{Change, Half, JobState, Millis, Wish};
-use crate::head::scale::{Demand, JobDemand};
+use crate::head::classes::{conducts, may_do};
+use crate::head::record::{Change, Half, JobState, Millis, Tally, Wish};
+use crate::head::scale::{JobLoad, Load};
 
 /// Connections to each end that one slot uses: a split is copied while the one before is read back.
 pub const CONNECTIONS_PER_SLOT: u32 = 2;
@@ -16,6 +17,8 @@ const COPIER_REST_MS: Millis = 10_000;
 const BACKOFF_MS: Millis = 500;
 /// The longest it waits.
 const BACKOFF_MS_MAX: Millis = 60_000;
+/// Why a job stands as a person wanted it to.
+pub(super) const BY_A_PERSON: &str = "a person asked for it";
 /// What a process that was asked to stop, and can go on, exits with.
 const INTERRUPTED: u32 = 6;
 /// What a process exits with that could not reach a database or the state.
@@ -62,6 +65,16 @@ impl Role {
             Role::Copy => "copy",
             Role::Validate => "validate",
             Role::Meet { .. } => "meet",
+        }
+    }
+
+    /// What a process of it is called.
+    fn noun(self) -> &'static str {
+        match self {
+            Role::Conduct => "conductor",
+            Role::Copy => "copier",
+            Role::Validate => "validator",
+            Role::Meet { .. } => "member",
         }
     }
 
@@ -168,6 +181,7 @@ impl Core {
         {
             why.clone_into(&mut job.record.why);
             self.store(id);
+            self.event(Some(id), "waits", why);
         }
     }
 
@@ -183,7 +197,7 @@ impl Core {
         record.why.clear();
         let attempt = record.attempt;
         job.splits = Default::default();
-        self.changes.push(Change::Cleared { job: id.to_owned() });
+        self.changes.push(Change::Cleared { job: id.to_owned(), tally: Tally::default() });
         self.store(id);
         self.event(Some(id), "begun", format!("attempt {attempt} begins on worker {worker} with {slots} slots"));
         let (job, role) = (id.to_owned(), Role::Conduct);
@@ -206,11 +220,8 @@ impl Core {
         for (role, half) in [(Role::Copy, Half::Copy), (Role::Validate, Half::Validate)] {
             while let Some((_, job, worker, slots)) = self.neediest(half) {
                 let Some(attempt) = self.jobs.get(&job).map(|job| job.record.attempt) else { return };
-                let (kind, does) = match half {
-                    Half::Copy => ("copier", "helps"),
-                    Half::Validate => ("validator", "reads back"),
-                };
-                self.event(Some(&job), kind, format!("worker {worker} {does} with {slots} slots"));
+                let does = if role == Role::Copy { "helps" } else { "reads back" };
+                self.event(Some(&job), role.noun(), format!("worker {worker} {does} with {slots} slots"));
                 self.tasks.push(Task { job, attempt, role, slots, worker, since: self.now });
             }
         }
@@ -303,6 +314,9 @@ impl Core {
                 why.clone_into(&mut job.record.why);
             }
             self.store(&id);
+            if !why.is_empty() {
+                self.event(Some(&id), "waits", why);
+            }
         }
     }
 
@@ -323,23 +337,23 @@ impl Core {
     }
 
     /// What there is to do, for the autoscaler; what workers move is for it to measure.
-    pub fn demand(&self) -> Demand {
+    pub fn load(&self) -> Load {
         let is_queued = |job: &&Job| job.record.state == JobState::Queued && job.record.wish == Wish::Run;
         let running = self.jobs.values().filter(|job| job.record.state == JobState::Running);
-        let demand = |job: &Job| {
+        let load = |job: &Job| {
             let (opened, progress) = (job.record.opened.as_ref(), job.splits.progress());
-            JobDemand {
+            JobLoad {
                 id: job.record.id.clone(),
                 bytes_left: progress.bytes - progress.bytes_done,
                 splits_left: progress.splits - progress.splits_done,
+                splits_unread: job.splits.open(Half::Validate) as u64,
                 shared: opened.is_some_and(|opened| opened.shared),
+                separate: job.record.is_separate(),
                 source_connections: opened.map_or(0, |opened| opened.source_connections),
                 target_connections: opened.map_or(0, |opened| opened.target_connections),
-                connections_per_worker: CONNECTIONS_PER_SLOT,
-                bytes_per_s_per_worker: None,
             }
         };
-        Demand { jobs_queued: self.jobs.values().filter(is_queued).count() as u32, jobs: running.map(demand).collect() }
+        Load { jobs_queued: self.jobs.values().filter(is_queued).count() as u32, jobs: running.map(load).collect() }
     }
 
     /// A process ended, and its worker says how.
@@ -351,7 +365,7 @@ impl Core {
                     let (worker, code) = (&task.worker, ending.exit_code);
                     let text =
                         format!("a process that helps on worker {worker} ended with exit code {code}: {}", ending.said);
-                    self.event(Some(&task.job), "copier", text);
+                    self.event(Some(&task.job), task.role.noun(), text);
                     if is_of_database(&ending.said) {
                         self.note_failed(&task.job);
                     }
@@ -417,10 +431,10 @@ impl Core {
         let wish = job.record.wish;
         match (exit_code, wish) {
             (INTERRUPTED, Wish::Run) => self.end_attempt(id, JobState::Queued, "it goes on elsewhere".to_owned()),
-            (INTERRUPTED, Wish::Pause) => self.end_attempt(id, JobState::Paused, "paused by a person".to_owned()),
-            (INTERRUPTED, Wish::Stop) => self.end_attempt(id, JobState::Stopped, "stopped by a person".to_owned()),
+            (INTERRUPTED, Wish::Pause) => self.end_attempt(id, JobState::Paused, BY_A_PERSON.to_owned()),
+            (INTERRUPTED, Wish::Stop) => self.end_attempt(id, JobState::Stopped, BY_A_PERSON.to_owned()),
             (UNAVAILABLE, Wish::Run) if is_denied(&message) => {
-                let why = format!("paused, resume it when the credentials are renewed: {message}");
+                let why = format!("a login was refused; resume it when the credentials are renewed: {message}");
                 self.end_attempt(id, JobState::Paused, why);
             }
             (UNAVAILABLE, _) if is_of_database(&message) => {
@@ -458,10 +472,10 @@ impl Core {
         };
         let why = match state {
             JobState::Paused if failures >= FAILURES_MAX => {
-                format!("paused after {failures} failures in a row, resume it when this is mended: {why}")
+                format!("{failures} failures in a row; resume it when this is mended: {why}")
             }
             JobState::Paused if let Some(away) = away => {
-                format!("paused since {away}, resume it when this is mended: {why}")
+                format!("{away}; resume it when this is mended: {why}")
             }
             _ => why,
         };
@@ -472,6 +486,7 @@ impl Core {
         let now = self.now;
         let Ok(job) = self.job_mut(id) else { return };
         job.splits.clear();
+        let tally = job.splits.tally();
         let record = &mut job.record;
         (record.state, record.conductor, record.opened) = (state, None, None);
         record.why = why.clone();
@@ -482,26 +497,12 @@ impl Core {
         let attempt = record.attempt;
         self.tasks.retain(|task| task.job != id);
         self.meshes.remove(id);
-        self.changes.push(Change::Cleared { job: id.to_owned() });
+        self.changes.push(Change::Cleared { job: id.to_owned(), tally });
         self.store(id);
         let word =
             serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
         let text = if why.is_empty() { String::new() } else { format!(": {why}") };
         self.event(Some(id), "ended", format!("attempt {attempt} ended, the job is {word}{text}"));
-    }
-}
-
-/// Who conducts reads catalogs and writes the target.
-fn conducts(classes: &[Class]) -> bool {
-    classes.contains(&Class::Scout) && classes.contains(&Class::Mover)
-}
-
-/// Who reads back for others must not be able to write; who copies where nobody does that reads back itself.
-pub(super) fn may_do(half: Half, separate: bool, classes: &[Class]) -> bool {
-    let (moves, validates) = (classes.contains(&Class::Mover), classes.contains(&Class::Validator));
-    match half {
-        Half::Copy => moves && (separate || validates),
-        Half::Validate => validates && !moves,
     }
 }
 

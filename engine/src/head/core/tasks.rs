@@ -2,12 +2,15 @@
 
 use super::schedule::Task;
 use super::{Core, Job, LEASE_MS, unknown};
-use crate::head::record::{Change, Half, JobState, LeaseId, Opened, SplitRecord, Standing};
+use crate::head::record::{Change, Half, JobState, LeaseId, Opened, SplitRecord, Standing, Tally};
 use crate::head::refusal::Refusal;
 use crate::head::splits::{Granted, Proposed};
 
 /// Splits of one job at the most.
 const SPLITS_MAX: u64 = 4_000_000;
+/// Bytes that a split is taken to have at the most: those of all splits must fit what the store counts with.
+const SPLIT_BYTES_MAX: u64 = 1 << 40;
+const _: () = assert!(SPLITS_MAX * SPLIT_BYTES_MAX < i64::MAX.cast_unsigned());
 /// Splits handed out at once at the most.
 const GRANTS_MAX: u32 = 64;
 /// Outcomes handed out at once at the most, in splits and in bytes.
@@ -223,6 +226,7 @@ impl Core {
             job.splits.must_be_reported(settled.split())?;
         }
         let (mut done, mut again) = (Vec::new(), Vec::new());
+        let before = job.splits.progress();
         for settled in settled {
             match settled {
                 Settled::Done(split) => {
@@ -235,6 +239,9 @@ impl Core {
                 }
             }
         }
+        let after = job.splits.progress();
+        let (splits, bytes) = (after.splits_done - before.splits_done, after.bytes_done - before.bytes_done);
+        let tally = Tally { splits, splits_done: splits, bytes, bytes_done: bytes };
         if !done.is_empty() && job.record.failures > 0 {
             job.record.failures = 0;
             self.store(&task.job);
@@ -242,7 +249,7 @@ impl Core {
         self.counters.splits_done += done.len() as u64;
         self.note_done(&task.job, done.len() as u64);
         if !done.is_empty() {
-            self.changes.push(Change::Settled { job: task.job.clone(), splits: done });
+            self.changes.push(Change::Settled { job: task.job.clone(), splits: done, tally });
         }
         if !again.is_empty() {
             self.changes.push(Change::Splits { job: task.job.clone(), splits: again });
@@ -291,5 +298,6 @@ pub(super) fn lost(task: &TaskName) -> Refusal {
 
 /// What a split is when it is offered.
 pub fn offered(split: u32, bytes: u64, recheck: bool, half: Half, grant_json: Vec<u8>) -> SplitRecord {
+    let bytes = bytes.min(SPLIT_BYTES_MAX);
     SplitRecord { split, bytes, recheck, half, grant_json, standing: Standing::Pending { lost: 0 } }
 }

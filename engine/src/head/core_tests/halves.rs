@@ -97,7 +97,7 @@ fn a_head_that_takes_over_knows_which_half_is_open() {
     let standing = Standing::Pending { lost: 0 };
     let split = SplitRecord { standing, ..offered(0, 1, false, Half::Validate, vec![2]) };
     let splits = [(job.clone(), vec![split])].into();
-    let mut next = Core::recover(Loaded { jobs: vec![record], splits, last_event: 9 }, 2, 2_000);
+    let mut next = Core::recover(Loaded { jobs: vec![record], splits, last_event: 9, ..Loaded::default() }, 2, 2_000);
     assert!(take(&mut next, &mover).is_none());
     beat_as(&mut next, "reader", &[Validator], 1, &[running(&order)]);
     assert_eq!(take(&mut next, &name("reader", &job, 1)).expect("written").grant_json, vec![2]);

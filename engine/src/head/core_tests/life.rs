@@ -177,3 +177,19 @@ fn a_verb_that_makes_no_sense_is_refused() {
     assert!(matches!(core.order(&job, Verb::Resume), Err(Refusal::Conflict { .. })));
     assert_eq!(core.order(&job, Verb::Retry).unwrap().state, JobStateView::Queued);
 }
+
+#[test]
+fn why_a_job_waits_is_told_once_and_again_when_it_changes() {
+    let mut core = head();
+    submit(&mut core, "shop");
+    core.tick();
+    core.tick();
+    beat_as(&mut core, "w", &[Class::Validator], 2, &[]);
+    let waits = |change: Change| match change {
+        Change::Event(event) if event.kind == "waits" => Some(event.text),
+        _ => None,
+    };
+    let told: Vec<String> = core.take_changes().into_iter().filter_map(waits).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("none is connected") && told[1].contains("both scout and mover"), "{told:?}");
+}

@@ -35,12 +35,15 @@ struct World {
     /// Splits settled under the present attempt.
     settled: HashSet<u32>,
     attempt: u32,
+    /// How far the job was when that was last stored.
+    stored: [u64; 4],
 }
 
 impl World {
     async fn store(&mut self) {
         let changes = self.core.take_changes();
         self.store.commit(self.term, changes).await.expect("this head leads");
+        self.stored = self.tally();
     }
 
     /// A new head takes over with what was stored.
@@ -48,7 +51,14 @@ impl World {
         let Leadership::Mine { term } = self.store.lead("next", "", 0).await.unwrap() else { panic!("nobody waits") };
         self.term = term;
         self.core = Core::recover(self.store.load().await.unwrap(), term, self.now);
+        assert_eq!(self.tally(), self.stored, "how far it is outlives the head");
         self.store().await;
+    }
+
+    /// Splits and bytes of the job, and what is done of each.
+    fn tally(&self) -> [u64; 4] {
+        let progress = self.core.get(&self.job).unwrap().progress;
+        [progress.splits, progress.splits_done, progress.bytes, progress.bytes_done]
     }
 
     fn task(&self, worker: &str) -> TaskName {
@@ -134,7 +144,8 @@ async fn a_job_ends_whoever_dies_and_no_split_is_held_by_two() {
         let mut core = Core::recover(store.load().await.unwrap(), term, 0);
         let job = submit(&mut core, "shop");
         let (processes, dead, leases, settled) = (HashMap::new(), HashMap::new(), HashMap::new(), HashSet::new());
-        let mut world = World { core, store, term, now: 0, job, processes, dead, leases, settled, attempt: 0 };
+        let mut world =
+            World { core, store, term, now: 0, job, processes, dead, leases, settled, attempt: 0, stored: [0; 4] };
         world.store().await;
         let mut dice = Dice(seed);
         for step in 0.. {

@@ -9,7 +9,7 @@ use super::{Change, changer, client, status};
 use crate::cluster::caller::Role;
 use crate::head::Head;
 use crate::head::api::Api;
-use crate::head::view::{EventView, JobStateView, JobView, PoolView, Verb, WorkerView};
+use crate::head::view::{EventView, JobStateView, JobView, PoolView, ScaledPoolView, Verb, WorkerView};
 use crate::proto;
 
 /// Events sent at once at the most.
@@ -176,6 +176,20 @@ impl From<PoolView> for proto::PoolStatus {
             jobs_queued: pool.jobs_queued,
             jobs_running: pool.jobs_running,
             slots_wanted: pool.slots_wanted,
+            scaled: pool.scaled.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<ScaledPoolView> for proto::ScaledPool {
+    fn from(pool: ScaledPoolView) -> proto::ScaledPool {
+        proto::ScaledPool {
+            classes: pool.classes,
+            workers_min: pool.workers_min,
+            workers_max: pool.workers_max,
+            workers_wanted: pool.workers_wanted,
+            why: pool.why,
+            workers: pool.workers,
         }
     }
 }

@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use sensei_storage::SecretText;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::provider::{Instance, InstanceState, Provider, ProviderError, ProviderKind, Result};
 
 /// Children at a time, whatever is asked for: each is a process with its own threads.
-const CHILDREN_MAX: usize = 256;
+pub const CHILDREN_MAX: usize = 256;
 
 /// How often [`Local::shutdown`] looks whether all have left.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -37,6 +38,8 @@ pub struct LocalSettings {
     pub log_folder: PathBuf,
     /// How long a child may take to leave before it is killed, with all of its process group.
     pub grace: Duration,
+    /// Variables that children have beside those of this process; secrets among them.
+    pub variables: Vec<(String, SecretText)>,
 }
 
 impl LocalSettings {
@@ -47,7 +50,7 @@ impl LocalSettings {
     pub fn this_binary(head_url: &str, prefix: &str, log_folder: PathBuf, grace: Duration) -> Result<LocalSettings> {
         let program = std::env::current_exe().map_err(|error| failed("finding this program's file", &error))?;
         let arguments = ["worker", "--parent-pipe", "--head", head_url].map(str::to_owned).to_vec();
-        Ok(LocalSettings { program, arguments, prefix: prefix.to_owned(), log_folder, grace })
+        Ok(LocalSettings { program, arguments, prefix: prefix.to_owned(), log_folder, grace, variables: Vec::new() })
     }
 }
 
@@ -105,6 +108,7 @@ impl Local {
         Command::new(&self.settings.program)
             .args(&self.settings.arguments)
             .args(["--name", name])
+            .envs(self.settings.variables.iter().map(|(variable, value)| (variable, value.expose())))
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)

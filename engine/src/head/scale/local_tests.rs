@@ -17,6 +17,7 @@ fn local(folder: &Path, script: &str, grace: Duration) -> Local {
         prefix: "local".to_owned(),
         log_folder: folder.to_owned(),
         grace,
+        variables: vec![("OF_THE_POOL".to_owned(), SecretText::new("its own"))],
     })
 }
 
@@ -125,4 +126,13 @@ async fn there_is_a_bound() {
     assert_eq!(states(&local).await.len(), CHILDREN_MAX);
     local.shutdown().await;
     assert!(states(&local).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn has_the_variables_of_its_pool() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = local(folder.path(), "echo \"$OF_THE_POOL\"\n", SOON);
+    local.launch(1).await.unwrap();
+    let log = folder.path().join("local-1.log");
+    until("its word", async || fs::read_to_string(&log).is_ok_and(|said| said == "its own\n")).await;
 }

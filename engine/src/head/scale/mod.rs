@@ -1,13 +1,14 @@
 //! How large a pool of workers should be, and how it gets there.
 //!
-//! In reading order: [`Snapshot`] is what is known, `want` turns demand into a number of workers, [`decide()`] turns that
-//! number into launches and retirements, `why` says it in words, [`Rate`] measures what a worker moves, and a
-//! [`Provider`] starts and stops real workers.
+//! In reading order: [`divide()`] says which pool does what, [`Snapshot`] is what is known of one pool, `want` turns demand
+//! into a number of workers, [`decide()`] turns that number into launches and retirements, `why` says it in words, [`Rate`]
+//! measures what a worker moves, and a [`Provider`] starts and stops real workers.
 //!
 //! **Invariant:** [`decide()`] has no clock, no input or output, no randomness and no memory: what it must remember
 //! travels from [`Decision::carried`] to the next [`Snapshot::carried`].
 
 mod decide;
+mod divide;
 mod kubernetes;
 mod local;
 mod provider;
@@ -18,8 +19,9 @@ mod why;
 use super::record::Millis;
 
 pub use decide::decide;
+pub use divide::{JobLoad, Load, divide};
 pub use kubernetes::{Kubernetes, KubernetesSettings};
-pub use local::{Local, LocalSettings};
+pub use local::{CHILDREN_MAX, Local, LocalSettings};
 pub use provider::{Instance, InstanceState, Provider, ProviderError, ProviderKind};
 pub use rate::Rate;
 
@@ -79,7 +81,7 @@ pub struct Snapshot {
     pub carried: Carried,
 }
 
-/// What there is to do.
+/// What there is to do for one pool.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Demand {
     /// Jobs that need a worker to conduct them.
@@ -88,7 +90,7 @@ pub struct Demand {
     pub jobs: Vec<JobDemand>,
 }
 
-/// What is left of one conducted job.
+/// What is left of one conducted job for the pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobDemand {
     /// What clients call it.

@@ -99,7 +99,7 @@ impl Splits {
         for renewal in renewals {
             let lease = renewal.lease;
             match self.leases.get_mut(&lease) {
-                Some(held) if held.worker == worker => {
+                Some(held) if *held.worker == *worker => {
                     held.deadline = deadline;
                     let answered = held.ahead.hear(renewal).map(|is_made| Answered { lease, is_made });
                     renewed.answered.extend(answered);
@@ -137,7 +137,7 @@ impl Splits {
 
     /// Who has a lease.
     pub fn holder(&self, lease: LeaseId) -> Option<&str> {
-        self.leases.get(&lease).map(|held| held.worker.as_str())
+        self.leases.get(&lease).map(|held| &*held.worker)
     }
 
     /// Takes what the conductor says to a proposal; the splits that it changed, for the store. The same again, because the

@@ -7,13 +7,25 @@ use super::Store;
 use super::audit::Chain;
 use super::events::Journal;
 use super::rows::{JOB, SPLITS, job_values, split_values, standing_values};
-use crate::head::record::{Change, SplitRecord, Standing};
+use crate::head::record::{Change, SplitRecord, Standing, Tally};
 
 const STANDING: &str = "UPDATE splits SET standing = $1, lease = $2, worker = $3, lost = $4, outcome_json = $5
     WHERE job = $6 AND split = $7";
 const SETTLED: &str = "DELETE FROM splits WHERE job = $1 AND split = $2";
 const CLEARED: &str = "DELETE FROM splits WHERE job = $1";
-const FORGOTTEN: [&str; 3] = [CLEARED, "DELETE FROM events WHERE job = $1", "DELETE FROM jobs WHERE id = $1"];
+const COUNTED: &str = "INSERT INTO tallies (job, splits, splits_done, bytes, bytes_done) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (job) DO UPDATE SET splits = tallies.splits + excluded.splits,
+    splits_done = tallies.splits_done + excluded.splits_done, bytes = tallies.bytes + excluded.bytes,
+    bytes_done = tallies.bytes_done + excluded.bytes_done";
+const TALLIED: &str = "INSERT INTO tallies (job, splits, splits_done, bytes, bytes_done) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (job) DO UPDATE SET splits = excluded.splits, splits_done = excluded.splits_done,
+    bytes = excluded.bytes, bytes_done = excluded.bytes_done";
+const FORGOTTEN: [&str; 4] = [
+    CLEARED,
+    "DELETE FROM tallies WHERE job = $1",
+    "DELETE FROM events WHERE job = $1",
+    "DELETE FROM jobs WHERE id = $1",
+];
 
 impl Store {
     /// Stores all of `changes`, in their order, or none. Says that the leader of `term` is still there.
@@ -66,12 +78,16 @@ impl Batch {
             }
             Change::Job(record) => self.then(Statement::new(JOB).row(job_values(*record)?)),
             Change::Splits { job, splits } => self.splits(&job, splits)?,
-            Change::Settled { job, splits } => {
+            Change::Settled { job, splits, tally } => {
                 let mut statement = Statement::new(SETTLED);
                 splits.iter().for_each(|split| statement.push([job.as_str().into(), (*split).into()]));
                 self.unless_empty(splits.is_empty(), statement);
+                self.then(Statement::new(COUNTED).row(tally_values(job, tally)));
             }
-            Change::Cleared { job } => self.then(Statement::new(CLEARED).row([job.into()])),
+            Change::Cleared { job, tally } => {
+                self.then(Statement::new(CLEARED).row([job.as_str().into()]));
+                self.then(Statement::new(TALLIED).row(tally_values(job, tally)));
+            }
             Change::Forgotten { job } => {
                 self.journal.forget(&job);
                 for sql in FORGOTTEN {
@@ -121,6 +137,13 @@ impl Batch {
         self.statements.extend(self.journal.statements());
         (self.statements, self.chain)
     }
+}
+
+fn tally_values(job: String, tally: Tally) -> [Value; 5] {
+    let Tally { splits, splits_done, bytes, bytes_done } = tally;
+    let [splits, splits_done, bytes, bytes_done] =
+        [splits, splits_done, bytes, bytes_done].map(|number| Value::Int(number.cast_signed()));
+    [job.into(), splits, splits_done, bytes, bytes_done]
 }
 
 fn standing_row(job: String, split: u32, standing: Standing) -> [Value; 7] {

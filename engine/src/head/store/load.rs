@@ -6,8 +6,8 @@ use sensei_storage::Result;
 use sensei_storage::database::Value;
 
 use super::Store;
-use super::rows::{JOBS, SPLITS_AFTER, job, split};
-use crate::head::record::{JobRecord, SplitRecord};
+use super::rows::{JOBS, SPLITS_AFTER, TALLIES, job, split, tally};
+use crate::head::record::{JobRecord, SplitRecord, Tally};
 
 /// Splits read at once, which bounds what is held twice.
 const SPLITS_PER_PAGE_MAX: i64 = 10_000;
@@ -21,6 +21,8 @@ pub struct Loaded {
     pub jobs: Vec<JobRecord>,
     /// The splits of each job that has any, in the order of their numbers.
     pub splits: BTreeMap<String, Vec<SplitRecord>>,
+    /// What is known of splits that are forgotten, of each job.
+    pub tallies: BTreeMap<String, Tally>,
     /// The highest number of an event, 0 if there is none.
     pub last_event: u64,
 }
@@ -33,7 +35,9 @@ impl Store {
     pub async fn load(&self) -> Result<Loaded> {
         let jobs = self.database.read(JOBS, Vec::new()).await?;
         let last_event = self.database.read(LAST_EVENT, Vec::new()).await?;
+        let tallies = self.database.read(TALLIES, Vec::new()).await?;
         Ok(Loaded {
+            tallies: tallies.iter().map(tally).collect::<Result<_>>()?,
             jobs: jobs.iter().map(job).collect::<Result<_>>()?,
             splits: self.splits().await?,
             last_event: last_event.first().map_or(Ok(0), |row| row.number(0))?,

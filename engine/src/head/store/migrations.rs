@@ -6,4 +6,5 @@ use sensei_storage::database::Migration;
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { name: "begin", sql: include_str!("migrations/0001_begin.sql") },
     Migration { name: "halves", sql: include_str!("migrations/0002_halves.sql") },
+    Migration { name: "tallies", sql: include_str!("migrations/0003_tallies.sql") },
 ];

@@ -5,7 +5,7 @@ use sensei_storage::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::head::record::{JobRecord, Opened, SplitRecord, Standing};
+use crate::head::record::{JobRecord, Opened, SplitRecord, Standing, Tally};
 
 /// In the order of [`job_values`].
 pub(super) const JOBS: &str = "SELECT id, name, plan, plan_sha256, submitted_by, submitted_at, state, wish, attempt,
@@ -34,6 +34,8 @@ pub(super) const SPLITS: &str = "INSERT INTO splits
 /// A page of splits after one of them, in the order of [`split_values`].
 pub(super) const SPLITS_AFTER: &str = "SELECT job, split, bytes, recheck, grant_json, standing, lease, worker, lost,
     outcome_json, half FROM splits WHERE (job, split) > ($1, $2) ORDER BY job, split LIMIT $3";
+
+pub(super) const TALLIES: &str = "SELECT job, splits, splits_done, bytes, bytes_done FROM tallies";
 
 /// The parameters of [`JOB`].
 pub(super) fn job_values(job: JobRecord) -> Result<[Value; 24]> {
@@ -102,6 +104,13 @@ pub(super) fn job(row: &Row) -> Result<JobRecord> {
         why: owned(16)?,
         opened: opened(row)?,
     })
+}
+
+/// The job of a row of [`TALLIES`], and what is known of those of its splits that are forgotten.
+pub(super) fn tally(row: &Row) -> Result<(String, Tally)> {
+    let number = |column| row.number::<i64>(column).map(i64::cast_unsigned);
+    let tally = Tally { splits: number(1)?, splits_done: number(2)?, bytes: number(3)?, bytes_done: number(4)? };
+    Ok((row.text(0)?.to_owned(), tally))
 }
 
 fn opened(row: &Row) -> Result<Option<Opened>> {

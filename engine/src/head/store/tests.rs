@@ -164,8 +164,8 @@ async fn splits_stand_where_the_last_change_put_them() {
             standing("a", 1, pending.clone()),
             standing("a", 2, leased.clone()),
             standing("a", 2, reported.clone()),
-            Change::Settled { job: "a".to_owned(), splits: vec![1, 77] },
-            Change::Cleared { job: "b".to_owned() },
+            Change::Settled { job: "a".to_owned(), splits: vec![1, 77], tally: A_SPLIT },
+            Change::Cleared { job: "b".to_owned(), tally: TWO_SPLITS },
             splits("b", vec![split(9, pending.clone())]),
             standing("b", 9, reported.clone()),
         ])
@@ -173,7 +173,17 @@ async fn splits_stand_where_the_last_change_put_them() {
     let loaded = fixture.loaded().await;
     assert_eq!(loaded.splits["a"], [split(2, reported.clone()), split(3, leased)]);
     assert_eq!(loaded.splits["b"], [split(9, reported)]);
+    assert_eq!((loaded.tallies["a"], loaded.tallies["b"]), (A_SPLIT, TWO_SPLITS));
+    let settled = Change::Settled { job: "b".to_owned(), splits: vec![9], tally: A_SPLIT };
+    fixture.commit(vec![settled, Change::Job(Box::new(job("b")))]).await;
+    let Tally { splits, bytes_done, .. } = fixture.loaded().await.tallies["b"];
+    assert_eq!((splits, bytes_done), (3, u64::MAX >> 1), "it adds up, and a job's record leaves it alone");
 }
+
+/// What one split adds that was settled; its bytes leave room for more of them.
+const A_SPLIT: Tally = Tally { splits: 1, splits_done: 1, bytes: u64::MAX >> 2, bytes_done: u64::MAX >> 2 };
+/// What is left of two, one of them done.
+const TWO_SPLITS: Tally = Tally { splits: 2, splits_done: 1, bytes: 9, bytes_done: (u64::MAX >> 2) + 1 };
 
 #[tokio::test]
 async fn a_forgotten_job_leaves_nothing() {
@@ -181,9 +191,11 @@ async fn a_forgotten_job_leaves_nothing() {
     let of = |id: &str| vec![Change::Job(Box::new(job(id))), splits(id, vec![split(1, Standing::Pending { lost: 0 })])];
     fixture.commit([of("a"), of("b"), vec![Change::Event(event(1, Some("a")))]].concat()).await;
     let forgotten = Change::Forgotten { job: "a".to_owned() };
+    fixture.commit(vec![Change::Cleared { job: "a".to_owned(), tally: TWO_SPLITS }]).await;
     fixture.commit(vec![Change::Event(event(2, Some("a"))), forgotten, Change::Event(event(3, None))]).await;
     let loaded = fixture.loaded().await;
     assert_eq!((loaded.jobs, loaded.splits.len(), loaded.last_event), (vec![job("b")], 1, 3));
+    assert!(loaded.tallies.is_empty());
     assert_eq!(fixture.store.events(None, 0, 9).await.unwrap(), [event(3, None)]);
 }
 

@@ -33,7 +33,7 @@ pub(in crate::worker) async fn ask(link: &Link, meeting: Meeting) -> Result<Opti
         after = reply.generation;
         match outcome(link, after).await? {
             Ok(outcomes) => return found(&meeting, &outcomes).map(Some),
-            Err(why) => tracing::warn!("{} workers that met are lost: {why}", reply.members),
+            Err(why) => tracing::warn!("the check by {} workers together broke off: {why}", reply.members),
         }
         unless_interrupted(async {
             tokio::time::sleep(PAUSE).await;
