@@ -140,12 +140,7 @@ pub(super) fn source_form(context: &LaneContext, work: &SplitWork, destination: 
 }
 
 /// Reads the split from the source and feeds it to the graph; nothing of one that somebody else has read.
-pub(super) async fn read(
-    context: &LaneContext,
-    work: &SplitWork,
-    form: Form,
-    feed: &InletSender<Feed>,
-) -> Result<()> {
+pub(super) async fn read(context: &LaneContext, work: &SplitWork, form: Form, feed: &InletSender<Feed>) -> Result<()> {
     if !work.grant.is_validation() {
         read_source(context, work, form, feed).await?;
     }

@@ -162,8 +162,8 @@ impl Splits {
     /// Has a split be what was kept of it. One that was done meanwhile, by somebody who had all of it, is left: its conductor
     /// knows what it was, and has it done again.
     fn keep(&mut self, lease: LeaseId, kept: SplitRecord) -> Option<SplitRecord> {
-        let entry = self.splits.get(&kept.split)?;
-        if entry.half != Half::Copy || entry.grant_json == kept.grant_json {
+        let entry = self.splits.get(kept.split)?;
+        if entry.half != Half::Copy || *entry.grant_json == *kept.grant_json {
             return None;
         }
         let standing = match entry.state {
