@@ -27,6 +27,8 @@ pub struct Splits {
     leases: BTreeMap<LeaseId, Held>,
     /// Names of those who hold leases, or did.
     workers: BTreeSet<Arc<str>>,
+    /// Cuts that were proposed by holders who lost their leases, by split.
+    undecided: BTreeMap<u32, Proposed>,
     /// How many of the leases are for each [`Half`].
     leased: [usize; 2],
     reported: BTreeSet<u32>,
@@ -154,15 +156,16 @@ impl Splits {
         name
     }
 
-    fn let_go(&mut self, lease: LeaseId) {
-        if let Some(held) = self.leases.remove(&lease) {
-            self.leased[held.half as usize] -= 1;
-        }
+    fn let_go(&mut self, lease: LeaseId) -> Option<Held> {
+        let held = self.leases.remove(&lease)?;
+        self.leased[held.half as usize] -= 1;
+        Some(held)
     }
 
     /// Takes a split out, and whatever is known of it.
     fn forget(&mut self, split: u32) -> Option<Entry> {
         let entry = self.splits.remove(split)?;
+        self.undecided.remove(&split);
         self.waiting(entry.half).remove(&entry.turn(split));
         self.reported.remove(&split);
         if let State::Leased { lease, .. } = entry.state {
@@ -341,13 +344,16 @@ impl Splits {
     }
 
     fn give_up(&mut self, lease: LeaseId, split: u32) -> Option<Moved> {
-        self.let_go(lease);
+        let held = self.let_go(lease)?;
         let entry = self.splits.get_mut(split)?;
         let State::Leased { lost, .. } = entry.state else { return None };
         let lost = lost + 1;
         entry.state = State::Pending { lost };
         let (half, turn) = (entry.half, entry.turn(split));
-        self.waiting(half).insert(turn);
+        match held.proposed(lease) {
+            Some(proposed) => self.withhold(proposed),
+            None => drop(self.waiting(half).insert(turn)),
+        }
         Some((split, Standing::Pending { lost }))
     }
 

@@ -1,12 +1,12 @@
 //! Which splits their holders are asked to cut, and what becomes of that. The head asks, the holder proposes where, the job's
 //! conductor makes the cut or refuses it, and the holder hears so with the renewal of its lease.
 //!
-//! **Invariant:** a split is what its conductor last said it is: whoever has it as it was before loses it, but for the one who
-//! proposed the cut and waits for the answer.
+//! **Invariant:** a split of which a cut is proposed is nobody else's before that is answered. What the conductor last said it is
+//! it is: should somebody have it as it was before all the same, since another head forgot the proposal, he loses it.
 
 use std::cmp::Reverse;
 
-use super::{Splits, State};
+use super::{Held, Splits, State};
 use crate::head::record::{Half, LeaseId, Millis, SplitRecord, Standing};
 use crate::limits::{CUT_AFTER_MS, CUT_BYTES_MIN};
 
@@ -17,7 +17,7 @@ pub(super) struct Ahead {
     since: Millis,
     /// Bytes that it has not begun and could give up.
     bytes: u64,
-    /// A cut that it proposed.
+    /// A cut that it proposed and that is not answered.
     proposal_json: Option<Vec<u8>>,
     /// What became of one that it proposed.
     answer: Option<(Vec<u8>, bool)>,
@@ -89,6 +89,22 @@ impl Ahead {
         self.proposal_json = is_open.then(|| renewal.proposal_json.clone());
         self.answer.as_ref().map(|(_, is_made)| *is_made)
     }
+
+    /// Takes what became of a proposal; nothing, if another one was made since.
+    fn answer(&mut self, proposal_json: Vec<u8>, is_made: bool) {
+        if self.proposal_json.as_ref().is_none_or(|open| *open == proposal_json) {
+            self.proposal_json = None;
+            self.answer = Some((proposal_json, is_made));
+        }
+    }
+}
+
+impl Held {
+    /// The cut that the holder proposed, if it is not answered.
+    pub(super) fn proposed(&self, lease: LeaseId) -> Option<Proposed> {
+        let proposal_json = self.ahead.proposal_json.clone()?;
+        Some(Proposed { lease, split: self.split, proposal_json })
+    }
 }
 
 impl Splits {
@@ -126,13 +142,27 @@ impl Splits {
         held.into_iter().map(|(_, lease)| lease).collect()
     }
 
-    /// Cuts that were proposed and not answered.
+    /// Cuts that were proposed and not answered, also by holders who lost their leases since.
     pub fn proposals(&self) -> Vec<Proposed> {
-        let proposed = |(lease, held): (&LeaseId, &super::Held)| {
-            let proposal_json = held.ahead.proposal_json.clone()?;
-            Some(Proposed { lease: *lease, split: held.split, proposal_json })
-        };
-        self.leases.iter().filter_map(proposed).collect()
+        let held = self.leases.iter().filter_map(|(lease, held)| held.proposed(*lease));
+        held.chain(self.undecided.values().cloned()).collect()
+    }
+
+    /// Keeps a split from being given to anybody until its conductor has answered what its holder proposed before he lost it:
+    /// who had all of it would copy what may be another split's.
+    pub(super) fn withhold(&mut self, proposed: Proposed) {
+        self.undecided.insert(proposed.split, proposed);
+    }
+
+    fn decided(&mut self, split: u32, proposal_json: &[u8]) {
+        if self.undecided.get(&split).is_none_or(|open| open.proposal_json != proposal_json) {
+            return;
+        }
+        self.undecided.remove(&split);
+        if let Some(entry) = self.splits.get(&split).filter(|entry| matches!(entry.state, State::Pending { .. })) {
+            let (half, turn) = (entry.half, entry.turn(split));
+            self.waiting(half).insert(turn);
+        }
     }
 
     /// Who has a lease.
@@ -153,9 +183,9 @@ impl Splits {
             }
         }
         if let Some(held) = self.leases.get_mut(&lease).filter(|held| held.split == split) {
-            held.ahead.proposal_json = None;
-            held.ahead.answer = Some((proposal_json, is_made));
+            held.ahead.answer(proposal_json.clone(), is_made);
         }
+        self.decided(split, &proposal_json);
         changed
     }
 

@@ -92,6 +92,7 @@ fn a_cut_shrinks_the_holders_split_and_the_rest_waits() {
     assert_eq!(splits.renew("w", &[proposes(1, 10)], 0, CUT_AFTER_MS + HOLD).answered, [], "that is another");
     assert_eq!(splits.grant(Half::Copy, "idle", 2, HOLD).expect("the rest").split, 7);
     // Whoever takes over what was cut gets what is left of it.
+    splits.renew("w", &[says(1, 0)], 0, CUT_AFTER_MS + HOLD);
     splits.release("w");
     assert_eq!(splits.grant(Half::Copy, "heir", 3, HOLD).expect("given back").grant_json, [100]);
 }
@@ -119,10 +120,28 @@ fn a_cut_made_twice_is_one_cut() {
 }
 
 #[test]
+fn a_split_whose_holder_is_lost_waits_for_the_answer_to_its_proposal() {
+    for is_made in [true, false] {
+        let mut splits = held(&["w"]);
+        splits.renew("w", &[proposes(1, 9)], 0, HOLD);
+        assert_eq!(splits.release("w").len(), 1);
+        assert!(splits.grant(Half::Copy, "heir", 2, HOLD).is_none(), "nobody knows yet what it is");
+        assert_eq!(splits.proposals(), [Proposed { lease: 1, split: 0, proposal_json: vec![9] }]);
+        let other = Proposed { lease: 1, split: 0, proposal_json: vec![8] };
+        splits.cut(CutAnswer { proposed: other, ..made(true, false) });
+        assert!(splits.grant(Half::Copy, "heir", 2, HOLD).is_none(), "that was an earlier one");
+        splits.cut(made(is_made, is_made));
+        assert!(splits.proposals().is_empty());
+        let granted = splits.grant(Half::Copy, "heir", 2, HOLD).expect("it is known");
+        assert_eq!((granted.split, granted.grant_json), (0, vec![if is_made { 100 } else { 0 }]));
+    }
+}
+
+#[test]
 fn who_has_a_split_as_it_was_before_it_was_cut_loses_it() {
     let mut splits = held(&["w"]);
-    splits.renew("w", &[proposes(1, 9)], 0, HOLD);
     assert_eq!(splits.expire(HOLD + 1).len(), 1);
+    // It had proposed a cut to a head that is gone.
     let whole = splits.grant(Half::Copy, "heir", 2, 3 * HOLD).expect("given back");
     assert_eq!(whole.grant_json, [0]);
     let changed = splits.cut(made(true, true));
