@@ -159,7 +159,7 @@ impl Splits {
             return;
         }
         self.undecided.remove(&split);
-        if let Some(entry) = self.splits.get(&split).filter(|entry| matches!(entry.state, State::Pending { .. })) {
+        if let Some(entry) = self.splits.get(split).filter(|entry| matches!(entry.state, State::Pending { .. })) {
             let (half, turn) = (entry.half, entry.turn(split));
             self.waiting(half).insert(turn);
         }
