@@ -35,7 +35,7 @@ impl Job {
     pub(super) fn divisible(&self) -> usize {
         let record = &self.record;
         let is_wanted = record.wish == Wish::Run && record.is_shared();
-        if is_wanted && self.splits.waits(Half::Copy) == 0 { self.splits.stragglers().len() } else { 0 }
+        if is_wanted && self.splits.waits(Half::Copy) == 0 { self.splits.rests().len() } else { 0 }
     }
 }
 

@@ -5,6 +5,7 @@
 //! it is: should somebody have it as it was before all the same, since another head forgot the proposal, he loses it.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use super::{Held, Splits, State};
 use crate::head::record::{Half, LeaseId, Millis, SplitRecord, Standing};
@@ -112,6 +113,12 @@ impl Splits {
     /// the `idle` largest of stragglers: one for each worker that has nothing to do.
     pub fn renew(&mut self, worker: &str, renewals: &[Renewal], idle: usize, deadline: Millis) -> Renewed {
         let mut renewed = Renewed::default();
+        // What it said before: its rests as they are now would always be smaller than others', of which older news is known, and
+        // of equals nobody would ever be asked.
+        let said: BTreeMap<LeaseId, u64> = renewals
+            .iter()
+            .filter_map(|renewal| Some((renewal.lease, self.leases.get(&renewal.lease)?.ahead.bytes)))
+            .collect();
         for renewal in renewals {
             let lease = renewal.lease;
             match self.leases.get_mut(&lease) {
@@ -123,23 +130,24 @@ impl Splits {
                 _ => renewed.lost.push(lease),
             }
         }
-        let mut stragglers = self.stragglers();
-        stragglers.truncate(idle);
+        let mut stragglers = self.rests();
+        stragglers.sort_unstable_by_key(|(bytes, lease)| {
+            (Reverse(said.get(lease).map_or(*bytes, |said| *said.max(bytes))), *lease)
+        });
+        let stragglers: Vec<_> = stragglers.into_iter().map(|(_, lease)| lease).take(idle).collect();
         let is_own =
             |lease: &LeaseId| renewals.iter().any(|renewal| renewal.lease == *lease) && !renewed.lost.contains(lease);
         let asked = stragglers.into_iter().filter(is_own).collect();
         Renewed { asked, ..renewed }
     }
 
-    /// Leases of splits that have been held for long and of which much is left, the largest rest first.
-    pub fn stragglers(&self) -> Vec<LeaseId> {
+    /// Splits that have been held for long and of which much is left: how much, and their leases.
+    pub fn rests(&self) -> Vec<(u64, LeaseId)> {
         let held = self.leases.iter().filter(|(_, held)| {
             let is_long = held.deadline - held.ahead.since >= CUT_AFTER_MS;
             held.half == Half::Copy && is_long && held.ahead.bytes >= CUT_BYTES_MIN
         });
-        let mut held: Vec<_> = held.map(|(lease, held)| (Reverse(held.ahead.bytes), *lease)).collect();
-        held.sort_unstable();
-        held.into_iter().map(|(_, lease)| lease).collect()
+        held.map(|(lease, held)| (held.ahead.bytes, *lease)).collect()
     }
 
     /// Cuts that were proposed and not answered, also by holders who lost their leases since.

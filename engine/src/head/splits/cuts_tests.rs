@@ -59,10 +59,23 @@ fn as_many_are_asked_as_are_idle_those_with_the_most_left() {
     for (worker, lease, ahead) in [("a", 1, 2 * LARGE), ("b", 2, 4 * LARGE), ("c", 3, 3 * LARGE)] {
         splits.renew(worker, &[says(lease, ahead)], 0, CUT_AFTER_MS + HOLD);
     }
-    assert_eq!(splits.stragglers(), [2, 3, 1]);
+    assert_eq!(splits.rests(), [(2 * LARGE, 1), (4 * LARGE, 2), (3 * LARGE, 3)]);
     assert_eq!(asked(&mut splits, "a", says(1, 2 * LARGE), 2, CUT_AFTER_MS), [0; 0]);
     assert_eq!(asked(&mut splits, "c", says(3, 3 * LARGE), 2, CUT_AFTER_MS), [3]);
     assert_eq!(asked(&mut splits, "b", says(2, 4 * LARGE), 2, CUT_AFTER_MS), [2]);
+}
+
+#[test]
+fn of_two_that_read_side_by_side_one_is_asked_whoever_renews() {
+    let mut splits = held(&["a", "b"]);
+    let mut left = 20 * LARGE;
+    let mut turn = |worker, lease| {
+        left -= 1;
+        asked(&mut splits, worker, says(lease, left), 1, CUT_AFTER_MS)
+    };
+    turn("a", 1);
+    turn("b", 2);
+    assert_eq!([turn("a", 1), turn("b", 2)], [vec![1], vec![2]]);
 }
 
 #[test]
