@@ -129,7 +129,9 @@ fn is_as_it_is(table: &TablePlan) -> bool {
     let is_plain = |(index, ((column, to), from)): (usize, ((&ColumnPlan, &Field), &Field))| {
         let takes = matches!(column.input, sensei_planner::Input::Column { index: of } if of == index);
         let untouched = column.mask.is_none() && column.cleaning.is_none() && column.lossy.is_none();
-        takes && untouched && from.logical == to.logical && (to.nullable || !from.nullable)
+        // Of jsonb every value is looked at: one that has no canonical form is rejected.
+        let is_checked = to.logical == LogicalType::Jsonb;
+        takes && untouched && !is_checked && from.logical == to.logical && (to.nullable || !from.nullable)
     };
     let same_width = table.read.len() == table.columns.len() && table.columns.len() == table.target.fields.len();
     table.filter.is_none() && same_width && fields().all(is_plain)

@@ -7,6 +7,7 @@
 //! Source: BLAKE3 specification, sections 2.2 to 2.6. The functions used are public but not promised by the library, so its
 //! version is pinned, and a test compares every length of input with the promised function.
 
+use arrow_array::OffsetSizeTrait;
 use blake3::IncrementCounter;
 use blake3::platform::{Platform, le_bytes_from_words_32, words_from_le_bytes_32};
 
@@ -28,18 +29,18 @@ type Chaining = [u32; 8];
 
 /// Inputs that lie one after the other: the first from the first offset to the second, and so on.
 #[derive(Clone, Copy)]
-pub(crate) struct Inputs<'a> {
+pub(crate) struct Inputs<'a, O> {
     pub(crate) bytes: &'a [u8],
-    pub(crate) offsets: &'a [i32],
+    pub(crate) offsets: &'a [O],
 }
 
-impl<'a> Inputs<'a> {
+impl<'a, O: OffsetSizeTrait> Inputs<'a, O> {
     fn len(&self) -> usize {
         self.offsets.len() - 1
     }
 
     fn get(&self, index: usize) -> &'a [u8] {
-        &self.bytes[self.offsets[index] as usize..self.offsets[index + 1] as usize]
+        &self.bytes[self.offsets[index].as_usize()..self.offsets[index + 1].as_usize()]
     }
 }
 
@@ -58,7 +59,7 @@ impl Hashes {
     }
 
     /// Hands each input's hash to `visit`, in order.
-    pub(crate) fn of(&mut self, inputs: Inputs<'_>, mut visit: impl FnMut([u8; 32])) {
+    pub(crate) fn of<O: OffsetSizeTrait>(&mut self, inputs: Inputs<'_, O>, mut visit: impl FnMut([u8; 32])) {
         self.hashes.clear();
         self.hashes.resize(inputs.len(), [0; 32]);
         for index in 0..inputs.len() {
@@ -78,13 +79,13 @@ impl Hashes {
     }
 
     /// Hashes up to [`LANES`] inputs with `blocks` whole blocks before the last.
-    fn hash(&mut self, inputs: Inputs<'_>, blocks: usize, together: &[usize]) {
+    fn hash<O: OffsetSizeTrait>(&mut self, inputs: Inputs<'_, O>, blocks: usize, together: &[usize]) {
         let mut states = [words_from_le_bytes_32(&self.key); LANES];
         macro_rules! whole_blocks {
             ($($count:literal)*) => {
                 match blocks {
                     0 => {}
-                    $($count => self.compress_whole::<{ $count * BLOCK_BYTES }>(inputs, together, &mut states),)*
+                    $($count => self.compress_whole::<{ $count * BLOCK_BYTES }, O>(inputs, together, &mut states),)*
                     _ => unreachable!("an input of one chunk has at most {WHOLE_BLOCKS_MAX} blocks before its last"),
                 }
             };
@@ -101,9 +102,9 @@ impl Hashes {
     }
 
     /// Compresses the first `BYTES` bytes, whole blocks, of each input.
-    fn compress_whole<const BYTES: usize>(
+    fn compress_whole<const BYTES: usize, O: OffsetSizeTrait>(
         &self,
-        inputs: Inputs<'_>,
+        inputs: Inputs<'_, O>,
         together: &[usize],
         states: &mut [Chaining; LANES],
     ) {

@@ -63,11 +63,10 @@ impl RowHasher {
             return (0..row_count).for_each(|row| visit(row, self.hash_in_pieces(encoder, row, &mut scratch)));
         }
         let (mut hashes, mut visited) = (Hashes::new(self.key), 0);
-        let (mut bytes, mut offsets) = (Vec::new(), vec![0]);
+        let (mut bytes, mut offsets) = (Vec::new(), vec![0_i64]);
         for row in 0..row_count {
             encoder.encode(row, &mut bytes);
-            // Without large values a window is far below 2 GiB.
-            offsets.push(i32::try_from(bytes.len()).expect("a window's bytes fit 32 bits"));
+            offsets.push(bytes.len() as i64);
             if bytes.len() >= WINDOW_BYTES || offsets.len() > WINDOW_ROWS_MAX || row + 1 == row_count {
                 hashes.of(Inputs { bytes: &bytes, offsets: &offsets }, |hash| {
                     visit(visited, hash);
@@ -114,7 +113,8 @@ impl RowHasher {
     /// The hash of each row's identity.
     pub fn identities(&self, rows: &RecordBatch) -> Vec<[u8; 32]> {
         let mut identities = Vec::with_capacity(rows.num_rows());
-        if let Some(canonical) = packed::identity(rows).or_else(|| packed::canonical(rows)) {
+        let whole = || packed::canonical(rows).filter(|_| self.identity.is_empty());
+        if let Some(canonical) = packed::identity(rows).or_else(whole) {
             self.hash_packed(canonical, |_, hash| identities.push(hash));
             return identities;
         }

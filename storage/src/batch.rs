@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// Rows as read, with those that do not fit their column's type set apart.
 ///
 /// `rows.num_rows() + faults.len()` rows were read. Columns are the scan's fields in order, each in the carrier of its
-/// logical type, plus a last `Utf8` column [`LOCATOR`] where the scan asked for one.
+/// logical type, plus a last `Utf8` column [`LOCATOR`] where the scan asked for one; or those of [`crate::packed`] where it
+/// asked for packed rows.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Decoded rows.

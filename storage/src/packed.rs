@@ -1,8 +1,9 @@
 //! Rows as bytes instead of columns: their canonical bytes, which is all a digest needs, and the tuple their own server
 //! sent, which another server of its kind takes as it is. Nothing is taken apart that is not looked at.
 //!
-//! Packed rows travel as a record batch like any others, in columns of names that no table has.
+//! Packed rows travel as a record batch like any others, whose schema is marked.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -19,6 +20,8 @@ const CANONICAL: &str = "\u{1}row-v1";
 const IDENTITY: &str = "\u{1}identity";
 /// Name of the column with each row as its server sent it.
 const TUPLE: &str = "\u{1}tuple";
+/// What the schema of packed rows has among its metadata, and no other.
+const PACKED: &str = "sensei.packed";
 /// The columns in their order.
 const COLUMNS: [&str; 3] = [CANONICAL, IDENTITY, TUPLE];
 
@@ -43,9 +46,9 @@ pub struct Packing {
     pub tuple: bool,
 }
 
-/// Whether rows are packed.
+/// Whether rows are packed. Their schema says so, since a table's columns may have any name.
 pub fn is_packed(rows: &RecordBatch) -> bool {
-    rows.schema_ref().fields().first().is_some_and(|field| [CANONICAL, TUPLE].contains(&field.name().as_str()))
+    rows.schema_ref().metadata().contains_key(PACKED)
 }
 
 /// The canonical bytes of each row.
@@ -64,7 +67,7 @@ pub(crate) fn tuples(rows: &RecordBatch) -> Option<&BinaryArray> {
 }
 
 fn column<'a>(rows: &'a RecordBatch, name: &str) -> Option<&'a BinaryArray> {
-    rows.column_by_name(name)?.as_binary_opt()
+    is_packed(rows).then(|| rows.column_by_name(name)?.as_binary_opt())?
 }
 
 /// Packed rows under construction.
@@ -88,7 +91,8 @@ impl PackedBuilder {
         let fields = COLUMNS.into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
         let fields = fields.map(|(name, _)| ArrowField::new(name, DataType::Binary, false));
         let [canonical, identity, tuple] = [(); 3].map(|()| Bytes::default());
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let mark = HashMap::from([(PACKED.to_owned(), String::new())]);
+        let schema = Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), mark));
         PackedBuilder { canonical, identity, tuple, schema, rows: 0, faults: Vec::new() }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, future};
 use sensei_operators::KeyPicker;
-use sensei_storage::{Batches, Longest, Piece, Range, Result, Scan, Sizing, Snapshot, Table};
+use sensei_storage::{Batches, Form, Longest, Piece, Range, Result, Scan, Sizing, Snapshot, Table};
 
 use crate::lower::LoweredTable;
 
@@ -62,11 +62,10 @@ impl Snapshot for Chosen {
     }
 
     async fn scan(&self, scan: Scan) -> Result<Batches> {
-        let picker = self.tables.get(&scan.table).map(|choice| choice.picker.clone());
-        let batches = self.inner.scan(scan).await?;
-        Ok(match picker {
-            Some(picker) => batches.map(move |batch| batch.map(|batch| picker.pick(batch))).boxed(),
-            None => batches,
-        })
+        let Some(choice) = self.tables.get(&scan.table) else { return self.inner.scan(scan).await };
+        let picker = choice.picker.clone();
+        // It picks by what is in columns.
+        let batches = self.inner.scan(Scan { form: Form::Columns, ..scan }).await?;
+        Ok(batches.map(move |batch| batch.map(|batch| picker.pick(batch))).boxed())
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct Packer {
     starts: Vec<usize>,
     /// Bytes since the last batch, as they came.
     bytes: usize,
+    scratch: Vec<u8>,
 }
 
 /// By how much a usual row is longer in canonical form.
@@ -69,6 +70,11 @@ impl Packed {
             LogicalType::Uuid => Packed::Uuid,
             LogicalType::Bits { .. } | LogicalType::Array(_) => return None,
         })
+    }
+
+    /// Whether a good value of the type may have no place in the carrier.
+    fn may_be_faulty(self) -> bool {
+        matches!(self, Packed::Text | Packed::Jsonb | Packed::Date | Packed::Timestamp | Packed::Interval)
     }
 
     /// Appends the canonical bytes of one field.
@@ -122,7 +128,7 @@ impl Packer {
         let columns = fields.iter().map(|field| Packed::of(&field.logical)).collect::<Option<_>>()?;
         let names = fields.iter().map(|field| field.name.clone()).collect();
         let (packing, rows) = (packing.clone(), PackedBuilder::new(packing));
-        Some(Packer { columns, names, packing, rows, starts: Vec::new(), bytes: 0 })
+        Some(Packer { columns, names, packing, rows, starts: Vec::new(), bytes: 0, scratch: Vec::new() })
     }
 
     /// Rows since the last batch.
@@ -144,15 +150,26 @@ impl Packer {
     /// Packs one tuple. `key` names it where it is faulty.
     pub(super) fn push(&mut self, fields: Fields<'_>, length: usize, key: &KeyText) -> Result<(), Malformed> {
         self.bytes += length;
-        if self.packing.canonical
-            && let Err((column, unfit)) = self.put_canonical(fields.clone())
-        {
+        let looked_at =
+            if self.packing.canonical { self.put_canonical(fields.clone()) } else { self.check(fields.clone()) };
+        if let Err((column, unfit)) = looked_at {
             return self.fail(column, unfit, key.of(&fields));
         }
         if self.packing.tuple {
             self.rows.tuple.values.extend_from_slice(fields.first(self.columns.len()));
         }
         self.rows.end_row().map_err(|_| Malformed("rows of one batch are longer than 2 GiB"))
+    }
+
+    /// A row is faulty whether anybody wants its canonical bytes or not.
+    fn check(&mut self, fields: Fields<'_>) -> Result<(), (usize, Unfit)> {
+        for (index, (column, field)) in self.columns.iter().zip(fields).enumerate() {
+            if column.may_be_faulty() {
+                self.scratch.clear();
+                column.put(field, &mut self.scratch).map_err(|unfit| (index, unfit))?;
+            }
+        }
+        Ok(())
     }
 
     fn put_canonical(&mut self, fields: Fields<'_>) -> Result<(), (usize, Unfit)> {
@@ -255,9 +272,11 @@ mod tests {
 
     #[test]
     fn what_is_not_wanted_is_not_there() {
-        let Batch { rows, .. } =
-            pack(&Packing { tuple: true, ..Packing::default() }, &[tuple(1, i64::MAX - 1, b"\xff")]);
+        let rows = [tuple(1, 0, b"a"), tuple(2, i64::MAX - 1, b""), tuple(3, 0, b"\xff")];
+        let Batch { rows, faults } = pack(&Packing { tuple: true, ..Packing::default() }, &rows);
         assert_eq!((rows.num_rows(), canonical(&rows).is_none(), identity(&rows).is_none()), (1, true, true));
+        let faults: Vec<_> = faults.iter().map(|fault| fault.key.as_deref()).collect();
+        assert_eq!(faults, [Some("id=2"), Some("id=3")], "faulty all the same");
         let Batch { rows, .. } = pack(&Packing { canonical: true, ..Packing::default() }, &[tuple(1, 0, b"")]);
         assert_eq!((rows.num_rows(), tuples(&rows).is_none()), (1, true));
     }

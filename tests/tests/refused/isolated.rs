@@ -212,3 +212,24 @@ fn a_child_without_its_parent_refuses_the_split() {
     sensei.write("plan.yaml", plan("sqlite:src.db", &server.url("orphan"), "rejects: { max: 3 }"));
     sensei.run(&["run", "plan.yaml"]).expect(4).says("error[S303]").says("t_up_fkey");
 }
+
+#[test]
+fn between_equal_servers_a_value_without_a_carrier_is_rejected_whatever_is_verified() {
+    let server = Server::shared();
+    server.create_database("carried_from");
+    server.psql(
+        "carried_from",
+        "CREATE TABLE t(id int PRIMARY KEY, v interval); INSERT INTO t SELECT i, '1 day' FROM generate_series(1, 100) i;
+         UPDATE t SET v = '3000000 hours' WHERE id = 50",
+    );
+    for verify in ["full", "counts", "off"] {
+        let (sensei, target) = (Sensei::new(), format!("carried_{verify}"));
+        server.create_database(&target);
+        let more = format!("rejects: {{ max: 1 }}\nverify: {verify}");
+        sensei.write("plan.yaml", plan(&server.url("carried_from"), &server.url(&target), &more));
+        let report = sensei.run(&["run", "plan.yaml", "--output", "json"]).expect(0).json();
+        assert_eq!(counts(&report, "t")[..3], [100, 1, 99], "{verify}: {report}");
+        assert_eq!(keys(&lines(&sensei, "job-1")), ["id=50"], "{verify}");
+        assert_eq!(server.psql(&target, "SELECT count(*) FROM t WHERE id <> 50"), "99", "{verify}");
+    }
+}

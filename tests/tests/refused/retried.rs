@@ -180,3 +180,25 @@ fn rows_that_something_else_brought_in_are_not_doubled() {
     sensei.run(&RETRY).expect(4).json();
     assert_eq!(server.psql("retry_doubled", "SELECT count(*), count(DISTINCT id) FROM t"), "998|998");
 }
+
+#[test]
+fn rows_of_equal_servers_are_retried_too() {
+    let (sensei, server) = (Sensei::new(), Server::shared());
+    for database in ["retry_from", "retry_to"] {
+        server.create_database(database);
+    }
+    server.psql(
+        "retry_from",
+        "CREATE TABLE t(v text, id bigint PRIMARY KEY); INSERT INTO t SELECT 'v' || i, i FROM generate_series(1, 1000) i;
+         UPDATE t SET v = 'bad' WHERE id IN (10, 500, 1000)",
+    );
+    server.psql("retry_to", "CREATE TABLE t(v text CONSTRAINT good CHECK (v <> 'bad'), id bigint PRIMARY KEY)");
+    let more = "rejects: { max: 3 }\nlimits: { split: 4KiB }";
+    sensei.write("plan.yaml", plan(&server.url("retry_from"), &server.url("retry_to"), more));
+    assert_eq!(counts(&run(&sensei), "t"), [1000, 3, 997, 997]);
+    server.psql("retry_to", "ALTER TABLE t DROP CONSTRAINT good");
+    let report = sensei.run(&RETRY).expect(0).json();
+    assert_eq!(counts(&report, "t"), [3, 0, 3, 3]);
+    sensei.run(&["verify", "plan.yaml"]).expect(0);
+    assert_eq!(server.psql("retry_to", "SELECT count(*), count(DISTINCT id) FROM t"), "1000|1000");
+}
