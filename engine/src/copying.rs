@@ -9,6 +9,8 @@ use std::time::Duration;
 use sensei_storage::journal::{Checkpoint, Event as JournalEvent, History, Reject};
 use sensei_storage::{Begin, Split, SplitId, VerifyMode, Write};
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument;
 
 use crate::cell::{Ended, Finished, Report};
 use crate::crew::{Begun, Share};
@@ -46,6 +48,9 @@ pub(crate) struct Copying<'a> {
     rejected_under_way: BTreeMap<SplitId, u64>,
     pending: Vec<JournalEvent>,
     reopened: HashSet<SplitId>,
+    /// Splits whose rows are being taken out of the target. Beside everything else: a holder may keep what that waits for,
+    /// a place among the writers, until the cut it proposes is answered.
+    retracting: JoinSet<Result<SplitId>>,
     progress: Progress,
     splits_of: Vec<u64>,
     splits_done: Vec<u64>,
@@ -84,6 +89,7 @@ impl<'a> Copying<'a> {
             rejected_under_way: BTreeMap::new(),
             pending: Vec::new(),
             reopened: HashSet::new(),
+            retracting: JoinSet::new(),
             progress,
             splits_done: vec![0; tables],
             splits_of,
@@ -115,6 +121,7 @@ impl<'a> Copying<'a> {
                     Some(report) => self.take(report).await?,
                     None => break ending.await,
                 },
+                Some(joined) = self.retracting.join_next(), if !self.retracting.is_empty() => self.retracted(joined)?,
                 ended = &mut ending => break ended,
                 _ = tick.tick() => self.flush().await?,
                 () = interrupt::requested(), if !interrupted => {
@@ -128,6 +135,9 @@ impl<'a> Copying<'a> {
         }
         self.flush().await?;
         outcome?;
+        while let Some(joined) = self.retracting.join_next().await {
+            self.retracted(joined)?;
+        }
         if self.copied.finished.len() == self.job.history.splits.len() {
             return Ok(self.copied);
         }
@@ -261,27 +271,37 @@ impl<'a> Copying<'a> {
         self.reopened.insert(split);
         self.pending.push(JournalEvent::SplitReopened { split, why: why.to_owned() });
         self.flush().await?;
-        self.retract(split).await?;
-        self.begun.allocation.complete(split, Some(Work::Recopy));
+        let retracting = self.retract(split);
+        self.retracting.spawn(retracting.in_current_span());
         Ok(())
     }
 
     /// Replaces what a split committed by nothing.
-    async fn retract(&self, split: SplitId) -> Result<()> {
-        let table = &self.job.tables[self.job.history.splits[split.0 as usize].table as usize];
-        let doing = || format!("taking rows back from table \"{}\"", table.target.name);
+    fn retract(&self, split: SplitId) -> impl Future<Output = Result<SplitId>> + Send + 'static {
+        let table = self.job.tables[self.job.history.splits[split.0 as usize].table as usize].target.clone();
+        let target = self.job.ends.target.clone();
+        let doing = format!("taking rows back from table \"{}\"", table.name);
         let write = Write {
             job: self.job.name_in_target(),
             generation: self.job.generation,
             split,
-            table: table.target.clone(),
+            table,
             replace: true,
             evict: false,
         };
-        match self.job.ends.target.begin(write).await.doing(doing())? {
-            Begin::Writer(writer) => writer.commit(0).await.doing(doing()).map(|_| ()),
-            Begin::Committed(_) => Err(Failure::internal(doing(), "the target kept what it should replace")),
+        async move {
+            match target.begin(write).await.doing(doing.clone())? {
+                Begin::Writer(writer) => writer.commit(0).await.doing(doing).map(|_| split),
+                Begin::Committed(_) => Err(Failure::internal(doing, "the target kept what it should replace")),
+            }
         }
+    }
+
+    /// Has a split copied anew whose rows are out of the target.
+    fn retracted(&self, joined: std::result::Result<Result<SplitId>, JoinError>) -> Result<()> {
+        let split = joined.map_err(|error| Failure::internal("taking rows back", error))??;
+        self.begun.allocation.complete(split, Some(Work::Recopy));
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<()> {

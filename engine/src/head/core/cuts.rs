@@ -10,6 +10,8 @@ use crate::head::splits::{CutAnswer, Renewal, Renewed};
 
 /// For how long a worker that asked for a split in vain counts as one that has nothing to do: it asks again after a second.
 const IDLE_MS: Millis = 2_500;
+/// Of these so many are named.
+const IDLE_NAMED_MAX: usize = 3;
 
 /// Workers that asked for splits to copy in vain, and when they did last.
 #[derive(Debug, Default)]
@@ -66,7 +68,7 @@ impl Core {
             let why = answer.parts.as_ref().map(|parts| {
                 let [kept, rest] = parts.as_ref();
                 let holder = job.splits.holder(answer.proposed.lease).unwrap_or("nobody");
-                let idle: Vec<&str> = job.idle.workers(now).collect();
+                let idle: Vec<&str> = job.idle.workers(now).take(IDLE_NAMED_MAX).collect();
                 let idle = if idle.is_empty() { "nobody".to_owned() } else { idle.join(", ") };
                 format!(
                     "split {} is halved: worker {holder} still had much of it to read while {idle} waited for work; \

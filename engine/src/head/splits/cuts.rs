@@ -18,6 +18,8 @@ pub(super) struct Ahead {
     since: Millis,
     /// Bytes that it has not begun and could give up.
     bytes: u64,
+    /// Whether it was asked to propose a cut, and none was answered since.
+    was_asked: bool,
     /// A cut that it proposed and that is not answered.
     proposal_json: Option<Vec<u8>>,
     /// What became of one that it proposed.
@@ -79,7 +81,7 @@ pub struct CutAnswer {
 
 impl Ahead {
     pub(super) fn since(deadline: Millis) -> Ahead {
-        Ahead { since: deadline, bytes: 0, proposal_json: None, answer: None }
+        Ahead { since: deadline, bytes: 0, was_asked: false, proposal_json: None, answer: None }
     }
 
     /// Takes what the holder says; what became of its proposal, if that is known.
@@ -96,7 +98,12 @@ impl Ahead {
         if self.proposal_json.as_ref().is_none_or(|open| *open == proposal_json) {
             self.proposal_json = None;
             self.answer = Some((proposal_json, is_made));
+            self.was_asked = false;
         }
+    }
+
+    fn is_asked(&self) -> bool {
+        self.was_asked || self.proposal_json.is_some()
     }
 }
 
@@ -130,14 +137,22 @@ impl Splits {
                 _ => renewed.lost.push(lease),
             }
         }
-        let mut stragglers = self.rests();
+        let (asked, mut stragglers): (Vec<_>, Vec<_>) =
+            self.rests().into_iter().partition(|(_, lease)| self.leases[lease].ahead.is_asked());
         stragglers.sort_unstable_by_key(|(bytes, lease)| {
             (Reverse(said.get(lease).map_or(*bytes, |said| *said.max(bytes))), *lease)
         });
-        let stragglers: Vec<_> = stragglers.into_iter().map(|(_, lease)| lease).take(idle).collect();
+        // Who was asked before is asked again, since the answer may have been lost, and counts for one that is idle.
+        stragglers.truncate(idle.saturating_sub(asked.len()));
+        let stragglers = asked.into_iter().take(idle).chain(stragglers).map(|(_, lease)| lease);
         let is_own =
             |lease: &LeaseId| renewals.iter().any(|renewal| renewal.lease == *lease) && !renewed.lost.contains(lease);
-        let asked = stragglers.into_iter().filter(is_own).collect();
+        let asked: Vec<_> = stragglers.filter(is_own).collect();
+        for lease in &asked {
+            if let Some(held) = self.leases.get_mut(lease) {
+                held.ahead.was_asked = true;
+            }
+        }
         Renewed { asked, ..renewed }
     }
 
