@@ -161,7 +161,7 @@ fn not_taken(status: Status) -> Failure {
     match status.code() {
         tonic::Code::AlreadyExists => Failure::usage(
             format!("the head says: {}", status.message()),
-            "Give another plan an --id of its own; where a job is at work on the same name and state, wait for its end or stop it.",
+            "`sensei job status` shows it. Give another plan an --id of its own; where a job is at work on the same name and state, wait for its end or stop it.",
         ),
         _ => refused(status),
     }
