@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::types::LogicalType;
 
 /// Values, and bytes of values, that room is made for in advance at the most: one huge value says nothing of the next.
-const RESERVED_MAX: usize = 4 << 20;
+pub(crate) const RESERVED_MAX: usize = 4 << 20;
 /// Bytes of the texts of one array at the most, half of what a carrier holds: the largest value that PostgreSQL has.
 pub(crate) const ARRAY_BYTES_MAX: usize = 1 << 30;
 /// Why a longer one is refused.

@@ -12,6 +12,7 @@ use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
 
 use crate::batch::{Batch, Fault};
+use crate::column::RESERVED_MAX;
 use crate::error::{Error, Result};
 
 /// Name of the column with each row's canonical bytes, see [`crate::row_v1`].
@@ -112,13 +113,12 @@ impl PackedBuilder {
     /// `Internal` if a batch takes more than 2 GiB.
     pub fn end_row(&mut self) -> Result<()> {
         self.rows += 1;
-        let parts = [&mut self.canonical, &mut self.identity, &mut self.tuple];
-        parts.into_iter().try_for_each(Bytes::end)
+        self.parts().into_iter().try_for_each(Bytes::end)
     }
 
     /// Ends a faulty row, of which nothing is kept.
     pub fn fail_row(&mut self, fault: Fault) {
-        [&mut self.canonical, &mut self.identity, &mut self.tuple].into_iter().for_each(Bytes::undo);
+        self.parts().into_iter().for_each(Bytes::undo);
         self.faults.push(fault);
     }
 
@@ -127,18 +127,23 @@ impl PackedBuilder {
     /// # Errors
     /// `Internal` on a broken invariant of our own.
     pub fn finish(&mut self) -> Result<Batch> {
-        let mut arrays: Vec<ArrayRef> = Vec::new();
-        for (name, part) in COLUMNS.into_iter().zip([&mut self.canonical, &mut self.identity, &mut self.tuple]) {
+        let (schema, mut arrays) = (self.schema.clone(), Vec::<ArrayRef>::new());
+        for (name, part) in COLUMNS.into_iter().zip(self.parts()) {
             let array = part.finish()?;
-            if self.schema.column_with_name(name).is_some() {
+            if schema.column_with_name(name).is_some() {
                 arrays.push(Arc::new(array));
             }
         }
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        let rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options);
+        let rows = RecordBatch::try_new_with_options(schema, arrays, &options);
         self.rows = 0;
         let faults = std::mem::take(&mut self.faults);
         Ok(Batch { rows: rows.map_err(|error| Error::internal("batch assembly", error))?, faults })
+    }
+
+    /// In the order of [`COLUMNS`].
+    fn parts(&mut self) -> [&mut Bytes; 3] {
+        [&mut self.canonical, &mut self.identity, &mut self.tuple]
     }
 }
 
@@ -178,7 +183,6 @@ impl Bytes {
 
     /// The next values get as much room as these took, unless that was for a huge one.
     fn finish(&mut self) -> Result<BinaryArray> {
-        const RESERVED_MAX: usize = 4 << 20;
         let (bytes, rows) = (self.values.len().min(RESERVED_MAX), self.offsets.len());
         let values = std::mem::replace(&mut self.values, Vec::with_capacity(bytes + bytes / 8));
         let mut offsets = Vec::with_capacity(rows + rows / 8);

@@ -33,11 +33,15 @@ impl Idle {
 }
 
 impl Job {
-    /// Splits of which a part could be given to others: stragglers, where nothing waits to be copied.
-    pub(super) fn divisible(&self) -> usize {
+    /// Whether others could only help by what is cut off for them: the job goes on, and nothing waits to be copied.
+    fn is_cut_for_others(&self) -> bool {
         let record = &self.record;
-        let is_wanted = record.wish == Wish::Run && record.is_shared();
-        if is_wanted && self.splits.waits(Half::Copy) == 0 { self.splits.rests().len() } else { 0 }
+        record.wish == Wish::Run && record.is_shared() && self.splits.waits(Half::Copy) == 0
+    }
+
+    /// Splits of which a part could be given to others.
+    pub(super) fn divisible(&self) -> usize {
+        if self.is_cut_for_others() { self.splits.rests().len() } else { 0 }
     }
 }
 
@@ -49,8 +53,7 @@ impl Core {
     pub fn renew(&mut self, task: &TaskName, renewals: &[Renewal], rows: u64, bytes: u64) -> Result<Renewed, Refusal> {
         let (now, deadline) = (self.now, self.now + LEASE_MS);
         let job = self.own_job(task)?;
-        let has_work = job.splits.waits(Half::Copy) > 0 || job.record.wish != Wish::Run || !job.record.is_shared();
-        let idle = if has_work { 0 } else { job.idle.workers(now).count() };
+        let idle = if job.is_cut_for_others() { job.idle.workers(now).count() } else { 0 };
         let renewed = job.splits.renew(&task.worker, renewals, idle, deadline);
         self.counters.rows += rows;
         self.counters.bytes += bytes;

@@ -137,6 +137,9 @@ impl Splits {
                 _ => renewed.lost.push(lease),
             }
         }
+        if idle == 0 {
+            return renewed;
+        }
         let (asked, mut stragglers): (Vec<_>, Vec<_>) =
             self.rests().into_iter().partition(|(_, lease)| self.leases[lease].ahead.is_asked());
         stragglers.sort_unstable_by_key(|(bytes, lease)| {
