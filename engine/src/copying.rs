@@ -48,6 +48,8 @@ pub(crate) struct Copying<'a> {
     rejected_under_way: BTreeMap<SplitId, u64>,
     pending: Vec<JournalEvent>,
     reopened: HashSet<SplitId>,
+    /// Splits that were written, by those who do not read back what they wrote.
+    written: HashSet<SplitId>,
     /// Splits whose rows are being taken out of the target. Beside everything else: a holder may keep what that waits for,
     /// a place among the writers, until the cut it proposes is answered.
     retracting: JoinSet<Result<SplitId>>,
@@ -89,6 +91,7 @@ impl<'a> Copying<'a> {
             rejected_under_way: BTreeMap::new(),
             pending: Vec::new(),
             reopened: HashSet::new(),
+            written: HashSet::new(),
             retracting: JoinSet::new(),
             progress,
             splits_done: vec![0; tables],
@@ -207,6 +210,7 @@ impl<'a> Copying<'a> {
         if let Some(reject) = reject {
             self.rejected_under_way.insert(split, reject.rows);
         }
+        self.written.insert(split);
         self.begun.allocation.complete(split, Some(Work::Validate(validation)));
         self.check_rejects().await
     }

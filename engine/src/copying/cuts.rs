@@ -43,7 +43,9 @@ impl Copying<'_> {
     /// Makes a cut that was proposed, or refuses it. Once the journal has it, it is so, whoever hears of it.
     pub(super) async fn cut(&mut self, proposed: Proposed) -> Result<()> {
         let split = proposed.proposal.split;
-        let is_taken = self.copied.finished.contains_key(&split) || self.reopened.contains(&split);
+        // Whoever proposed has nothing to do with what others have committed or taken back since.
+        let is_taken =
+            self.copied.finished.contains_key(&split) || self.written.contains(&split) || self.reopened.contains(&split);
         let answer = match judge(&self.job.history, &proposed.proposal) {
             Judged::Made => Answer::Made,
             Judged::Make(cut) if !is_taken => self.make(cut).await?,

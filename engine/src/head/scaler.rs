@@ -29,19 +29,11 @@ pub struct ScaledPool {
 
 /// Has as many workers for a head as there is work for, for ever. What goes wrong once is tried again.
 pub async fn autoscale(head: Head, pools: Vec<ScaledPool>) {
-    let mut scalers: Vec<Scaler> = pools.into_iter().map(|pool| Scaler::new(head.clone(), pool)).collect();
-    let mut tick = tokio::time::interval(Duration::from_millis(DECIDE_EVERY_MS.cast_unsigned()));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let classes: Vec<Vec<Class>> = pools.iter().map(|pool| pool.classes.clone()).collect();
+    let scalers = pools.into_iter().map(|pool| Scaler::new(head.clone(), pool));
     head.until_it_leads().await;
-    loop {
-        tick.tick().await;
-        // A head that does not lead leaves the pools to the one that does.
-        let Ok((load, views)) = head.call(|core| Ok((core.load(), core.pool().workers))).await else { continue };
-        let classes: Vec<&[Class]> = scalers.iter().map(|scaler| &*scaler.pool.classes).collect();
-        let demands = divide(&classes, &load);
-        // At once, so that a provider that does not answer holds up its own pool only.
-        join_all(scalers.iter_mut().zip(demands).map(|(scaler, demand)| scaler.round(demand, &views))).await;
-    }
+    // Each in its own time, so that a provider that does not answer holds up its own pool only.
+    join_all(scalers.enumerate().map(|(index, scaler)| scaler.run(index, &classes))).await;
 }
 
 struct Scaler {
@@ -57,6 +49,21 @@ struct Scaler {
 impl Scaler {
     fn new(head: Head, pool: ScaledPool) -> Scaler {
         Scaler { head, pool, carried: Carried::default(), seen: HashMap::new(), rates: BTreeMap::new() }
+    }
+
+    /// Scales this pool, which is that with this index among all of these, for ever.
+    async fn run(mut self, index: usize, classes: &[Vec<Class>]) {
+        let classes: Vec<&[Class]> = classes.iter().map(Vec::as_slice).collect();
+        let mut tick = tokio::time::interval(Duration::from_millis(DECIDE_EVERY_MS.cast_unsigned()));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            // A head that does not lead leaves the pools to the one that does.
+            let Ok((load, views)) = self.head.call(|core| Ok((core.load(), core.pool().workers))).await else { continue };
+            if let Some(demand) = divide(&classes, &load).into_iter().nth(index) {
+                self.round(demand, &views).await;
+            }
+        }
     }
 
     fn name(&self) -> String {

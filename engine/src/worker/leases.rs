@@ -177,7 +177,8 @@ impl Leases {
         let reported = Reported { lease, ended: Cow::Borrowed(ended) };
         let outcome = serde_json::to_vec(&reported).map_err(|error| Failure::internal("reporting a split", error))?;
         self.link.report(lease, split.0, outcome).await?;
-        self.held().remove(&split);
+        // The other half of the split may be this process's by now, under a lease of its own.
+        self.held().retain(|_, held| held.lease != lease);
         Ok(())
     }
 

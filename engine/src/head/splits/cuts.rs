@@ -216,22 +216,26 @@ impl Splits {
     }
 
     /// Has a split be what was kept of it. One that was done meanwhile, by somebody who had all of it, is left: its conductor
-    /// knows what it was, and has it done again.
+    /// knows what it was, and has it done again. Whoever had or has all of it may have committed it; it counts as rechecked
+    /// then, so that nobody copies the rest before those rows are gone.
     fn keep(&mut self, lease: LeaseId, kept: SplitRecord) -> Option<SplitRecord> {
-        let entry = self.splits.get(kept.split)?;
+        let entry = self.splits.get_mut(kept.split)?;
         if entry.half != Half::Copy || *entry.grant_json == *kept.grant_json {
             return None;
         }
-        let standing = match entry.state {
-            State::Reported { .. } => return None,
-            State::Pending { lost } => Standing::Pending { lost },
-            State::Leased { lease: held, lost } if held == lease => {
-                Standing::Leased { lease, worker: self.holder(lease)?.to_owned(), lost }
+        let (standing, is_elsewhere) = match entry.state {
+            State::Reported { .. } => {
+                self.rechecks += usize::from(!std::mem::replace(&mut entry.recheck, true));
+                return None;
             }
-            State::Leased { lost, .. } => Standing::Pending { lost: lost + 1 },
+            State::Pending { lost } => (Standing::Pending { lost }, false),
+            State::Leased { lease: held, lost } if held == lease => {
+                (Standing::Leased { lease, worker: self.holder(lease)?.to_owned(), lost }, false)
+            }
+            State::Leased { lost, .. } => (Standing::Pending { lost: lost + 1 }, true),
         };
         let deadline = self.leases.get(&lease).map_or(0, |held| held.deadline);
-        let kept = SplitRecord { standing, ..kept };
+        let kept = SplitRecord { standing, recheck: kept.recheck || is_elsewhere, ..kept };
         self.put(vec![kept.clone()], deadline);
         Some(kept)
     }

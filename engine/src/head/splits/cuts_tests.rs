@@ -163,9 +163,13 @@ fn who_has_a_split_as_it_was_before_it_was_cut_loses_it() {
     assert!(splits.report("heir", 2, 0, vec![1]).is_err());
     let again = splits.grant(Half::Copy, "heir", 3, 3 * HOLD).expect("what is left of it");
     assert_eq!((again.split, again.grant_json, again.taken_over), (0, vec![100], true));
+    assert!(splits.grant(Half::Copy, "idle", 4, 3 * HOLD).is_none(), "all of it may be committed");
     // The conductor says it again, to a head that took over: nobody has the split as it was.
     assert!(splits.cut(made(true, true)).is_empty());
     assert_eq!(splits.renew("heir", &[says(3, 0)], 0, 3 * HOLD).lost, [0; 0]);
+    splits.report("heir", 3, 0, vec![1]).expect("held");
+    splits.settle(0);
+    assert_eq!(splits.grant(Half::Copy, "idle", 4, 3 * HOLD).expect("the rest").split, 7);
 }
 
 #[test]
@@ -175,4 +179,7 @@ fn a_split_that_was_reported_meanwhile_is_its_conductors_to_judge() {
     let changed = splits.cut(made(true, true));
     assert_eq!(changed.iter().map(|record| record.split).collect::<Vec<_>>(), [7]);
     assert_eq!(splits.outcomes(9, 99), [(0, vec![5])]);
+    assert!(splits.grant(Half::Copy, "idle", 2, HOLD).is_none(), "all of it was committed");
+    splits.put(vec![SplitRecord { grant_json: vec![101], ..offered(0, LARGE) }], 0);
+    assert_eq!(splits.grant(Half::Copy, "idle", 2, HOLD).expect("the rest").split, 7);
 }
