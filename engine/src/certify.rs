@@ -6,7 +6,7 @@ use sensei_storage::evidence::{
     TargetFacts, Totals,
 };
 use sensei_storage::journal::Checkpoint;
-use sensei_storage::{Cut, Digest, OnExisting, System, Verdict, VerifyMode, row_v1};
+use sensei_storage::{Cut, Digest, OnExisting, System, Verdict, VerifyMode, row_v2};
 
 use crate::clock::now_text;
 use crate::copying::{Copied, trusts_checkpoints};
@@ -28,7 +28,7 @@ pub(crate) fn predicate(job: &Job, walked: &Walked) -> Predicate {
         plan_name: job.plan.name.clone(),
         plan_sha256: job.history.opening.plan_sha256.clone(),
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
-        row_encoding: row_v1::ROW_ENCODING.to_owned(),
+        row_encoding: row_v2::ROW_ENCODING.to_owned(),
         digest_key: job.history.opening.digest_key.clone(),
         source: SourceFacts {
             system: job.plan.source.system,

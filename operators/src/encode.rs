@@ -1,4 +1,4 @@
-//! The canonical bytes of rows in Arrow columns, as [`row_v1`] defines them.
+//! The canonical bytes of rows in Arrow columns, as [`row_v2`] defines them.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -9,7 +9,7 @@ use arrow_array::{
     Array, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray, PrimitiveArray, RecordBatch, StringArray,
 };
 use arrow_buffer::NullBuffer;
-use sensei_storage::{LogicalType, row_v1};
+use sensei_storage::{LogicalType, row_v2};
 
 /// Bytes from which on a value is not copied to be hashed: beside hashing as many, a copy costs nothing, and two in
 /// memory are one too many where they are large.
@@ -35,7 +35,8 @@ enum Values<'a> {
     Int64(&'a PrimitiveArray<Int64Type>),
     Float32(&'a PrimitiveArray<Float32Type>),
     Float64(&'a PrimitiveArray<Float64Type>),
-    Decimal(&'a StringArray),
+    Decimal(&'a StringArray, i32),
+    Numeric(&'a StringArray),
     Text(&'a StringArray),
     Jsonb(&'a StringArray),
     Bytes(&'a BinaryArray),
@@ -83,7 +84,7 @@ impl<'a> RowEncoder<'a> {
             match column.large(row) {
                 None => column.encode(row, scratch),
                 Some(bytes) => {
-                    scratch.extend_from_slice(&row_v1::header(bytes.len()));
+                    scratch.extend_from_slice(&row_v2::header(bytes.len()));
                     take(scratch);
                     scratch.clear();
                     take(bytes);
@@ -103,12 +104,11 @@ impl<'a> Column<'a> {
             LogicalType::Int64 => Values::Int64(array.as_primitive()),
             LogicalType::Float32 => Values::Float32(array.as_primitive()),
             LogicalType::Float64 => Values::Float64(array.as_primitive()),
-            LogicalType::Decimal { .. } => Values::Decimal(array.as_string()),
-            LogicalType::Numeric
-            | LogicalType::Text { .. }
-            | LogicalType::Json
-            | LogicalType::Bits { .. }
-            | LogicalType::Opaque { .. } => Values::Text(array.as_string()),
+            LogicalType::Decimal { scale, .. } => Values::Decimal(array.as_string(), *scale),
+            LogicalType::Numeric => Values::Numeric(array.as_string()),
+            LogicalType::Text { .. } | LogicalType::Json | LogicalType::Bits { .. } | LogicalType::Opaque { .. } => {
+                Values::Text(array.as_string())
+            }
             LogicalType::Jsonb => Values::Jsonb(array.as_string()),
             LogicalType::Bytes | LogicalType::Geometry => Values::Bytes(array.as_binary()),
             LogicalType::Date => Values::Date(array.as_primitive()),
@@ -146,31 +146,32 @@ impl<'a> Column<'a> {
 
     fn encode(&self, row: usize, out: &mut Vec<u8>) {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
-            return row_v1::null(out);
+            return row_v2::null(out);
         }
         match &self.values {
-            Values::Boolean(values) => row_v1::boolean(out, values.value(row)),
-            Values::Int16(values) => row_v1::integer(out, values.value(row).into()),
-            Values::Int32(values) => row_v1::integer(out, values.value(row).into()),
-            Values::Int64(values) => row_v1::integer(out, values.value(row)),
-            Values::Date(values) => row_v1::integer(out, values.value(row).into()),
-            Values::Time(values) => row_v1::integer(out, values.value(row)),
-            Values::Timestamp(values) => row_v1::integer(out, values.value(row)),
-            Values::Float32(values) => row_v1::float(out, values.value(row).into()),
-            Values::Float64(values) => row_v1::float(out, values.value(row)),
-            Values::Decimal(values) => row_v1::decimal(out, values.value(row)),
-            Values::Text(values) => row_v1::bytes(out, values.value(row).as_bytes()),
-            Values::Jsonb(values) => row_v1::jsonb(out, values.value(row)),
-            Values::Bytes(values) => row_v1::bytes(out, values.value(row)),
-            Values::Uuid(values) => row_v1::bytes(out, values.value(row)),
+            Values::Boolean(values) => row_v2::boolean(out, values.value(row)),
+            Values::Int16(values) => row_v2::int16(out, values.value(row)),
+            Values::Int32(values) => row_v2::int32(out, values.value(row)),
+            Values::Int64(values) => row_v2::int64(out, values.value(row)),
+            Values::Date(values) => row_v2::date(out, values.value(row)),
+            Values::Time(values) => row_v2::int64(out, values.value(row)),
+            Values::Timestamp(values) => row_v2::timestamp(out, values.value(row)),
+            Values::Float32(values) => row_v2::float32(out, values.value(row)),
+            Values::Float64(values) => row_v2::float64(out, values.value(row)),
+            Values::Decimal(values, scale) => row_v2::decimal(out, values.value(row), *scale),
+            Values::Numeric(values) => row_v2::numeric(out, values.value(row)),
+            Values::Text(values) => row_v2::bytes(out, values.value(row).as_bytes()),
+            Values::Jsonb(values) => row_v2::jsonb(out, values.value(row)),
+            Values::Bytes(values) => row_v2::bytes(out, values.value(row)),
+            Values::Uuid(values) => row_v2::bytes(out, values.value(row)),
             Values::Interval(values) => {
                 let value = values.value(row);
-                row_v1::interval(out, value.months, value.days, value.nanoseconds);
+                row_v2::interval(out, value.months, value.days, value.nanoseconds);
             }
             Values::List(list, elements) => {
                 let (start, end) = (list.value_offsets()[row] as usize, list.value_offsets()[row + 1] as usize);
-                row_v1::counted(out, |out| {
-                    out.extend_from_slice(&((end - start) as u32).to_le_bytes());
+                row_v2::counted(out, |out| {
+                    out.extend_from_slice(&((end - start) as u32).to_be_bytes());
                     for element in start..end {
                         elements.encode(element, out);
                     }

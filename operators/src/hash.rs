@@ -12,7 +12,7 @@ const WINDOW_BYTES: usize = 64 << 10;
 /// Rows that are hashed together at the most.
 const WINDOW_ROWS_MAX: usize = 512;
 
-/// Hashes rows of one table under one job's key: keyed BLAKE3 over row-v1.
+/// Hashes rows of one table under one job's key: keyed BLAKE3 over row-v2.
 #[derive(Clone, Debug)]
 pub struct RowHasher {
     key: [u8; 32],

@@ -9,22 +9,20 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, BinaryArray, RecordBatch, RecordBatchOptions};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
+use arrow_schema::{DataType, Field as ArrowField, Schema};
 
 use crate::batch::{Batch, Fault};
 use crate::column::RESERVED_MAX;
 use crate::error::{Error, Result};
 
-/// Name of the column with each row's canonical bytes, see [`crate::row_v1`].
-const CANONICAL: &str = "\u{1}row-v1";
+/// Name of the column with each row's canonical bytes, see [`crate::row_v2`].
+const CANONICAL: &str = "\u{1}row-v2";
 /// Name of the column with the canonical bytes of the columns that tell rows apart.
 const IDENTITY: &str = "\u{1}identity";
 /// Name of the column with each row as its server sent it.
 const TUPLE: &str = "\u{1}tuple";
-/// What the schema of packed rows has among its metadata, and no other.
+/// What the schema of packed rows has among its metadata, and no other: which column has the tuples.
 const PACKED: &str = "sensei.packed";
-/// The columns in their order.
-const COLUMNS: [&str; 3] = [CANONICAL, IDENTITY, TUPLE];
 
 /// The form in which a scan's rows are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +62,7 @@ pub fn identity(rows: &RecordBatch) -> Option<&BinaryArray> {
 
 /// Each row as its server sent it.
 pub(crate) fn tuples(rows: &RecordBatch) -> Option<&BinaryArray> {
-    column(rows, TUPLE)
+    column(rows, rows.schema_ref().metadata().get(PACKED)?)
 }
 
 fn column<'a>(rows: &'a RecordBatch, name: &str) -> Option<&'a BinaryArray> {
@@ -74,27 +72,30 @@ fn column<'a>(rows: &'a RecordBatch, name: &str) -> Option<&'a BinaryArray> {
 /// Packed rows under construction.
 #[derive(Debug)]
 pub(crate) struct PackedBuilder {
-    /// Canonical bytes of the row under construction go here.
-    pub canonical: Bytes,
-    /// Canonical bytes of its identity.
+    /// Canonical bytes of the row's identity go here before it is pushed.
     pub identity: Bytes,
-    /// Its tuple.
-    pub tuple: Bytes,
-    schema: SchemaRef,
+    canonical: Bytes,
+    /// Tuples, once one of them is not its row's canonical bytes, or where nobody wants those.
+    tuples: Option<Bytes>,
+    wanted: Packing,
     rows: usize,
     faults: Vec<Fault>,
 }
 
 impl PackedBuilder {
     /// No rows yet.
-    pub fn new(packing: &Packing) -> PackedBuilder {
-        let wanted = [packing.canonical, !packing.identity.is_empty(), packing.tuple];
-        let fields = COLUMNS.into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
-        let fields = fields.map(|(name, _)| ArrowField::new(name, DataType::Binary, false));
-        let [canonical, identity, tuple] = [(); 3].map(|()| Bytes::default());
-        let mark = HashMap::from([(PACKED.to_owned(), String::new())]);
-        let schema = Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), mark));
-        PackedBuilder { canonical, identity, tuple, schema, rows: 0, faults: Vec::new() }
+    pub fn new(wanted: &Packing) -> PackedBuilder {
+        let (identity, canonical, wanted) = (Bytes::default(), Bytes::default(), wanted.clone());
+        let mut builder = PackedBuilder { identity, canonical, tuples: None, wanted, rows: 0, faults: Vec::new() };
+        builder.begin();
+        builder
+    }
+
+    fn begin(&mut self) {
+        // Room that the last batch took is kept.
+        let tuples = self.tuples.take().unwrap_or_default();
+        self.tuples = (self.wanted.tuple && !self.wanted.canonical).then_some(tuples);
+        self.rows = 0;
     }
 
     /// Rows since the last [`PackedBuilder::finish`], faulty ones included.
@@ -102,23 +103,31 @@ impl PackedBuilder {
         self.rows + self.faults.len()
     }
 
-    /// Canonical bytes of them.
-    pub fn canonical_bytes(&self) -> usize {
-        self.canonical.values.len()
+    /// Bytes of them, in one form.
+    pub fn bytes(&self) -> usize {
+        self.canonical.values.len().max(self.tuples.as_ref().map_or(0, |tuples| tuples.values.len()))
     }
 
-    /// Ends a good row.
+    /// Adds a row: its tuple, and its canonical bytes where that is another form.
     ///
     /// # Errors
     /// `Internal` if a batch takes more than 2 GiB.
-    pub fn end_row(&mut self) -> Result<()> {
+    pub fn push(&mut self, tuple: &[u8], canonical: Option<&[u8]>) -> Result<()> {
+        if self.wanted.tuple && canonical.is_some() && self.tuples.is_none() {
+            self.tuples = Some(self.canonical.clone());
+        }
+        if let Some(tuples) = &mut self.tuples {
+            tuples.push(tuple)?;
+        }
+        if self.wanted.canonical {
+            self.canonical.push(canonical.unwrap_or(tuple))?;
+        }
         self.rows += 1;
-        self.parts().into_iter().try_for_each(Bytes::end)
+        if self.wanted.identity.is_empty() { Ok(()) } else { self.identity.end() }
     }
 
-    /// Ends a faulty row, of which nothing is kept.
+    /// Adds a faulty row, of which nothing is kept.
     pub fn fail_row(&mut self, fault: Fault) {
-        self.parts().into_iter().for_each(Bytes::undo);
         self.faults.push(fault);
     }
 
@@ -127,28 +136,40 @@ impl PackedBuilder {
     /// # Errors
     /// `Internal` on a broken invariant of our own.
     pub fn finish(&mut self) -> Result<Batch> {
-        let (schema, mut arrays) = (self.schema.clone(), Vec::<ArrayRef>::new());
-        for (name, part) in COLUMNS.into_iter().zip(self.parts()) {
-            let array = part.finish()?;
-            if schema.column_with_name(name).is_some() {
-                arrays.push(Arc::new(array));
-            }
+        let (mut fields, mut arrays) = (Vec::new(), Vec::<ArrayRef>::new());
+        let mut add = |name: &str, part: &mut Bytes| -> Result<()> {
+            fields.push(ArrowField::new(name, DataType::Binary, false));
+            arrays.push(Arc::new(part.finish()?));
+            Ok(())
+        };
+        let tuple = if self.tuples.is_some() {
+            TUPLE
+        } else if self.wanted.tuple {
+            CANONICAL
+        } else {
+            ""
+        };
+        if self.wanted.canonical {
+            add(CANONICAL, &mut self.canonical)?;
         }
+        if !self.wanted.identity.is_empty() {
+            add(IDENTITY, &mut self.identity)?;
+        }
+        if let Some(tuples) = &mut self.tuples {
+            add(TUPLE, tuples)?;
+        }
+        let mark = HashMap::from([(PACKED.to_owned(), tuple.to_owned())]);
+        let schema = Arc::new(Schema::new_with_metadata(fields, mark));
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         let rows = RecordBatch::try_new_with_options(schema, arrays, &options);
-        self.rows = 0;
+        self.begin();
         let faults = std::mem::take(&mut self.faults);
         Ok(Batch { rows: rows.map_err(|error| Error::internal("batch assembly", error))?, faults })
-    }
-
-    /// In the order of [`COLUMNS`].
-    fn parts(&mut self) -> [&mut Bytes; 3] {
-        [&mut self.canonical, &mut self.identity, &mut self.tuple]
     }
 }
 
 /// Values of one column, one after the other.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bytes {
     /// The values, that of the row under construction last.
     pub values: Vec<u8>,
@@ -162,23 +183,15 @@ impl Default for Bytes {
 }
 
 impl Bytes {
-    /// The bytes of the row under construction.
-    pub fn open(&self) -> &[u8] {
-        &self.values[self.start()..]
-    }
-
-    fn start(&self) -> usize {
-        self.offsets.last().map_or(0, |end| *end as usize)
+    fn push(&mut self, value: &[u8]) -> Result<()> {
+        self.values.extend_from_slice(value);
+        self.end()
     }
 
     fn end(&mut self) -> Result<()> {
         let end = i32::try_from(self.values.len()).map_err(|error| Error::internal("batch assembly", error))?;
         self.offsets.push(end);
         Ok(())
-    }
-
-    fn undo(&mut self) {
-        self.values.truncate(self.start());
     }
 
     /// The next values get as much room as these took, unless that was for a huge one.

@@ -294,7 +294,7 @@ const TYPES: &str = "
     CREATE TABLE loose(v text);
     INSERT INTO loose VALUES ('same'), ('same'), (NULL), ('');";
 
-/// What both ends of a chain must agree on, in words that do not depend on column types. Adding 0 folds -0, as row-v1
+/// What both ends of a chain must agree on, in words that do not depend on column types. Adding 0 folds -0, as row-v2
 /// does: SQLite has none.
 const CONTENT: [&str; 3] = [
     "SELECT id::uuid, name, price::numeric(20,4), active::boolean, tags, doc::jsonb, born::date, at::time, seen::timestamptz,

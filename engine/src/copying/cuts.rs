@@ -44,8 +44,9 @@ impl Copying<'_> {
     pub(super) async fn cut(&mut self, proposed: Proposed) -> Result<()> {
         let split = proposed.proposal.split;
         // Whoever proposed has nothing to do with what others have committed or taken back since.
-        let is_taken =
-            self.copied.finished.contains_key(&split) || self.written.contains(&split) || self.reopened.contains(&split);
+        let is_taken = self.copied.finished.contains_key(&split)
+            || self.written.contains(&split)
+            || self.reopened.contains(&split);
         let answer = match judge(&self.job.history, &proposed.proposal) {
             Judged::Made => Answer::Made,
             Judged::Make(cut) if !is_taken => self.make(cut).await?,

@@ -59,7 +59,9 @@ impl Scaler {
         loop {
             tick.tick().await;
             // A head that does not lead leaves the pools to the one that does.
-            let Ok((load, views)) = self.head.call(|core| Ok((core.load(), core.pool().workers))).await else { continue };
+            let Ok((load, views)) = self.head.call(|core| Ok((core.load(), core.pool().workers))).await else {
+                continue;
+            };
             if let Some(demand) = divide(&classes, &load).into_iter().nth(index) {
                 self.round(demand, &views).await;
             }

@@ -8,9 +8,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use arrow_array::{Array, RecordBatch, UInt32Array};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow_schema::{Field as ArrowField, Schema};
 use arrow_select::take::take_record_batch;
 use differential_dataflow::AsCollection;
 use differential_dataflow::difference::{IsZero, Multiply, Semigroup};
@@ -389,7 +390,7 @@ impl Keys {
     /// key that is NULL in part meets no other: no parent's key has a NULL.
     fn for_each(&self, rows: &RecordBatch, mut visit: impl FnMut(u32, KeyHash)) -> u64 {
         let key = rows.project(&self.side.columns).expect("key columns of this batch");
-        let types: Vec<LogicalType> = self.side.types.iter().map(compared_as).collect();
+        let (key, types) = compared(&key, &self.side.types);
         let encoder = RowEncoder::new(&key, &types);
         let mut bytes = Vec::with_capacity(64);
         let mut keyed = 0;
@@ -414,12 +415,23 @@ impl Keys {
     }
 }
 
-/// Numbers are equal whatever their scale: `1.50` refers to `1.5`, though row-v1 tells the two apart as rows.
-fn compared_as(logical: &LogicalType) -> LogicalType {
-    match logical {
-        LogicalType::Numeric => LogicalType::Decimal { precision: 1, scale: 0 },
-        other => other.clone(),
-    }
+/// Keys in the types they are compared in: numbers are equal whatever their width and scale, though row-v2 tells them apart.
+fn compared(key: &RecordBatch, types: &[LogicalType]) -> (RecordBatch, Vec<LogicalType>) {
+    let widened = |(array, logical): (&ArrayRef, &LogicalType)| -> (ArrayRef, LogicalType) {
+        let wide = match logical {
+            LogicalType::Int16 | LogicalType::Int32 => LogicalType::Int64,
+            LogicalType::Float32 => LogicalType::Float64,
+            LogicalType::Numeric | LogicalType::Decimal { .. } => LogicalType::Decimal { precision: 1, scale: 0 },
+            other => other.clone(),
+        };
+        (arrow_cast::cast(array, &wide.carrier()).expect("a number fits a wider type"), wide)
+    };
+    let (arrays, types): (Vec<_>, Vec<_>) = key.columns().iter().zip(types).map(widened).unzip();
+    let fields: Vec<ArrowField> =
+        arrays.iter().map(|array: &ArrayRef| ArrowField::new("", array.data_type().clone(), true)).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(key.num_rows()));
+    let key = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options);
+    (key.expect("columns of one length"), types)
 }
 
 fn key_hash(hash: &[u8; 32]) -> KeyHash {

@@ -57,7 +57,7 @@ pub struct Predicate {
     pub plan_sha256: String,
     /// Version of the engine that did the work.
     pub engine_version: String,
-    /// Version of the canonical row encoding, `row-v1`.
+    /// Version of the canonical row encoding, `row-v2`.
     pub row_encoding: String,
     /// Key of the row hashes, hex; disclosed so that anyone can recompute the digests.
     pub digest_key: String,

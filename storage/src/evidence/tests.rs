@@ -82,7 +82,7 @@ fn predicate(tables: Vec<TableFacts>) -> Predicate {
         plan_name: "shop".into(),
         plan_sha256: "ab".repeat(32),
         engine_version: "0.1.0".into(),
-        row_encoding: "row-v1".into(),
+        row_encoding: "row-v2".into(),
         digest_key: "cd".repeat(32),
         source: SourceFacts {
             system: System::Sqlite,

@@ -209,7 +209,7 @@ fn certificate_of(journal: &Journal) -> Bytes {
         plan_name: "shop".into(),
         plan_sha256: "ab".repeat(32),
         engine_version: "0.1.0".into(),
-        row_encoding: "row-v1".into(),
+        row_encoding: "row-v2".into(),
         digest_key: "cd".repeat(32),
         source: evidence::SourceFacts { system: crate::System::Sqlite, description: "s".into(), snapshots: vec![] },
         target: evidence::TargetFacts { system: crate::System::Sqlite, description: "t".into() },

@@ -24,12 +24,8 @@ pub(super) struct Malformed(pub &'static str);
 pub(super) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    /// The bytes of the first `count` of them, as they came.
-    pub(super) fn first(&self, count: usize) -> &'a [u8] {
-        let mut rest = self.clone();
-        if count > 0 {
-            rest.nth(count - 1);
-        }
+    /// The bytes of those before `rest`, as they came.
+    pub(super) fn until(&self, rest: &Fields<'a>) -> &'a [u8] {
         &self.0[..self.0.len() - rest.0.len()]
     }
 

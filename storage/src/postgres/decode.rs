@@ -5,14 +5,11 @@
 use arrow_array::types::IntervalMonthDayNano;
 use bytes::Buf;
 
-use super::numeric;
 use crate::column::{ARRAY_BYTES_MAX, ARRAY_TOO_LONG, ColumnBuilder, ListBuilder};
+use crate::numeric;
+use crate::row_v2::{EPOCH_DAYS, EPOCH_MICROS};
 use crate::types::LogicalType;
 
-/// Days from 1970-01-01 to PostgreSQL's day zero, 2000-01-01.
-pub(super) const EPOCH_DAYS: i32 = 10_957;
-/// The same in microseconds.
-pub(super) const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * 86_400_000_000;
 /// The version byte in front of jsonb's text.
 pub(super) const JSONB_VERSION: u8 = 1;
 /// Most a time of day can be, 24:00:00.

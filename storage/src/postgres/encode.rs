@@ -10,10 +10,11 @@ use arrow_buffer::NullBuffer;
 use bytes::BufMut;
 
 use super::copy::{Rest, start_tuple};
-use super::decode::{DAY_MICROS, EPOCH_DAYS, EPOCH_MICROS, JSONB_VERSION};
-use super::numeric;
+use super::decode::{DAY_MICROS, JSONB_VERSION};
 use crate::catalog::Field;
 use crate::error::{Error, Result};
+use crate::numeric;
+use crate::row_v2::{EPOCH_DAYS, EPOCH_MICROS};
 use crate::types::LogicalType;
 
 /// Columns of one batch, ready to be written row by row.

@@ -25,7 +25,6 @@ mod longest;
 mod mend;
 mod names;
 mod numbering;
-mod numeric;
 mod objects;
 mod pack;
 mod pieces;

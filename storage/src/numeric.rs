@@ -1,7 +1,8 @@
-//! Binary `numeric` and its decimal text, exact both ways, scale kept. Knows nothing of columns.
+//! Decimals in binary form and their text, exact both ways, scale kept. Knows nothing of columns.
 //!
-//! On the wire: digit count, weight, sign, display scale (16 bits each), then digits in base 10,000. The value is the
-//! sum of digit[i] × 10000^(weight − i).
+//! The form is that in which PostgreSQL sends a `numeric`, and that which is hashed: digit count, weight, sign, display
+//! scale (16 bits each, big-endian), then digits in base 10,000. The value is the sum of digit[i] × 10000^(weight − i).
+//! It has no zeros in front or at the end, and zero is positive and of weight 0.
 
 use bytes::{Buf, BufMut};
 
@@ -20,7 +21,7 @@ const WHOLE_DIGITS_MAX: usize = 131_072;
 const SCALE_MAX: usize = 16_383;
 
 /// Appends the text PostgreSQL would print for `bytes`; `None` if they are not a numeric.
-pub(super) fn decode(mut bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
+pub(crate) fn decode(mut bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let count = bytes.try_get_u16().ok()? as usize;
     let weight = bytes.try_get_i16().ok()?;
     let sign = bytes.try_get_u16().ok()?;
@@ -56,19 +57,38 @@ pub(super) fn decode(mut bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Appends the shortest text of the same number, see [`crate::decimal::normalize`]; `None` if `bytes` are not a numeric.
-pub(super) fn decode_shortest(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let start = out.len();
-    decode(bytes, out)?;
-    if out[start..].contains(&b'.') {
-        let zeros = out[start..].iter().rev().take_while(|digit| **digit == b'0').count();
-        out.truncate(out.len() - zeros);
-        out.pop_if(|last| *last == b'.');
+/// Whether this is the one form of its number: at this display scale, or at any. What is not may still be a numeric.
+pub(crate) fn is_canonical(bytes: &[u8], scale: Option<u16>) -> bool {
+    let Some((header, digits)) = bytes.split_first_chunk::<8>() else { return false };
+    let (digits, rest) = digits.as_chunks::<2>();
+    let [count, weight, sign, shown] = [0, 2, 4, 6].map(|at| u16::from_be_bytes([header[at], header[at + 1]]));
+    let value = |digit: &[u8; 2]| u16::from_be_bytes(*digit);
+    let is_number = match digits {
+        [] => (weight, sign) == (0, 0),
+        [first, .., last] => value(first) > 0 && value(last) > 0,
+        [only] => value(only) > 0,
+    };
+    let is_finite = matches!(sign, 0 | NEGATIVE) && usize::from(shown) <= SCALE_MAX;
+    let is_whole = digits.len() == usize::from(count) && rest.is_empty();
+    is_finite
+        && is_whole
+        && is_number
+        && scale.is_none_or(|scale| scale == shown)
+        && digits.iter().all(|digit| value(digit) < 10_000)
+}
+
+/// Has a finite number in binary form be shown with `scale` digits after its point. `false`, and nothing is done, if it is
+/// shown with more.
+pub(crate) fn raise_scale(number: &mut [u8], scale: u16) -> bool {
+    let Some(header) = number.first_chunk_mut::<8>() else { return true };
+    if !matches!(u16::from_be_bytes([header[4], header[5]]), 0 | NEGATIVE) {
+        return true;
     }
-    if out[start..] == *b"-0" {
-        out.remove(start);
+    let is_raised = u16::from_be_bytes([header[6], header[7]]) <= scale;
+    if is_raised {
+        header[6..].copy_from_slice(&scale.to_be_bytes());
     }
-    Some(())
+    is_raised
 }
 
 /// The number without its point, if 64 bits hold it: nearly always, and several times as fast as digit by digit.
@@ -121,7 +141,7 @@ fn group(digit: u16) -> [u8; GROUP] {
 }
 
 /// Appends the binary form of a plain decimal such as `-12.50`, `NaN` or `Infinity`; `None` for any other text.
-pub(super) fn encode(text: &str, out: &mut Vec<u8>) -> Option<()> {
+pub(crate) fn encode(text: &str, out: &mut Vec<u8>) -> Option<()> {
     let special = match text {
         "NaN" => Some(NAN),
         "Infinity" => Some(INFINITY),
@@ -252,19 +272,20 @@ mod tests {
         }
 
         #[test]
-        fn shortest_text_is_the_normal_one(text in "-?[0-9]{1,30}(\\.[0-9]{0,30})?") {
-            let (mut bytes, mut shortest, mut normal) = (Vec::new(), Vec::new(), Vec::new());
+        fn what_is_encoded_is_canonical(text in "-?[0-9]{1,30}(\\.[0-9]{0,30})?") {
+            let mut bytes = Vec::new();
             encode(&text, &mut bytes).expect("a number");
-            decode_shortest(&bytes, &mut shortest).expect("a numeric");
-            decode(&bytes, &mut normal).expect("a numeric");
-            let normal = String::from_utf8(normal).expect("digits");
-            prop_assert_eq!(String::from_utf8(shortest).expect("digits"), crate::decimal::normalize(&normal));
+            let scale = text.split_once('.').map_or(0, |(_, fraction)| fraction.len() as u16);
+            prop_assert!(is_canonical(&bytes, None) && is_canonical(&bytes, Some(scale)));
+            prop_assert!(!is_canonical(&bytes, Some(scale + 1)));
+            prop_assert!(raise_scale(&mut bytes, scale + 1) && is_canonical(&bytes, Some(scale + 1)));
+            prop_assert!(!raise_scale(&mut bytes, scale));
         }
 
         #[test]
         fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..40), text in "[-+.0-9eN]{0,12}") {
             let _ = decode(&bytes, &mut Vec::new());
-            let _ = decode_shortest(&bytes, &mut Vec::new());
+            let _ = (is_canonical(&bytes, None), raise_scale(&mut bytes.clone(), 3));
             let _ = encode(&text, &mut Vec::new());
         }
     }
@@ -284,6 +305,26 @@ mod tests {
         ] {
             assert_eq!(there_and_back(text).as_deref(), Some(printed));
         }
+    }
+
+    #[test]
+    fn other_forms_of_a_number_are_not_canonical() {
+        let form = |words: &[u16]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
+        assert!(is_canonical(&form(&[1, 0, NEGATIVE, 0, 7]), None));
+        for words in [
+            &[2, 1, 0, 0, 0, 7][..],
+            &[2, 0, 0, 4, 7, 0],
+            &[1, 0, 0, 0, 10_000],
+            &[2, 0, 0, 0, 7],
+            &[0, 0, NEGATIVE, 0],
+            &[0, 1, 0, 0],
+            &[0, 0, NAN, 0],
+            &[0, 0, INFINITY, 32],
+            &[0, 0, 0],
+        ] {
+            assert!(!is_canonical(&form(words), None), "{words:?}");
+        }
+        assert!(!is_canonical(&[form(&[1, 0, 0, 0, 7]), vec![0]].concat(), None));
     }
 
     #[test]
