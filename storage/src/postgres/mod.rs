@@ -34,6 +34,7 @@ mod relation;
 mod scan;
 mod settings;
 mod snapshot;
+mod socket;
 mod sql;
 mod tap;
 mod target;
