@@ -7,7 +7,7 @@ use sensei_operators::Times;
 use sensei_planner::Plan;
 use sensei_storage::evidence::SigningKey;
 use sensei_storage::journal::{self, Event, Generation, History, Interruption, Journal, Operation};
-use sensei_storage::{Error, OnExisting, Sizing, Snapshot, Split, SplitId, System, Verdict, VerifyMode};
+use sensei_storage::{Error, OnExisting, Sizing, Snapshot, Split, SplitId, System, Verdict, VerifyMode, row_v2};
 
 use crate::clock::{self, Stopwatch, now_text};
 use crate::context::Ends;
@@ -154,6 +154,16 @@ pub(crate) fn left_undone(earlier: Option<&History>) -> Result<Option<Plan>> {
 
 /// Refuses to go on with a job whose plan, source tables or target types are not what they were.
 pub(crate) fn same_plan(ends: &Ends, history: &History, job: &str) -> Result<Plan> {
+    let encoding = &history.opening.row_encoding;
+    if history.finish.is_none() && encoding != row_v2::ROW_ENCODING {
+        return Err(Failure::usage(
+            format!(
+                "job {job} was begun by a version of sensei that hashes rows as {encoding}, not {}",
+                row_v2::ROW_ENCODING
+            ),
+            "Let that version finish it, or start a new one with `--fresh`.",
+        ));
+    }
     let before = journaled_plan(history)?;
     let now = ends.resolve(Some(&before))?;
     if identity(&now) == history.opening.plan_sha256 {
@@ -176,6 +186,7 @@ impl Preparation {
             plan_json: self.plan.canonical_json().into_bytes(),
             digest_key: hex::encode(digest_key),
             splits: cut(&self.ends, &self.plan, self.snapshot.as_ref()).await?,
+            row_encoding: row_v2::ROW_ENCODING.to_owned(),
             engine_version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: now_text(),
         };

@@ -63,18 +63,22 @@ pub(crate) fn is_canonical(bytes: &[u8], scale: Option<u16>) -> bool {
     let (digits, rest) = digits.as_chunks::<2>();
     let [count, weight, sign, shown] = [0, 2, 4, 6].map(|at| u16::from_be_bytes([header[at], header[at + 1]]));
     let value = |digit: &[u8; 2]| u16::from_be_bytes(*digit);
-    let is_number = match digits {
-        [] => (weight, sign) == (0, 0),
-        [first, .., last] => value(first) > 0 && value(last) > 0,
-        [only] => value(only) > 0,
-    };
     let is_finite = matches!(sign, 0 | NEGATIVE) && usize::from(shown) <= SCALE_MAX;
     let is_whole = digits.len() == usize::from(count) && rest.is_empty();
-    is_finite
-        && is_whole
-        && is_number
-        && scale.is_none_or(|scale| scale == shown)
-        && digits.iter().all(|digit| value(digit) < 10_000)
+    let is_number = match (digits.first(), digits.last()) {
+        (Some(first), Some(last)) => {
+            value(first) > 0 && value(last) > 0 && {
+                // Decimal digits of the last group that lie beyond the scale.
+                let hidden = GROUP as i32 * (i32::from(count) - 1 - i32::from(weight.cast_signed())) - i32::from(shown);
+                hidden <= 0
+                    || usize::try_from(hidden)
+                        .is_ok_and(|hidden| hidden < GROUP && u64::from(value(last)) % POWERS[hidden] == 0)
+            }
+        }
+        _ => (weight, sign) == (0, 0),
+    };
+    let is_scaled = scale.is_none_or(|scale| scale == shown);
+    is_finite && is_whole && is_number && is_scaled && digits.iter().all(|digit| value(digit) < 10_000)
 }
 
 /// Has a finite number in binary form be shown with `scale` digits after its point. `false`, and nothing is done, if it is
@@ -321,6 +325,10 @@ mod tests {
             &[0, 0, NAN, 0],
             &[0, 0, INFINITY, 32],
             &[0, 0, 0],
+            // Digits that are not shown.
+            &[1, 0xffff, 0, 2, 1234],
+            &[1, 0xffff, 0, 0, 5000],
+            &[1, 0xfffe, 0, 4, 1],
         ] {
             assert!(!is_canonical(&form(words), None), "{words:?}");
         }

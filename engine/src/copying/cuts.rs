@@ -95,6 +95,7 @@ mod tests {
             plan_json: Vec::new(),
             digest_key: String::new(),
             splits: vec![split],
+            row_encoding: String::new(),
             engine_version: String::new(),
             started_at: String::new(),
         };

@@ -418,12 +418,7 @@ impl Keys {
 /// Keys in the types they are compared in: numbers are equal whatever their width and scale, though row-v2 tells them apart.
 fn compared(key: &RecordBatch, types: &[LogicalType]) -> (RecordBatch, Vec<LogicalType>) {
     let widened = |(array, logical): (&ArrayRef, &LogicalType)| -> (ArrayRef, LogicalType) {
-        let wide = match logical {
-            LogicalType::Int16 | LogicalType::Int32 => LogicalType::Int64,
-            LogicalType::Float32 => LogicalType::Float64,
-            LogicalType::Numeric | LogicalType::Decimal { .. } => LogicalType::Decimal { precision: 1, scale: 0 },
-            other => other.clone(),
-        };
+        let wide = wide(logical);
         (arrow_cast::cast(array, &wide.carrier()).expect("a number fits a wider type"), wide)
     };
     let (arrays, types): (Vec<_>, Vec<_>) = key.columns().iter().zip(types).map(widened).unzip();
@@ -432,6 +427,16 @@ fn compared(key: &RecordBatch, types: &[LogicalType]) -> (RecordBatch, Vec<Logic
     let options = RecordBatchOptions::new().with_row_count(Some(key.num_rows()));
     let key = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options);
     (key.expect("columns of one length"), types)
+}
+
+fn wide(logical: &LogicalType) -> LogicalType {
+    match logical {
+        LogicalType::Int16 | LogicalType::Int32 => LogicalType::Int64,
+        LogicalType::Float32 => LogicalType::Float64,
+        LogicalType::Numeric | LogicalType::Decimal { .. } => LogicalType::Decimal { precision: 1, scale: 0 },
+        LogicalType::Array(element) => LogicalType::Array(Box::new(wide(element))),
+        other => other.clone(),
+    }
 }
 
 fn key_hash(hash: &[u8; 32]) -> KeyHash {

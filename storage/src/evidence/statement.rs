@@ -40,8 +40,8 @@ pub struct Statement {
 pub struct Subject {
     /// Target description, `#`, table name.
     pub name: String,
-    /// `senseiRowV1`: the sum of the digest that was read back, hex. Where nothing was read back,
-    /// `senseiRowV1Expected`: the sum of the digest that was written.
+    /// `senseiRowV2`, by the encoding of rows: the sum of the digest that was read back, hex. Where nothing was read back,
+    /// `senseiRowV2Expected`: the sum of the digest that was written.
     pub digest: BTreeMap<String, String>,
 }
 
@@ -349,14 +349,16 @@ impl Statement {
 
 /// The subjects that follow from the tables.
 pub(super) fn subjects(predicate: &Predicate) -> Vec<Subject> {
+    // A sum means nothing without the encoding of the rows: row-v2 gives senseiRowV2.
+    let version = predicate.row_encoding.rsplit('-').next().unwrap_or_default().to_uppercase();
     let subject = |table: &TableFacts| {
-        let (algorithm, digest) = match table.actual {
-            Some(actual) => ("senseiRowV1", actual),
-            None => ("senseiRowV1Expected", table.expected),
+        let (suffix, digest) = match table.actual {
+            Some(actual) => ("", actual),
+            None => ("Expected", table.expected),
         };
         Subject {
             name: format!("{}#{}", predicate.target.description, table.target),
-            digest: BTreeMap::from([(algorithm.to_owned(), digest.sum_hex())]),
+            digest: BTreeMap::from([(format!("senseiRow{version}{suffix}"), digest.sum_hex())]),
         }
     };
     predicate.tables.iter().map(subject).collect()

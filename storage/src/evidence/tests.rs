@@ -503,7 +503,7 @@ fn subjects_carry_what_was_read_back() {
     let statement = statement_of(&issue(shop(), &key()).unwrap());
     assert_eq!(statement["_type"], "https://in-toto.io/Statement/v1");
     assert_eq!(statement["subject"][0]["name"], "postgresql://localhost/shop#customers");
-    assert_eq!(statement["subject"][0]["digest"]["senseiRowV1"], json!(digest(3).sum_hex()));
+    assert_eq!(statement["subject"][0]["digest"]["senseiRowV2"], json!(digest(3).sum_hex()));
     assert_eq!(statement["predicate"]["perspectives"]["structural"], "equivalent");
     assert_eq!(statement["predicate"]["perspectives"]["semantic"], "not performed");
     assert_eq!(statement["predicate"]["perspectives"]["row"], "equivalent");

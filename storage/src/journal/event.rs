@@ -21,6 +21,8 @@ pub struct Opening {
     pub digest_key: String,
     /// Every split, in the order of their numbers.
     pub splits: Vec<Split>,
+    /// Encoding of the rows that its digests are of, see [`crate::row_v2`].
+    pub row_encoding: String,
     /// Version of the engine.
     pub engine_version: String,
     /// Start of the job.
@@ -48,6 +50,9 @@ pub struct Opened {
     pub(crate) digest_key: String,
     /// Blob that holds the splits as a JSON array.
     pub(crate) splits_sha256: String,
+    /// Encoding of rows; those of journals that do not say so were of row-v1.
+    #[serde(default = "first_encoding")]
+    pub(crate) row_encoding: String,
     /// Version of the engine.
     pub(crate) engine_version: String,
     /// Start of the job.
@@ -62,10 +67,15 @@ impl Opened {
             plan_json_sha256,
             digest_key: opening.digest_key.clone(),
             splits_sha256,
+            row_encoding: opening.row_encoding.clone(),
             engine_version: opening.engine_version.clone(),
             started_at: opening.started_at.clone(),
         }
     }
+}
+
+fn first_encoding() -> String {
+    "row-v1".to_owned()
 }
 
 /// One thing that happened.

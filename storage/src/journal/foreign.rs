@@ -40,6 +40,7 @@ fn nothing() -> Opening {
         plan_json: Vec::new(),
         digest_key: String::new(),
         splits: Vec::new(),
+        row_encoding: String::new(),
         engine_version: String::new(),
         started_at: String::new(),
     }

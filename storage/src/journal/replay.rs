@@ -112,6 +112,7 @@ async fn opening(objects: &Objects, job: &str, opened: Opened) -> Result<Opening
         plan_json: plan_json.into(),
         digest_key: opened.digest_key,
         splits,
+        row_encoding: opened.row_encoding,
         engine_version: opened.engine_version,
         started_at: opened.started_at,
     })

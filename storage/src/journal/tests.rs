@@ -34,6 +34,7 @@ fn opening() -> Opening {
         plan_json: b"{\"name\":\"shop\"}".to_vec(),
         digest_key: "cd".repeat(32),
         splits: (0..SPLITS).map(split).collect(),
+        row_encoding: "row-v2".into(),
         engine_version: "0.1.0".into(),
         started_at: "2025-01-01T00:00:00Z".into(),
     }

@@ -34,7 +34,6 @@ mod relation;
 mod scan;
 mod settings;
 mod snapshot;
-mod socket;
 mod sql;
 mod tap;
 mod target;

@@ -188,7 +188,8 @@ impl Packer {
                 is_canonical &= column.is_canonical(bytes).map_err(|unfit| (index, unfit))?;
             }
         }
-        let is_canonical = is_canonical || !self.packing.canonical;
+        let is_wanted = self.packing.canonical || !self.packing.identity.is_empty();
+        let is_canonical = is_canonical || !is_wanted;
         if !is_canonical {
             self.canonical.clear();
             for (index, (column, field)) in self.columns.iter().zip(fields.clone()).enumerate() {

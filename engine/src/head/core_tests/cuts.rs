@@ -154,6 +154,7 @@ async fn journal() -> History {
         plan_json: Vec::new(),
         digest_key: String::new(),
         splits: vec![split(0, 0, Some(BLOCKS)), split(1, BLOCKS, None)],
+        row_encoding: String::new(),
         engine_version: String::new(),
         started_at: String::new(),
     };

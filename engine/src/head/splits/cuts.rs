@@ -223,19 +223,21 @@ impl Splits {
         if entry.half != Half::Copy || *entry.grant_json == *kept.grant_json {
             return None;
         }
+        // A split that was lost twice was somebody's in between, who may have had all of it.
+        let recheck = kept.recheck || entry.recheck;
         let (standing, is_elsewhere) = match entry.state {
             State::Reported { .. } => {
                 self.rechecks += usize::from(!std::mem::replace(&mut entry.recheck, true));
                 return None;
             }
-            State::Pending { lost } => (Standing::Pending { lost }, false),
+            State::Pending { lost } => (Standing::Pending { lost }, lost > 1),
             State::Leased { lease: held, lost } if held == lease => {
                 (Standing::Leased { lease, worker: self.holder(lease)?.to_owned(), lost }, false)
             }
             State::Leased { lost, .. } => (Standing::Pending { lost: lost + 1 }, true),
         };
         let deadline = self.leases.get(&lease).map_or(0, |held| held.deadline);
-        let kept = SplitRecord { standing, recheck: kept.recheck || is_elsewhere, ..kept };
+        let kept = SplitRecord { standing, recheck: recheck || is_elsewhere, ..kept };
         self.put(vec![kept.clone()], deadline);
         Some(kept)
     }

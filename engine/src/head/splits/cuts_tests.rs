@@ -167,9 +167,26 @@ fn who_has_a_split_as_it_was_before_it_was_cut_loses_it() {
     // The conductor says it again, to a head that took over: nobody has the split as it was.
     assert!(splits.cut(made(true, true)).is_empty());
     assert_eq!(splits.renew("heir", &[says(3, 0)], 0, 3 * HOLD).lost, [0; 0]);
+    // Nor does one more cut set the first one's rest free.
+    let kept = SplitRecord { grant_json: vec![50], ..offered(0, 3 * LARGE) };
+    let again = Proposed { lease: 3, split: 0, proposal_json: vec![8] };
+    splits.cut(CutAnswer { proposed: again, is_made: true, parts: Some(Box::new([kept, offered(8, 3 * LARGE)])) });
+    assert!(splits.grant(Half::Copy, "idle", 4, 3 * HOLD).is_none(), "it still may be");
     splits.report("heir", 3, 0, vec![1]).expect("held");
     splits.settle(0);
     assert_eq!(splits.grant(Half::Copy, "idle", 4, 3 * HOLD).expect("the rest").split, 7);
+}
+
+#[test]
+fn the_rest_waits_for_what_was_kept_where_a_second_holder_was_lost_too() {
+    let mut splits = held(&["w"]);
+    splits.release("w");
+    // Another head, which knew of no proposal.
+    splits.grant(Half::Copy, "heir", 2, HOLD).expect("given back");
+    splits.release("heir");
+    splits.cut(made(true, true));
+    assert_eq!(splits.grant(Half::Copy, "idle", 3, HOLD).expect("what was kept").split, 0);
+    assert!(splits.grant(Half::Copy, "idle", 4, HOLD).is_none());
 }
 
 #[test]
