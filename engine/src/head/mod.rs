@@ -41,7 +41,8 @@ use crate::cluster::token::{Token, TokenHash};
 use crate::random;
 
 pub use self::core::{CONNECTIONS_PER_SLOT, LEASE_MS, MESH_BRIEF_BYTES_MAX, PLAN_BYTES_MAX, Role as TaskRole};
-pub(crate) use grpc::{MESSAGE_BYTES_MAX, PROTOCOL};
+pub(crate) use grpc::MESSAGE_BYTES_MAX;
+pub use grpc::PROTOCOL;
 pub(crate) use http::document as openapi;
 pub use scaler::{ScaledPool, autoscale};
 pub use serve::{HeadOptions, serve};

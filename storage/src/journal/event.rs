@@ -189,3 +189,16 @@ pub struct Interruption {
     /// Why, for people.
     pub why: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_names_no_encoding_is_of_the_first() {
+        let before = r#"{"plan_name":"","plan_sha256":"","plan_json_sha256":"","digest_key":"","splits_sha256":"",
+            "engine_version":"0.1.0","started_at":""}"#;
+        let opened: Opened = serde_json::from_str(before).expect("an opening of an earlier version");
+        assert_eq!(opened.row_encoding, "row-v1");
+    }
+}

@@ -110,7 +110,9 @@ mod tests {
         std::fs::write(folder.path().join("one"), "1").unwrap();
         let evidence = Evidence::watch(folder.path());
         std::thread::sleep(2 * LOOK_EVERY);
-        std::fs::write(folder.path().join("two"), "2").unwrap();
+        // As a whole, as evidence appears.
+        std::fs::write(folder.path().join("two#"), "2").unwrap();
+        std::fs::rename(folder.path().join("two#"), folder.path().join("two")).unwrap();
         assert_eq!(evidence.check(), 2);
     }
 

@@ -155,8 +155,7 @@ fn grpc_refuses_in_words() {
 
 #[test]
 fn a_worker_of_another_version_is_refused_in_words() {
-    /// What head and workers of this version speak.
-    const PROTOCOL: u64 = 3;
+    let protocol = u64::from(sensei_engine::head::PROTOCOL);
     let sensei = folder();
     let head = Head::start(&sensei);
     let beat = |version: &str, protocol: u64, name: &str| {
@@ -173,8 +172,8 @@ fn a_worker_of_another_version_is_refused_in_words() {
     beat("0.0.1", 1, "old").expect(code::INVALID_ARGUMENT, "worker \"old\" is of version 0.0.1 and speaks protocol 1");
     beat(version, 99, "new").expect(code::INVALID_ARGUMENT, "install the same version on both");
     beat(version, 1, "before").expect(code::INVALID_ARGUMENT, "speaks protocol 1");
-    beat(version, PROTOCOL, "a b").expect(code::INVALID_ARGUMENT, "cannot be a name");
-    beat(version, PROTOCOL, "w1").expect(code::OK, "");
+    beat(version, protocol, "a b").expect(code::INVALID_ARGUMENT, "cannot be a name");
+    beat(version, protocol, "w1").expect(code::OK, "");
 }
 
 #[test]

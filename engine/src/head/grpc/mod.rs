@@ -13,7 +13,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use tonic::{Code, Request, Status};
 
-pub(crate) use workers::PROTOCOL;
+pub use workers::PROTOCOL;
 
 use super::api::Api;
 use super::http::auth::identify;

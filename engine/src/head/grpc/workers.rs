@@ -9,7 +9,7 @@ use crate::head::core::{Beat, ChildState, Ending, LEASE_MS, Order, Role, Task, W
 use crate::proto;
 
 /// What head and workers say to each other. Raised whenever one would misunderstand the other.
-pub(crate) const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 4;
 /// Processes of one worker at the most.
 const CHILDREN_MAX: usize = 256;
 /// Characters kept of what tells a worker's process from earlier ones.
